@@ -1,0 +1,54 @@
+# Each target does its own set-up: a virtual environment in .venv, filled from pyproject.toml.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+export PYTHONUNBUFFERED = 1
+# Some machines pin OpenBLAS to an old kernel; NumPy then runs at half speed.
+unexport OPENBLAS_CORETYPE
+unexport OPENBLAS_L2_SIZE
+
+.PHONY: demo test test-slow check oracle format import-time clean help
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+demo: $(VENV)/.installed   ## train on the handwritten digits and show the result
+	$(BIN)/gradus train digits --out runs/demo --force
+
+test: $(VENV)/.test        ## the fast tests
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.test   ## the long ones
+	$(BIN)/python -m pytest -m slow --timeout 1800
+
+check: $(VENV)/.check      ## format, lint, strict types, docstrings, README and docs examples
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --doctest-modules src/gradus README.md docs
+
+oracle: $(VENV)/.oracle    ## the same numbers as PyTorch
+	$(BIN)/python -m pytest -m oracle --timeout 600
+
+format: $(VENV)/.check     ## put the code into the house's form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+import-time: $(VENV)/.installed   ## what `import gradus` costs beside `import numpy`
+	$(BIN)/python benchmarks/import_time.py
+
+clean:           ## remove what the targets made
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# One editable install, then one stamp an extra: a target installs what it needs and no more.
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test $(VENV)/.check $(VENV)/.oracle: $(VENV)/.%: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
