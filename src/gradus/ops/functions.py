@@ -1,0 +1,108 @@
+"""Functions written in primitives: statistics, and the soft functions of scores.
+
+They need no gradient rules of their own. Each is stable for scores of ±10⁴ and beyond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from gradus.errors import ArgumentError
+from gradus.ops.elementwise import (
+    divide,
+    exp,
+    isfinite,
+    less_equal,
+    log,
+    logaddexp,
+    sqrt,
+    square,
+    stop_gradient,
+    where,
+)
+from gradus.ops.primitive import call, composite, normalise_axes
+from gradus.ops.reduce import max, sum
+
+Axis = int | Iterable[int] | None
+
+
+def _count(x: Any, axis: Axis) -> int:
+    count = 1
+    for a in normalise_axes(axis, len(x.shape)):
+        count *= x.shape[a]
+    return count
+
+
+@composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=1, keepdims=True)])
+def mean(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Σ x / n over the axes."""
+    return divide(sum(x, axis=axis, keepdims=keepdims), _count(x, axis))
+
+
+@composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=0, correction=1)])
+def var(x: Any, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    """Σ (x − mean)² / (n − correction) over the axes."""
+    deviation = x - mean(x, axis=axis, keepdims=True)
+    total = sum(square(deviation), axis=axis, keepdims=keepdims)
+    return divide(total, _count(x, axis) - correction)
+
+
+@composite(lambda draw: [call(draw(3, 4), axis=1)])
+def std(x: Any, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    """√var over the axes."""
+    return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+
+@composite(lambda draw: [call(draw(3, 4))])
+def relu(x: Any) -> Any:
+    """max(0, x), with derivative 0 at 0; NaN stays NaN."""
+    return where(less_equal(x, 0.0), 0.0, x)
+
+
+@composite(lambda draw: [call(draw(3, 4), low=-1.0, high=1.5), call(draw(5), high=0.3)])
+def clip(x: Any, *, low: float | None = None, high: float | None = None) -> Any:
+    """The nearest number in [low, high]; the derivative is 0 outside, 1 inside and at the ends."""
+    if low is not None and high is not None and low > high:
+        raise ArgumentError("clip takes low ≤ high", received=f"{low=}, {high=}")
+    y = x
+    if low is not None:
+        y = where(x < low, low, y)
+    if high is not None:
+        y = where(x > high, high, y)
+    return y
+
+
+@composite(lambda draw: [call(draw(3, 4))])
+def softplus(x: Any) -> Any:
+    """ln(1 + eˣ), the smooth ReLU."""
+    return logaddexp(x, 0.0)
+
+
+@composite(lambda draw: [call(draw(3, 4))])
+def log_sigmoid(x: Any) -> Any:
+    """Ln σ(x) = −softplus(−x)."""
+    return -softplus(-x)
+
+
+@composite(lambda draw: [call(draw(3, 4), axis=-1), call(draw(2, 3), axis=None, keepdims=True)])
+def logsumexp(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Ln Σ eˣ over the axes, from the largest down, so that nothing overflows."""
+    largest = max(stop_gradient(x), axis=axis, keepdims=True)
+    largest = where(isfinite(largest), largest, 0.0)
+    total = log(sum(exp(x - largest), axis=axis, keepdims=keepdims))
+    return total + largest.reshape(total.shape)
+
+
+@composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=0)])
+def softmax(x: Any, *, axis: int = -1) -> Any:
+    """eˣ / Σ eˣ along the axis: probabilities in the order of the scores."""
+    e = exp(x - max(stop_gradient(x), axis=axis, keepdims=True))
+    return e / sum(e, axis=axis, keepdims=True)
+
+
+@composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=0)])
+def log_softmax(x: Any, *, axis: int = -1) -> Any:
+    """Ln softmax = x − ln Σ eˣ along the axis, finite where softmax itself underflows."""
+    shifted = x - max(stop_gradient(x), axis=axis, keepdims=True)
+    return shifted - log(sum(exp(shifted), axis=axis, keepdims=True))
