@@ -8,6 +8,12 @@ vectors the tests check.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from gradus.types import Array, Shape
@@ -87,3 +93,55 @@ def permutation(seed: int, step: int, n: int, *, site: int = SITE_SHUFFLE) -> Ar
     words = bits(seed, step, site, (n, 2)).astype(np.uint64)
     keys = (words[:, 0] << np.uint64(32)) | words[:, 1]
     return np.argsort(keys, kind="stable")
+
+
+# ── The stream that modules and initialisers draw from ──────────────────────────────────────────
+
+
+@dataclass
+class Stream:
+    """Hands out addresses of draws: one seed, one step, and a site that counts up.
+
+    ``seed`` and ``step`` are integers, or scalar tensors inside a traced step.
+    """
+
+    seed: Any
+    step: Any = 0
+    site: int = 0
+
+    def next(self) -> tuple[Any, Any, int]:
+        """Address (seed, step, site) of the next draw."""
+        self.site += 1
+        return self.seed, self.step, self.site - 1
+
+
+class _Current(threading.local):
+    def __init__(self) -> None:
+        self.stream = Stream(0)
+
+
+_current = _Current()
+
+
+def current_stream() -> Stream:
+    """The stream of this thread: the innermost ``use_stream``, else the one of ``manual_seed``."""
+    return _current.stream
+
+
+@contextmanager
+def use_stream(stream: Stream) -> Iterator[Stream]:
+    """Draw from the given stream inside the block."""
+    before, _current.stream = _current.stream, stream
+    try:
+        yield stream
+    finally:
+        _current.stream = before
+
+
+def manual_seed(seed: int) -> None:
+    """Start this thread's stream anew; before it is called the seed is 0.
+
+    >>> manual_seed(3); current_stream().next()
+    (3, 0, 0)
+    """
+    _current.stream = Stream(int(seed))

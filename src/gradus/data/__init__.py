@@ -1,0 +1,29 @@
+"""Tables, encoders, bundled and toy data, splits and batches: arrays, never tensors."""
+
+from gradus.data.batches import batch_bounds, epoch_order
+from gradus.data.bundled import BUNDLED, load
+from gradus.data.encoders import TableEncoder
+from gradus.data.schema import KINDS, Column, infer_schema
+from gradus.data.split import split_indices
+from gradus.data.table import Table
+from gradus.data.target import TargetEncoder
+from gradus.data.toy import blobs, circles, moons, spirals, xor
+
+__all__ = [
+    "BUNDLED",
+    "KINDS",
+    "Column",
+    "Table",
+    "TableEncoder",
+    "TargetEncoder",
+    "batch_bounds",
+    "blobs",
+    "circles",
+    "epoch_order",
+    "infer_schema",
+    "load",
+    "moons",
+    "spirals",
+    "split_indices",
+    "xor",
+]

@@ -6,6 +6,7 @@ Every function takes the array that `Table.column` gives and says which cell doe
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -109,10 +110,10 @@ def as_text(values: Array) -> Array:
     ['1', '2.5', None]
     """
     text = np.full(len(values), None, dtype=object)
-    kind = values.dtype.kind
+    # Python's own numbers and booleans; but NumPy's dates, which print in ISO 8601.
+    cells = values if values.dtype.kind == "M" else values.tolist()
     for row in np.flatnonzero(~is_missing(values)):
-        cell = values[row] if kind == "M" else values[row : row + 1].tolist()[0]
-        text[row] = _written(cell)
+        text[row] = _written(cells[row])
     return text
 
 
@@ -126,7 +127,7 @@ def _written(cell: Any) -> str:
     return str(cell)
 
 
-def _each(name: str, values: Array, kind: str, convert: Any) -> Array:
+def _each(name: str, values: Array, kind: str, convert: Callable[[str], float | None]) -> Array:
     """Convert text (and booleans among missing cells) one cell at a time."""
     numbers = np.full(len(values), np.nan)
     for row in np.flatnonzero(~is_missing(values)):

@@ -60,3 +60,12 @@ def check_names(names: Sequence[str], where: str) -> None:
                 remedy="rename or remove one of them",
             )
         first[name] = position
+
+
+def unknown_column(name: str, names: Iterable[str]) -> DataError:
+    """Error for a column that the table does not have."""
+    return DataError(
+        "the column must be in the table",
+        received=repr(name),
+        remedy=f"choose one of {listing(names)}",
+    )

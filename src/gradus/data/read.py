@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from gradus.data.checks import check_names, listing
+from gradus.data.checks import check_names
 from gradus.data.plain import plain_table
 from gradus.data.write import PROTECTED
 from gradus.errors import DataError
@@ -203,12 +203,3 @@ def _unprotect(table: Any) -> Any:
             cells = pc.replace_substring_regex(table.column(position), PROTECTED.pattern, r"\1")
             table = table.set_column(position, field.name, cells)
     return table
-
-
-def unknown_column(name: str, names: Collection[str]) -> DataError:
-    """Error for a column that the table does not have."""
-    return DataError(
-        "the column must be in the table",
-        received=repr(name),
-        remedy=f"choose one of {listing(names)}",
-    )

@@ -16,7 +16,7 @@ from gradus.data.cells import (
     is_missing,
     number,
 )
-from gradus.data.read import unknown_column
+from gradus.data.checks import unknown_column
 from gradus.data.table import Table
 from gradus.errors import ArgumentError
 from gradus.types import Array

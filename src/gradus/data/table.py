@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gradus.data.checks import check_names
+from gradus.data.checks import check_names, unknown_column
 from gradus.data.plain import arrow_column, numpy_column, plain_table
-from gradus.data.read import DELIMITERS, SUFFIXES, read, unknown_column
+from gradus.data.read import DELIMITERS, SUFFIXES, read
 from gradus.data.write import write
 from gradus.errors import ArgumentError, DataError, ShapeError
 from gradus.types import Array
@@ -187,14 +187,15 @@ class Table:
                 received=f"{rows.dtype} of shape {rows.shape}",
                 remedy="turn a mask into indices with np.flatnonzero(mask)",
             )
-        if rows.size and not (0 <= rows.min() and rows.max() < len(self)):
+        if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
             wrong = rows[(rows < 0) | (rows >= len(self))][0]
             raise ArgumentError(f"row indices run from 0 to {len(self) - 1}", received=int(wrong))
         return Table(self.arrow.take(rows))
 
     def with_columns(self, columns: Mapping[str, Any]) -> Table:
         """Table with more columns at the end; a column of a known name is replaced in place."""
-        return Table.from_arrays({**dict(zip(self.names, self.arrow.columns)), **columns})
+        own = {name: self.arrow.column(name) for name in self.names}
+        return Table.from_arrays({**own, **columns})
 
     def write(self, path: str | Path) -> None:
         """Write a .csv, .tsv or .parquet file: whole, or not at all.
