@@ -12,6 +12,8 @@ One computational graph is evaluated, differentiated, traced and compiled.
 
 from gradus import ops
 from gradus.autodiff import backward, grad, gradcheck, hvp
+from gradus.compiler import compile
+from gradus.random import manual_seed
 from gradus.tensor import Tensor, arange, full, no_grad, ones, tensor, zeros
 
 __version__ = "0.1.0"
@@ -20,10 +22,12 @@ __all__ = [
     "Tensor",
     "arange",
     "backward",
+    "compile",
     "full",
     "grad",
     "gradcheck",
     "hvp",
+    "manual_seed",
     "no_grad",
     "ones",
     "ops",

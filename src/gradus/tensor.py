@@ -87,6 +87,11 @@ def tracing() -> Iterator[Trace]:
         _modes.trace = before
 
 
+def is_recording() -> bool:
+    """Whether operations of this thread are recorded for differentiation."""
+    return _modes.recording
+
+
 def current_trace() -> Trace | None:
     """The trace that operations of this thread belong to, if there is one."""
     return _modes.trace

@@ -1,0 +1,26 @@
+"""From a function to a program: trace, typed graph, passes, memory, executors."""
+
+from gradus.compiler.executor import Executor, Program, Steps
+from gradus.compiler.function import CompiledFunction, compile
+from gradus.compiler.graph import Builder, Graph, Node
+from gradus.compiler.memory import lifetimes, place
+from gradus.compiler.passes import optimise
+from gradus.compiler.reference import ReferenceExecutor
+from gradus.compiler.trace import Traced, trace
+
+__all__ = [
+    "Builder",
+    "CompiledFunction",
+    "Executor",
+    "Graph",
+    "Node",
+    "Program",
+    "ReferenceExecutor",
+    "Steps",
+    "Traced",
+    "compile",
+    "lifetimes",
+    "optimise",
+    "place",
+    "trace",
+]

@@ -1,0 +1,132 @@
+"""What an executor is: it prepares a graph, and the program runs it, once or many steps a call.
+
+The contract stands here; ``reference`` fulfils it in plain NumPy and thereby defines what every
+other executor must compute.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradus.compiler.graph import Graph
+from gradus.errors import ShapeError
+from gradus.types import Array, TensorType
+
+Arrays = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What several steps gave.
+
+    Attributes:
+        carry: the carried values after the last step.
+        records: the other outputs, one row a step.
+        done: number of steps taken.
+    """
+
+    carry: dict[str, Array]
+    records: dict[str, Array]
+    done: int
+
+
+class Program(ABC):
+    """A prepared graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    @abstractmethod
+    def run(self, inputs: Arrays) -> dict[str, Array]:
+        """Compute the outputs.
+
+        Args:
+            inputs: an array of the right type for every input; they are not changed.
+
+        Returns:
+            Arrays that belong to the caller.
+
+        Raises:
+            ShapeError: an input is missing, unknown, or of another type.
+        """
+
+    def steps(
+        self,
+        carry: Arrays,
+        *,
+        data: Arrays,
+        order: Array,
+        per_step: Arrays,
+        fixed: Arrays,
+        watch: str,
+        stop: Callable[[], bool],
+    ) -> Steps:
+        """Take several steps, each on its own rows, and return after the last one.
+
+        An output that has the name of a carried input is carried into the next step; the others
+        are recorded. The steps end early after one whose ``watch`` output is not finite, and
+        before one for which ``stop()`` is true.
+
+        Args:
+            carry: starting values of the carried inputs.
+            data: arrays of all rows; each step reads ``data[name][order[k]]``.
+            order: row numbers, (steps, batch).
+            per_step: inputs with one value a step, (steps, …).
+            fixed: inputs that stay the same.
+            watch: name of the recorded output that must stay finite.
+            stop: asked before each step.
+        """
+        now = dict(carry)
+        records: dict[str, list[Array]] = {n: [] for n in self.graph.outputs if n not in carry}
+        done = 0
+        for k, rows in enumerate(order):
+            if stop():
+                break
+            inputs = {**fixed, **now, **{n: v[k] for n, v in per_step.items()}}
+            inputs.update({n: np.take(v, rows, axis=0) for n, v in data.items()})
+            outputs = self.run(inputs)
+            for name, rows_so_far in records.items():
+                rows_so_far.append(outputs[name])
+            now = {n: outputs.get(n, v) for n, v in now.items()}
+            done += 1
+            if not np.all(np.isfinite(outputs[watch])):
+                break
+        stacked = {
+            n: np.stack(v) if v else np.empty((0, *self._output(n).shape), self._output(n).dtype)
+            for n, v in records.items()
+        }
+        return Steps(now, stacked, done)
+
+    def _output(self, name: str) -> TensorType:
+        return self.graph.nodes[self.graph.outputs[name]].type
+
+    def check_inputs(self, inputs: Arrays) -> None:
+        """Raise unless every input is there and has its type."""
+        expected = self.graph.inputs
+        if inputs.keys() != expected.keys():
+            raise ShapeError(
+                f"the program takes {', '.join(expected) or 'nothing'}",
+                received=", ".join(sorted(inputs.keys() ^ expected.keys())) + " missing or unknown",
+            )
+        for name, t in expected.items():
+            array = inputs[name]
+            if array.shape != t.shape or array.dtype != t.dtype:
+                raise ShapeError(
+                    f"{name} is {t}",
+                    received=TensorType.of(array),
+                    remedy="trace again for another shape or dtype",
+                )
+
+
+class Executor(ABC):
+    """Turns graphs into programs."""
+
+    name: str
+
+    @abstractmethod
+    def prepare(self, graph: Graph) -> Program:
+        """Plan the graph once; the program may then run any number of times."""

@@ -1,0 +1,177 @@
+"""``gd.compile``: a function of tensors that is traced once for each kind of arguments."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradus import random
+from gradus.compiler.executor import Executor, Program
+from gradus.compiler.reference import ReferenceExecutor
+from gradus.compiler.trace import OutputName, Traced, is_traced_leaf, named_arguments, symbol, trace
+from gradus.compiler.tree import leaves, rebuild
+from gradus.errors import TraceError
+from gradus.tensor import Tensor, current_trace, is_recording, tensor
+from gradus.types import TensorType, int64
+
+_SEED, _STEP = "random.seed", "random.step"
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    traced: Traced
+    program: Program
+
+
+class CompiledFunction:
+    """A function that runs as one program; make it with ``gd.compile``."""
+
+    def __init__(self, function: Callable[..., Any], executor: Executor) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self.function = function
+        self.executor = executor
+        self._prepared: dict[Any, _Prepared] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program for arguments of this kind; trace first if they are new."""
+        if current_trace() is not None:
+            return self.function(*args, **kwargs)
+        tree = named_arguments(self.function, args, kwargs)
+        prepared = self._prepare(tree, args, kwargs)
+        given = {n: _as_tensor(leaf) for n, leaf in leaves(tree) if is_traced_leaf(leaf)}
+        given.update(prepared.traced.captured)
+        if _SEED in prepared.traced.graph.inputs:
+            given.update(_fresh_draws())
+        if is_recording() and any(t.requires_grad for t in given.values()):
+            # The caller may differentiate the result: apply the graph's operations one by one.
+            results = prepared.program.graph.replay(given)
+        else:
+            arrays = prepared.program.run({n: t.numpy() for n, t in given.items()})
+            results = {n: Tensor(a, TensorType.of(a)) for n, a in arrays.items()}
+        return rebuild(
+            prepared.traced.output,
+            iter(
+                [
+                    results[leaf.name] if isinstance(leaf, OutputName) else leaf
+                    for _, leaf in leaves(prepared.traced.output)
+                ]
+            ),
+        )
+
+    def graph(self, *args: Any, **kwargs: Any) -> Any:
+        """The optimised graph for arguments of this kind."""
+        tree = named_arguments(self.function, args, kwargs)
+        return self._prepare(tree, args, kwargs).program.graph
+
+    def _prepare(self, tree: Any, args: Any, kwargs: Any) -> _Prepared:
+        modules = list(_modules_of(self.function))
+        key = (
+            tuple((n, _kind(leaf)) for n, leaf in leaves(tree)),
+            tuple(m.training for top in modules for _, m in top.named_modules()),
+        )
+        prepared = self._prepared.get(key)
+        if prepared is not None and all(
+            prepared.traced.graph.inputs[n] == t.type for n, t in prepared.traced.captured.items()
+        ):
+            return prepared
+        with ExitStack() as stack:
+            for module in modules:
+                stack.enter_context(module.bind({}))
+            traced = trace(_with_traced_draws(self.function), *args, **kwargs)
+            for module in modules:
+                written = [n for n, t in module.named_buffers().items() if t.is_symbolic]
+                if written:
+                    raise TraceError(
+                        "a compiled function changes nothing outside itself",
+                        received=f"a change of {', '.join(written)}",
+                        remedy="call .eval() on the module first, or train it with gd.Trainer",
+                    )
+        self._prepared[key] = _Prepared(traced, self.executor.prepare(traced.graph))
+        return self._prepared[key]
+
+
+def compile(function: Callable[..., Any], *, executor: Executor | None = None) -> CompiledFunction:
+    """Compile a function of tensors into one program.
+
+    The function is traced at the first call, and again when the shape or dtype of an argument,
+    a Python value among the arguments, or the mode of a module it uses changes. Tensors that it
+    reads from outside, such as weights, are read anew at every call. Random draws differ from
+    call to call. Inside the function nothing may depend on the *value* of a tensor: use
+    ``gd.ops.where`` instead of ``if``. Put the gradient inside, for the program to compute it too.
+
+    Args:
+        function: takes and returns tensors, arrays, and nested tuples, lists and dictionaries.
+        executor: what runs the graph; the reference executor by default.
+
+    Raises:
+        TraceError: at the call, when the function cannot be traced; the message says why.
+
+    >>> import gradus as gd
+    >>> slope = gd.compile(lambda x: gd.grad((x ** 3).sum(), x))
+    >>> slope(gd.tensor([1.0, 2.0], requires_grad=True)).tolist()
+    [3.0, 12.0]
+    """
+    return CompiledFunction(function, executor or ReferenceExecutor())
+
+
+def _with_traced_draws(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, with its random draws as functions of two further inputs of the graph."""
+
+    @functools.wraps(function)
+    def seeded(*args: Any, **kwargs: Any) -> Any:
+        scalar = TensorType((), int64)
+        with random.use_stream(random.Stream(symbol(_SEED, scalar), symbol(_STEP, scalar))):
+            return function(*args, **kwargs)
+
+    return seeded
+
+
+def _fresh_draws() -> dict[str, Tensor]:
+    """Seed and step of one call. Steps from 2³² up are never those of eager draws."""
+    seed, step, site = random.current_stream().next()
+    return {_SEED: tensor(int(seed)), _STEP: tensor((1 << 32) + (int(step) << 33) + site)}
+
+
+def _as_tensor(leaf: Any) -> Tensor:
+    return leaf if isinstance(leaf, Tensor) else tensor(np.asarray(leaf))
+
+
+def _kind(leaf: Any) -> Any:
+    """What of an argument the program depends on."""
+    if isinstance(leaf, Tensor):
+        return leaf.type, leaf.requires_grad
+    if is_traced_leaf(leaf):
+        return TensorType.of(np.asarray(leaf)), False
+    try:
+        hash(leaf)
+    except TypeError:
+        raise TraceError(
+            "arguments are tensors, arrays, or values that can be hashed",
+            received=type(leaf).__name__,
+            remedy="close over it, or pass its tensors",
+        ) from None
+    return type(leaf), leaf
+
+
+def _modules_of(function: Any) -> Iterator[Any]:
+    """Modules that a function uses: itself, its object, its closure, and its globals."""
+    candidates = [function, getattr(function, "__self__", None)]
+    inner = getattr(function, "__wrapped__", function)
+    candidates += [c.cell_contents for c in getattr(inner, "__closure__", None) or () if _full(c)]
+    code = getattr(inner, "__code__", None)
+    if code is not None:
+        candidates += [inner.__globals__.get(name) for name in code.co_names]
+    return (c for c in candidates if hasattr(c, "named_modules") and hasattr(c, "bind"))
+
+
+def _full(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - an empty cell raises
+    except ValueError:
+        return False
+    return True
