@@ -95,9 +95,9 @@ def named_arguments(
 ) -> dict[str, Any]:
     """Arguments under the names that the function gives them, or their numbers."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        parameters = ()
+        parameters = []
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     names += [str(i) for i in range(len(names), len(args))]
     return {**dict(zip(names, args, strict=False)), **kwargs}

@@ -107,9 +107,11 @@ class BooleanFeature(Feature):
     def encode(self, values: Array) -> Array:
         """Features of the cells."""
         missing = is_missing(values)
-        known = values.copy()
-        known[self._unknown(values)] = None
-        signs = 2 * as_booleans(self.column, known) - 1
+        unknown = self._unknown(values)
+        if unknown.any():
+            values = values.copy()
+            values[unknown] = None
+        signs = 2 * as_booleans(self.column, values) - 1
         return _stack([np.nan_to_num(signs)], missing, self.missing)
 
     def unseen(self, values: Array) -> dict[str, int]:

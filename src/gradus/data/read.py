@@ -63,10 +63,10 @@ def _read_parquet(path: Path) -> Any:
 
     try:
         # Not pq.read_table, which would take columns from folder names such as "year=2020".
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
         table.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
             "a .parquet file must be readable as Parquet",
             received=f"{str(path)!r}: {error}",

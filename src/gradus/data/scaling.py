@@ -11,6 +11,9 @@ from gradus.data.config import finite_number
 from gradus.errors import DataError, FileError
 from gradus.types import Array
 
+# A smaller deviation has lost its digits (it is subnormal): such a column counts as constant.
+_LEAST_STD = float(np.finfo(np.float64).tiny)
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -28,8 +31,7 @@ class Scale:
     def fit(cls, values: Array, name: str) -> Scale:
         """Mean and population standard deviation of the numbers that are not NaN.
 
-        A constant column gets std 1, so that it scales to 0. Raises `DataError` for ±inf, and
-        for numbers so far apart that their own scale cannot hold them.
+        A constant column gets std 1, so that it scales to 0. Raises `DataError` for ±inf.
         """
         check_finite(values, name)
         present = values[~np.isnan(values)]
@@ -42,7 +44,7 @@ class Scale:
         small = np.ldexp(present, -exponent)
         mean = float(np.ldexp(small.mean(), exponent))
         std = float(np.ldexp(small.std(), exponent))
-        return cls(mean, std if std > 0 else 1.0)
+        return cls(mean, std if std >= _LEAST_STD else 1.0)
 
     def apply(self, values: Array, name: str) -> Array:
         """Standardised float32 numbers; NaN stays NaN.
@@ -76,7 +78,7 @@ class Scale:
     def from_config(cls, config: Mapping[str, object]) -> Scale:
         """Scale from plain data; `FileError` when it is damaged."""
         scale = cls(finite_number(config, "mean"), finite_number(config, "std"))
-        if scale.std <= 0:
+        if scale.std < _LEAST_STD:
             raise FileError("std must be positive", received=scale.std)
         return scale
 

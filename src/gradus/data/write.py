@@ -20,7 +20,8 @@ PROTECTED = re.compile(r"^'('*[=+\-@\t\r])")
 
 # Cells with one of these are quoted. All separators, not only the file's own: a spreadsheet set to
 # another one would otherwise cut "x;=1+1" into two cells, the second a formula.
-_SPECIAL = r'["\r\n,;\t]'
+# A byte order mark is quoted, too, so that one in the first name is not taken for the file's.
+_SPECIAL = '["\r\n,;\t\ufeff]'
 
 _ROWS_AT_ONCE = 65_536
 
@@ -31,7 +32,8 @@ def write(table: Any, path: Path, delimiter: str | None) -> None:
         if delimiter is None:
             import pyarrow.parquet as pq
 
-            pq.write_table(table, file)
+            # With checksums a flipped bit is found when reading.
+            pq.write_table(table, file, write_page_checksum=True)
         else:
             _write_csv(table, file, delimiter)
 

@@ -1,0 +1,76 @@
+"""Layers and networks: modules with PyTorch's names, built of ops alone.
+
+Rows are examples: a layer takes (n, in_features) and gives (n, out_features).
+
+>>> import gradus as gd
+>>> from gradus import nn
+>>> net = nn.Sequential(nn.Linear(64, 100), nn.ReLU(), nn.Linear(100, 10))
+>>> net(gd.zeros((32, 64))).shape
+(32, 10)
+>>> list(net.named_parameters())
+['0.weight', '0.bias', '2.weight', '2.bias']
+"""
+
+from gradus.nn.activations import (
+    ACTIVATIONS,
+    ELU,
+    GELU,
+    SELU,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    Sigmoid,
+    Sign,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    activation,
+)
+from gradus.nn.dropout import Dropout
+from gradus.nn.embedding import Embedding
+from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
+from gradus.nn.linear import Flatten, Identity, Linear, Maxout
+from gradus.nn.module import Module
+from gradus.nn.normalisation import BatchNorm, LayerNorm
+from gradus.nn.parameter import parameter
+from gradus.nn.registry import from_config, to_config
+from gradus.nn.sequential import Sequential
+
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "GELU",
+    "SELU",
+    "BatchNorm",
+    "Constant",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "He",
+    "Identity",
+    "Initialiser",
+    "LayerNorm",
+    "LeCun",
+    "LeakyReLU",
+    "Linear",
+    "Maxout",
+    "Mish",
+    "Module",
+    "Normal",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Sign",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "Uniform",
+    "Xavier",
+    "Zeros",
+    "activation",
+    "from_config",
+    "parameter",
+    "to_config",
+]

@@ -2,7 +2,8 @@
 
 A field that holds a tensor with ``requires_grad`` is a *parameter*; one that holds a tensor
 without is a *buffer* (running means, frozen weights). Fields that hold modules, or lists of them,
-are children. There is nothing to declare, and no base constructor to call.
+are children. There is nothing to declare, and no base constructor to call. A tensor that stands in
+several fields is one parameter, under the first of its names.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -34,13 +35,13 @@ class Module:
 
     training = True
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output: each module says its own."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(self, x)")
 
-    def __call__(self, *inputs: Any) -> Any:
-        """Compute the output of the module."""
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Compute the output of the module; arrays and lists of numbers become tensors."""
+        return self.forward(*map(_as_input, inputs), **options)
 
     # Fields -----------------------------------------------------------------------------------
 
@@ -60,22 +61,23 @@ class Module:
         for name, child in self.children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
-    def _tensors(self) -> Iterator[tuple[str, Module, str, Tensor]]:
-        """Dotted name, owner, field and value of every tensor inside."""
-        seen: set[Tensor] = set()
+    def _places(self) -> dict[Tensor, list[tuple[str, Module, str]]]:
+        """Every tensor inside, and each place it stands in: dotted name, owner, field."""
+        places: dict[Tensor, list[tuple[str, Module, str]]] = {}
         for prefix, module in self.named_modules():
             for field, value in vars(module).items():
-                if isinstance(value, Tensor) and value not in seen:
-                    seen.add(value)
-                    yield f"{prefix}.{field}" if prefix else field, module, field, value
+                if isinstance(value, Tensor):
+                    name = f"{prefix}.{field}" if prefix else field
+                    places.setdefault(value, []).append((name, module, field))
+        return places
 
     def named_parameters(self) -> dict[str, Tensor]:
         """Dotted names and values of the tensors that are trained."""
-        return {name: t for name, _, _, t in self._tensors() if t.requires_grad}
+        return {found[0][0]: t for t, found in self._places().items() if t.requires_grad}
 
     def named_buffers(self) -> dict[str, Tensor]:
         """Dotted names and values of the tensors that are kept but not trained."""
-        return {name: t for name, _, _, t in self._tensors() if not t.requires_grad}
+        return {found[0][0]: t for t, found in self._places().items() if not t.requires_grad}
 
     def parameters(self) -> list[Tensor]:
         """The tensors that are trained."""
@@ -98,7 +100,9 @@ class Module:
                 remedy="build a module of the other size",
             )
         if old.is_symbolic or new.is_symbolic:
-            object.__setattr__(self, name, new)
+            new = new.astype(old.dtype)
+            frozen = new.requires_grad and not old.requires_grad
+            object.__setattr__(self, name, new.detach() if frozen else new)
         else:
             old.assign(new)
 
@@ -108,28 +112,30 @@ class Module:
 
         Inside, ``named_buffers`` shows what a forward has written; afterwards all is as before.
         """
-        places = {name: (owner, field, t) for name, owner, field, t in self._tensors()}
+        before = self._places()
+        places = {found[0][0]: found for found in before.values()}
         unknown = [name for name in tensors if name not in places]
         if unknown:
             raise ArgumentError(f"the module has {', '.join(places)}", received=unknown)
         try:
             for name, t in tensors.items():
-                owner, field, _ = places[name]
-                object.__setattr__(owner, field, t)
+                for _, owner, field in places[name]:
+                    object.__setattr__(owner, field, t)
             yield
         finally:
-            for owner, field, t in places.values():
-                object.__setattr__(owner, field, t)
+            for t, found in before.items():
+                for _, owner, field in found:
+                    object.__setattr__(owner, field, t)
 
     # Modes ------------------------------------------------------------------------------------
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self, mode: bool = True) -> Self:
         """Switch dropout and batch statistics on (or off), here and inside; returns itself."""
         for _, module in self.named_modules():
             object.__setattr__(module, "training", mode)
         return self
 
-    def eval(self) -> Module:
+    def eval(self) -> Self:
         """Switch dropout and batch statistics off, here and inside; returns itself."""
         return self.train(False)
 
@@ -137,7 +143,7 @@ class Module:
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, read from the fields of the same names."""
-        names = [n for n in inspect.signature(type(self).__init__).parameters if n != "self"]
+        names = list(self._arguments())
         missing = [n for n in names if not hasattr(self, n)]
         if missing:
             raise ArgumentError(
@@ -147,6 +153,14 @@ class Module:
             )
         return {n: getattr(self, n) for n in names}
 
+    @classmethod
+    def _arguments(cls) -> dict[str, inspect.Parameter]:
+        """The constructor's parameters, by name."""
+        if cls.__init__ is object.__init__:
+            return {}
+        parameters = inspect.signature(cls.__init__).parameters
+        return {n: p for n, p in parameters.items() if n != "self"}
+
     # Showing itself -----------------------------------------------------------------------------
 
     @property
@@ -155,28 +169,60 @@ class Module:
         return int(np.sum([t.size for t in self.parameters()], dtype=np.int64))
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines(""))
+        rows = list(self._rows())
+        width = max(len(text) for text, note in rows if note or len(rows) == 1)
+        return "\n".join(f"{text:{width}}  # {note}" if note else text for text, note in rows)
 
-    def _lines(self, label: str, depth: int = 0) -> list[str]:
-        own = {n: v for n, v in vars(self).items() if isinstance(v, Tensor)}
-        text = "  " * depth + (f"{label}: " if label else "") + self._summary()
-        notes = [f"{n} {v.shape}" for n, v in own.items()]
-        if own or depth == 0:
-            notes.append(f"{self.parameter_count:,} parameters")
-        if notes:
-            text += "  # " + ", ".join(notes)
-        lines = [text]
-        for name, child in self.children():
-            lines.extend(child._lines(name, depth + 1))
-        return lines
+    def _rows(self, label: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+        """What stands left and right of the # for this module and those inside it."""
+        children = list(self.children())
+        notes = [f"{n} {t.shape}" for n, t in vars(self).items() if isinstance(t, Tensor)]
+        if notes or children:
+            count = self.parameter_count
+            notes.append(f"{count:,} parameter{'' if count == 1 else 's'}")
+        yield "  " * depth + label + self.summary(), ", ".join(notes)
+        for name, child in children:
+            yield from child._rows(f"{name}: ", depth + 1)
 
-    def _summary(self) -> str:
-        """The constructor call that makes this module, without its children."""
+    def summary(self) -> str:
+        """The constructor call that makes this module, without its children and usual switches.
+
+        >>> from gradus import nn
+        >>> nn.Linear(64, 10, bias=False).summary()
+        'Linear(64 → 10, bias=False)'
+        """
         try:
             arguments = self.config()
-        except ArgumentError:
+        except ArgumentError:  # a module of the user's own, that shall not be saved
             arguments = {}
-        shown = [
-            f"{n}={v!r}" for n, v in arguments.items() if not isinstance(v, (Module, list, tuple))
-        ]
-        return f"{type(self).__name__}({', '.join(shown)})"
+        shown = []
+        if {"in_features", "out_features"} <= set(arguments):
+            shown.append(f"{arguments.pop('in_features')} → {arguments.pop('out_features')}")
+        signature = self._arguments()
+        for name, value in arguments.items():
+            if _is_plain(value) and (_is_number(value) or value != signature[name].default):
+                shown.append(f"{name}={value!r}")
+        childless = next(self.children(), None) is None
+        return type(self).__name__ + (f"({', '.join(shown)})" if shown or childless else "")
+
+
+def _as_input(x: Any) -> Any:
+    """Tensor of an array or of nested lists of numbers; anything else as it is."""
+    if isinstance(x, Tensor):
+        return x
+    leaf = x
+    while isinstance(leaf, list) and leaf:
+        leaf = leaf[0]
+    numbers = isinstance(x, list) and isinstance(leaf, (int, float, list))
+    return tensor(x) if numbers or hasattr(x, "__array__") else x
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is no module or tensor, and holds none."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(map(_is_plain, value))
+    return not isinstance(value, (Module, Tensor))

@@ -8,13 +8,17 @@ clipping and groups. The same rule therefore runs eagerly, traced and compiled.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+
 from gradus import ops
-from gradus.errors import ArgumentError
+from gradus.errors import ArgumentError, ShapeError
+from gradus.optim.plateau import Plateau
 from gradus.optim.schedules import Constant, Schedule
 from gradus.tensor import Tensor, tensor
 
@@ -27,7 +31,7 @@ class Optimizer:
 
     Attributes:
         lr: learning rate γ, > 0.
-        schedule: factor on the rate over the course of training.
+        schedule: factor on the rate over the course of training, or a ``Plateau``.
         groups: overrides for some parameters: ``{"*.bias": {"lr": 1e-2}}``. A pattern matches the
             dotted parameter name; the first that matches counts.
         clip_norm: largest Euclidean norm of all gradients together, or None.
@@ -35,21 +39,38 @@ class Optimizer:
     """
 
     lr: float = 1e-2
-    schedule: Schedule = field(default_factory=Constant, kw_only=True)
+    schedule: Schedule | Plateau = field(default_factory=Constant, kw_only=True)
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, kw_only=True)
     clip_norm: float | None = field(default=None, kw_only=True)
     clip_value: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.generic):
+                # A NumPy number would impose its dtype on the parameters; Python's are weak.
+                object.__setattr__(self, name, value.item())
         self.check()
-        for pattern in self.groups:
-            self._override(self.groups[pattern])
+        for overrides in self.groups.values():
+            self._override(overrides)
 
     def check(self) -> None:
         """Refuse settings that the rule is not defined for."""
-        require(self.lr > 0, "lr > 0", self.lr)
-        require(self.clip_norm is None or self.clip_norm > 0, "clip_norm > 0", self.clip_norm)
-        require(self.clip_value is None or self.clip_value > 0, "clip_value > 0", self.clip_value)
+        require(
+            is_number(self.lr) and self.lr > 0,
+            "a learning rate lr > 0",
+            self.lr,
+            f"write {type(self).__name__}(lr=0.01); the parameters come with apply",
+        )
+        for name in ("clip_norm", "clip_value"):
+            limit = getattr(self, name)
+            require(limit is None or (is_number(limit) and limit > 0), f"{name} > 0", limit)
+        require(
+            isinstance(self.schedule, (Schedule, Plateau)),
+            "a schedule from gradus.optim",
+            self.schedule,
+            "write schedule=optim.Cosine()",
+        )
+        require(isinstance(self.groups, Mapping), "a dictionary as groups", self.groups)
 
     def init(self, param: Tensor) -> State:
         """State of a parameter before the first step: a dictionary of tensors."""
@@ -77,6 +98,7 @@ class Optimizer:
         return self
 
     def _override(self, overrides: Mapping[str, Any]) -> Optimizer:
+        require(isinstance(overrides, Mapping), "a dictionary as overrides of a group", overrides)
         own = {f.name for f in dataclasses.fields(self)}
         own -= {"groups", "schedule", "clip_norm", "clip_value"}
         unknown = sorted(set(overrides) - own)
@@ -101,12 +123,19 @@ class Optimizer:
     ) -> tuple[dict[str, Tensor], dict[str, State]]:
         """New values and states of all parameters: clip, then the rule of each one's group.
 
+        A loop that trains runs it under ``no_grad``; outside, the update is recorded and can be
+        differentiated like any other computation.
+
         Args:
             params: named values.
             grads: derivatives under the same names.
             states: what ``init_all`` or the last ``apply`` gave.
             step: number of this step, from 1.
             factor: what the schedule says at this step.
+
+        Raises:
+            ArgumentError: a name without gradient or state, or a step before the first.
+            ShapeError: a gradient of another shape or dtype than its parameter.
 
         >>> from gradus import optim
         >>> import gradus as gd
@@ -116,7 +145,8 @@ class Optimizer:
         >>> new["theta"].item()
         1.5
         """
-        grads = self.clip(grads)
+        _check_apply(params, grads, states, step)
+        grads = self.clip({name: grads[name] for name in params})
         new_params, new_states = {}, {}
         for name, param in params.items():
             rule = self.for_parameter(name)
@@ -158,10 +188,42 @@ def global_norm(grads: Mapping[str, Tensor]) -> Tensor:
     return ops.sqrt(total)
 
 
-def require(holds: bool, rule: str, received: object) -> None:
+def require(holds: bool, rule: str, received: object, remedy: str | None = None) -> None:
     """Raise an ArgumentError unless the rule holds."""
     if not holds:
-        raise ArgumentError(f"an optimizer needs {rule}", received=received)
+        raise ArgumentError(f"an optimizer needs {rule}", received=repr(received), remedy=remedy)
+
+
+def is_number(value: object) -> bool:
+    """Whether a setting is a finite number; True and False are none."""
+    return isinstance(value, (int, float)) and type(value) is not bool and abs(value) < math.inf
+
+
+def not_negative(**settings: object) -> None:
+    """Refuse settings that are not numbers ≥ 0."""
+    for name, value in settings.items():
+        require(is_number(value) and value >= 0, f"{name} ≥ 0", value)  # type: ignore[operator]
+
+
+def _check_apply(
+    params: Mapping[str, Tensor],
+    grads: Mapping[str, Tensor],
+    states: Mapping[str, State],
+    step: Any,
+) -> None:
+    for kind, given in (("gradient", grads), ("state", states)):
+        missing = [name for name in params if name not in given]
+        if missing:
+            raise ArgumentError(
+                f"each parameter comes with a {kind} of its name", received=f"none for {missing[0]}"
+            )
+    for name, param in params.items():
+        if grads[name].type != param.type:
+            raise ShapeError(
+                f"the gradient of {name} has the type of the parameter, {param.type}",
+                received=grads[name].type,
+            )
+    require(isinstance(step, Tensor) or step >= 1, "steps that are counted from 1", step)
 
 
 def _scalar(value: Any, like: Tensor) -> Tensor:

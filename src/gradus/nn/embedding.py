@@ -1,0 +1,59 @@
+"""Embedding: a learned row of numbers for each category."""
+
+from __future__ import annotations
+
+import numpy.typing as npt
+
+from gradus import ops
+from gradus.errors import ArgumentError
+from gradus.nn.checks import float_dtype, positive
+from gradus.nn.init import Normal
+from gradus.nn.module import Module
+from gradus.nn.parameter import parameter
+from gradus.tensor import Tensor
+
+
+class Embedding(Module):
+    """Y = weight[x]: the row of each index, learned; equal to a Linear layer on one-hot rows.
+
+    Source: Bengio et al., "A neural probabilistic language model" (2003).
+
+    Attributes:
+        weight: (num_embeddings, embedding_dim), standard normal at the start.
+
+    Args:
+        num_embeddings: number of categories.
+        embedding_dim: length of a row.
+        dtype: of the parameters.
+
+    Raises:
+        DtypeError: indices that are not integers.
+        ArgumentError: an index outside 0 … num_embeddings − 1.
+
+    >>> import gradus as gd
+    >>> Embedding(10, 4)(gd.tensor([3, 3, 0])).shape
+    (3, 4)
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, dtype: npt.DTypeLike = "float32"
+    ) -> None:
+        self.num_embeddings = positive("num_embeddings", num_embeddings)
+        self.embedding_dim = positive("embedding_dim", embedding_dim)
+        self.dtype = float_dtype(dtype)
+        shape = (self.num_embeddings, self.embedding_dim)
+        self.weight = parameter(Normal(1.0), shape, self.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Integers of any shape (…) to (…, embedding_dim)."""
+        last = self.num_embeddings - 1
+        if x.is_symbolic:
+            # ops.take counts negative indices from the end; here they are as wrong as large ones.
+            x = ops.where(x < 0, last + 1, x)
+        elif x.size and not 0 <= (value := x.numpy()).min() <= value.max() <= last:
+            raise ArgumentError(
+                f"indices of {self.summary()} lie between 0 and {last}",
+                received=f"{value.min()} to {value.max()}",
+                remedy="count categories from 0, or take more embeddings",
+            )
+        return ops.take(self.weight, x, axis=0)

@@ -1,0 +1,166 @@
+"""Affine layers, and the layers that only pass numbers on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy.typing as npt
+
+from gradus import ops
+from gradus.errors import ArgumentError, ShapeError
+from gradus.nn.checks import flag, float_dtype, integer, positive
+from gradus.nn.init import Initialiser, Uniform, Zeros
+from gradus.nn.module import Module
+from gradus.nn.parameter import parameter
+from gradus.ops.primitive import normalise_axis
+from gradus.tensor import Tensor
+
+
+class Linear(Module):
+    """Every output is a weighted sum of the inputs: y = x Wᵀ + b.
+
+    The lectures write x W + b (001, 002), W x + b (003) or W x − b (004); here each row of
+    ``weight`` holds the weights of one output, as in PyTorch.
+
+    Attributes:
+        weight: (out_features, in_features).
+        bias: (out_features,), or None.
+
+    Args:
+        in_features: length of the input rows.
+        out_features: length of the output rows.
+        bias: whether to add b.
+        init: initial weights, with b starting at 0. Without it both are drawn from
+            U(−1/√in_features, 1/√in_features), PyTorch's choice.
+        dtype: of the parameters.
+
+    Raises:
+        ShapeError: an input (…, m) with m ≠ in_features.
+
+    >>> import gradus as gd
+    >>> layer = Linear(2, 1)
+    >>> layer.weight, layer.bias = [[2.0, 3.0]], [0.5]
+    >>> layer(gd.tensor([[1.0, 1.0], [0.0, 2.0]])).tolist()
+    [[5.5], [6.5]]
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        init: Initialiser | None = None,
+        dtype: npt.DTypeLike = "float32",
+    ) -> None:
+        self.in_features = positive("in_features", in_features)
+        self.out_features = positive("out_features", out_features)
+        self.init = init
+        self.dtype = float_dtype(dtype)
+        if init is not None and not isinstance(init, Initialiser):
+            raise ArgumentError(
+                "init is an initialiser or None",
+                received=repr(init)[:100],
+                remedy="pass one of gradus.nn.init, for example nn.Xavier()",
+            )
+        usual = Uniform(1.0 / math.sqrt(self.in_features))
+        shape = (self.out_features, self.in_features)
+        self.weight = parameter(init or usual, shape, self.dtype)
+        self.bias = None
+        if flag("bias", bias):
+            start = Zeros() if init else usual
+            self.bias = parameter(start, (self.out_features,), self.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, in_features) to (…, out_features)."""
+        if x.ndim == 0 or x.shape[-1] != self.in_features:
+            raise ShapeError(
+                f"{self.summary()} takes rows of {self.in_features} features",
+                received=f"an input of shape {x.shape}",
+                remedy="check the number of columns, and the out_features of the layer before",
+            )
+        y = ops.matmul(x, self.weight.T)
+        return y if self.bias is None else y + self.bias
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().config(), "bias": self.bias is not None}
+
+
+class Maxout(Module):
+    """Every output is the largest of several affine functions: yᵢ = maxₖ (x Wₖᵀ + bₖ)ᵢ.
+
+    It learns its own convex activation. Output i has the rows i·pieces to (i + 1)·pieces − 1 of
+    ``affine.weight``.
+
+    Source: Goodfellow et al., "Maxout networks" (2013); lecture 002.
+
+    Args:
+        in_features: length of the input rows.
+        out_features: length of the output rows.
+        pieces: number of affine functions an output.
+        init: as for Linear.
+        dtype: of the parameters.
+
+    Raises:
+        ShapeError: an input (…, m) with m ≠ in_features.
+
+    >>> import gradus as gd
+    >>> layer = Maxout(1, 1)
+    >>> layer.affine.weight, layer.affine.bias = [[1.0], [-1.0]], [0.0, 0.0]
+    >>> layer(gd.tensor([[3.0], [-2.0]])).tolist()  # |x|
+    [[3.0], [2.0]]
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        pieces: int = 2,
+        init: Initialiser | None = None,
+        dtype: npt.DTypeLike = "float32",
+    ) -> None:
+        self.in_features = positive("in_features", in_features)
+        self.out_features = positive("out_features", out_features)
+        self.pieces = positive("pieces", pieces)
+        self.affine = Linear(in_features, self.out_features * self.pieces, init=init, dtype=dtype)
+        self.init, self.dtype = self.affine.init, self.affine.dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, in_features) to (…, out_features)."""
+        y = self.affine(x)
+        groups = ops.reshape(y, shape=(*y.shape[:-1], self.out_features, self.pieces))
+        return ops.max(groups, axis=-1)
+
+
+class Flatten(Module):
+    """All axes from ``start_dim`` on become one; the axes before them count examples.
+
+    Raises:
+        ShapeError: an input without the axis ``start_dim``.
+
+    >>> import gradus as gd
+    >>> Flatten()(gd.zeros((5, 8, 8))).shape
+    (5, 64)
+    """
+
+    def __init__(self, start_dim: int = 1) -> None:
+        self.start_dim = integer("start_dim", start_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, a, b, …) to (n, a·b·…)."""
+        start = normalise_axis(self.start_dim, x.ndim)
+        return ops.reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start:])))
+
+
+class Identity(Module):
+    """Y = x.
+
+    >>> import gradus as gd
+    >>> Identity()(gd.tensor([1.0])).tolist()
+    [1.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input."""
+        return x

@@ -1,0 +1,98 @@
+"""What a training run recorded, one row an epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradus.errors import ArgumentError
+from gradus.types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Columns that are no metric: plots leave them out.
+_PLAIN = ("epoch", "steps", "seconds", "learning_rate")
+
+
+@dataclass
+class History:
+    """Rows of a training run, and how it ended.
+
+    Attributes:
+        rows: one dictionary an epoch: ``epoch`` (from 1), ``steps`` so far, ``loss`` (mean over the
+            examples of the epoch, each counted once), ``val_loss`` and metrics where measured,
+            ``gradient_norm`` (Euclidean, all parameters, at the last full batch),
+            ``gradient_norms`` (by parameter), ``learning_rate``, ``seconds`` since the start.
+        stop_reason: why the run ended.
+        best_epoch: epoch whose weights were kept, where that is not the last.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    stop_reason: str = ""
+    best_epoch: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
+    def __getitem__(self, column: str) -> Array:
+        """One column as an array, NaN where an epoch has no such value.
+
+        >>> History([{"loss": 2.0}, {"loss": 1.0}])["loss"].tolist()
+        [2.0, 1.0]
+        """
+        if not any(column in row for row in self.rows):
+            raise ArgumentError(f"the columns are {', '.join(self.columns)}", received=column)
+        return np.array([row.get(column, np.nan) for row in self.rows])
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the recorded values."""
+        return list(dict.fromkeys(name for row in self.rows for name in row))
+
+    @property
+    def metrics(self) -> list[str]:
+        """Columns that hold losses and metrics."""
+        numbers = (int, float)
+        return [
+            c
+            for c in self.columns
+            if c not in _PLAIN
+            and not c.startswith("gradient_norm")
+            and any(isinstance(row.get(c), numbers) for row in self.rows)
+        ]
+
+    def to_jsonl(self) -> str:
+        """One line of JSON an epoch."""
+        return "".join(json.dumps(row) + "\n" for row in self.rows)
+
+    def plot(self) -> Figure:
+        """Curves of the losses and of each metric over the epochs.
+
+        Training and validation share a panel; the epoch whose weights were kept is marked.
+        """
+        from matplotlib.figure import Figure
+
+        panels = list(dict.fromkeys(name.removeprefix("val_") for name in self.metrics))
+        figure = Figure(figsize=(5.0 * max(len(panels), 1), 3.4), layout="constrained")
+        for k, name in enumerate(panels):
+            axes = figure.add_subplot(1, len(panels), k + 1)
+            for column, label, style in (
+                (name, "training", "-"),
+                (f"val_{name}", "validation", "--"),
+            ):
+                if column in self.metrics:
+                    axes.plot(self["epoch"], self[column], style, label=label, linewidth=1.8)
+            if self.best_epoch is not None:
+                axes.axvline(self.best_epoch, color="0.6", linewidth=1, label="weights kept")
+            axes.set(xlabel="epoch", ylabel=name, title=name)
+            axes.grid(alpha=0.3)
+            axes.legend()
+        return figure

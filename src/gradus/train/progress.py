@@ -1,0 +1,69 @@
+"""A progress bar in the terminal, and nothing where the output is not a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from gradus.train.callbacks import Callback, Row
+
+if TYPE_CHECKING:
+    from gradus.train.trainer import Trainer
+
+_PERIOD = 0.05  # seconds between two redraws
+
+
+class Progress(Callback):
+    """Show epochs, losses, metrics and the time left with Rich, on standard error."""
+
+    def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
+        """Start the bar."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._steps_per_epoch = steps_per_epoch
+        self._bar = Progress(
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            console=Console(stderr=True),
+            auto_refresh=False,
+        )
+        self._task: Any = self._bar.add_task("", total=epochs, numbers="")
+        self._bar.start()
+        self._drawn = time.monotonic()
+
+    def on_step(self, trainer: Trainer, step: int) -> None:
+        """Move the bar, at most twenty times a second."""
+        now = time.monotonic()
+        if now - self._drawn > _PERIOD:
+            self._drawn = now
+            self._bar.update(self._task, completed=step // self._steps_per_epoch, refresh=True)
+
+    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
+        """Show the newest numbers."""
+        shown = [n for n in trainer.history.metrics if n in row]
+        numbers = "  ".join(f"{n} {row[n]:.4g}" for n in shown)
+        self._bar.update(self._task, completed=row["epoch_of_fit"], numbers=numbers)
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Leave the last state on the screen."""
+        self._bar.refresh()
+        self._bar.stop()
+
+
+def wanted(progress: bool | None) -> bool:
+    """Whether to show progress: as told, or (None) where standard error is a terminal."""
+    return sys.stderr.isatty() if progress is None else progress

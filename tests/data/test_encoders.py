@@ -1,0 +1,162 @@
+"""A fitted encoder gives the same features for the same rows, now and after a file."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradus.data import Table, TableEncoder, infer_schema
+from gradus.errors import DataError, FileError
+
+
+@pytest.fixture
+def table():
+    return Table.from_arrays(
+        {
+            "age": [20, 40, None, 60],
+            "city": ["Bonn", "Ulm", "Bonn", None],
+            "member": ["yes", "no", "yes", "yes"],
+            "born": ["2000-01-01", "1990-06-01", "1980-01-01", "1970-01-01"],
+            "none": [None] * 4,
+        }
+    )
+
+
+def fit(table, **overrides):
+    return TableEncoder.fit(table, infer_schema(table, overrides))
+
+
+def test_features_stand_in_the_tables_order_under_their_names(table):
+    encoder = fit(table)
+    assert encoder.columns == ("age", "city", "member", "born")
+    assert encoder.feature_names[:6] == (
+        "age",
+        "age is missing",
+        "city = Bonn",
+        "city = Ulm",
+        "city is missing",
+        "member",
+    )
+    features = encoder.transform(table)
+    assert features.shape == (4, len(encoder.feature_names))
+    assert features.dtype == np.float32
+    assert features[2, 1] == 1
+
+
+def test_columns_are_found_by_name_and_others_left_alone(table):
+    encoder = fit(table)
+    turned = Table.from_arrays({"new": [1] * 4, **{n: table.column(n) for n in table.names[::-1]}})
+    np.testing.assert_array_equal(encoder.transform(turned), encoder.transform(table))
+    assert encoder.extra(turned) == ("new", "none")
+    assert encoder.extra(table.drop("none")) == ()
+
+
+def test_a_missing_column_is_answered_with_expected_and_received_names(table):
+    encoder = fit(table)
+    message = (
+        r"must have the columns 'age', 'city', 'member', 'born'; "
+        r"received 'age', 'member', 'none', without 'city', 'born'"
+    )
+    smaller = table.drop("city").drop("born")
+    for use in (encoder.transform, encoder.unseen):
+        with pytest.raises(DataError, match=message):
+            use(smaller)
+
+
+def test_unseen_texts_are_reported_by_column(table):
+    encoder = fit(table)
+    new = table.with_columns({"city": ["Rom", "Rom", "Ulm", None], "member": ["?", "yes"] * 2})
+    assert encoder.unseen(new) == {"city": {"Rom": 2}, "member": {"?": 2}}
+    assert encoder.unseen(table) == {}
+
+
+def test_a_column_of_another_kind_is_named(table):
+    encoder = fit(table)
+    with pytest.raises(DataError, match=r"column 'age' must be a number.*'old' in row 2"):
+        encoder.transform(table.with_columns({"age": ["20", "old", "40", "50"]}))
+
+
+def test_infinity_is_refused_when_fitting_and_when_predicting(table):
+    with pytest.raises(DataError, match="'age' must be finite; received -inf in row 1"):
+        fit(table.with_columns({"age": [-np.inf, 1, 2, 3]}))
+    with pytest.raises(DataError, match="'age' must be finite; received inf in row 4"):
+        fit(table).transform(table.with_columns({"age": [1, 2, 3, np.inf]}))
+
+
+def test_a_constant_column_is_zero_for_ever(table):
+    constant = table.with_columns({"age": [5, 5, 5, 5]})
+    assert not fit(constant).transform(constant)[:, 0].any()
+
+
+def test_text_columns_keep_their_categories_through_a_file(tmp_path):
+    training = Table.from_arrays({"code": ["01", "1", "x"], "zip": [1, 2, 3], "n": [1, 2, 3]})
+    encoder = fit(training, zip="categorical")
+    assert encoder.text_columns == ("code",)
+    path = tmp_path / "new.csv"
+    path.write_text("code,zip,n\n01,1,1\n1,2,2\n")
+    # Read as a number, "01" would turn into the other category "1".
+    table = Table.read(path, text=encoder.text_columns)
+    np.testing.assert_array_equal(encoder.transform(table), encoder.transform(training)[:2])
+    assert encoder.unseen(table) == {}
+
+
+def test_an_empty_table_and_one_of_ignored_columns_are_refused(table):
+    with pytest.raises(DataError, match="at least one row"):
+        TableEncoder.fit(table.take([]), infer_schema(table))
+    with pytest.raises(DataError, match=r"only ignored columns \('a': every cell is missing\)"):
+        fit(Table.from_arrays({"a": [None]}))
+    with pytest.raises(DataError, match="received no columns"):
+        TableEncoder.fit(table, ())
+
+
+def test_a_schema_of_another_table_is_refused(table):
+    with pytest.raises(DataError, match="without 'age'"):
+        TableEncoder.fit(table.drop("age"), infer_schema(table))
+
+
+numbers = st.floats(-1e6, 1e6) | st.none()
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.none()
+dates = st.datetimes() | st.none()
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(numbers, texts, st.booleans() | st.none(), dates), min_size=1))
+def test_an_encoder_from_json_transforms_identically(rows):
+    columns = dict(zip("abcd", zip(*rows, strict=True), strict=True))
+    table = Table.from_arrays({**columns, "e": range(len(rows))})
+    encoder = fit(table)
+    again = TableEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    assert again == encoder
+    assert again.transform(table).tobytes() == encoder.transform(table).tobytes()
+    assert np.isfinite(encoder.transform(table)).all()
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_row_is_encoded_the_same_alone_and_among_others(data):
+    table = Table.from_arrays(
+        {"a": [1.0, None, 3.5, 4.0], "b": ["x", "y", None, "x"], "c": [True, None, False, True]}
+    )
+    encoder = fit(table)
+    rows = data.draw(st.lists(st.integers(0, 3)))
+    np.testing.assert_array_equal(
+        encoder.transform(table.take(rows)), encoder.transform(table)[rows]
+    )
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"features": {}},
+        {"features": []},
+        {"features": [3]},
+        {"features": [{"kind": "boolean", "column": "a", "missing": False}] * 2},
+        {"features": [{"kind": "boolean", "column": "a", "missing": 0}]},
+    ],
+)
+def test_a_damaged_config_is_refused(config):
+    with pytest.raises(FileError):
+        TableEncoder.from_config(config)
