@@ -10,9 +10,10 @@ One computational graph is evaluated, differentiated, traced and compiled.
 (8.0, 8.0, 8.0, 16.0, -4.0)
 """
 
-from gradus import ops
+from gradus import data, nn, ops, optim
 from gradus.autodiff import backward, grad, gradcheck, hvp
 from gradus.compiler import compile
+from gradus.io import load
 from gradus.random import manual_seed
 from gradus.tensor import Tensor, arange, full, no_grad, ones, tensor, zeros
 
@@ -23,14 +24,18 @@ __all__ = [
     "arange",
     "backward",
     "compile",
+    "data",
     "full",
     "grad",
     "gradcheck",
     "hvp",
+    "load",
     "manual_seed",
+    "nn",
     "no_grad",
     "ones",
     "ops",
+    "optim",
     "tensor",
     "zeros",
 ]

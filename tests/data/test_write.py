@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gradus.data import Table
 from gradus.data.read import MISSING
-from gradus.errors import DataError
+from gradus.errors import DataError, FileError
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 
@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch,
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DataError, match=r"has room; received .*No space left on device"):
+    with pytest.raises(FileError, match=r"has room; received .*No space left on device"):
         Table.from_arrays({"a": [1]}).write(path)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == [path.name]
@@ -152,13 +152,13 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
 
 def test_a_folder_that_does_not_exist_or_is_none_is_refused(tmp_path):
     table = Table.from_arrays({"a": [1]})
-    with pytest.raises(DataError, match=r"a folder that exists.*No such file"):
+    with pytest.raises(FileError, match=r"a folder that exists.*No such file"):
         table.write(tmp_path / "none" / "t.csv")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="Not a directory"):
+    with pytest.raises(FileError, match="Not a directory"):
         table.write(tmp_path / "file" / "t.csv")
     (tmp_path / "t.csv").mkdir()
-    with pytest.raises(DataError, match="Is a directory"):
+    with pytest.raises(FileError, match="Is a directory"):
         table.write(tmp_path / "t.csv")
     assert sorted(os.listdir(tmp_path)) == ["file", "t.csv"]
 
@@ -166,7 +166,7 @@ def test_a_folder_that_does_not_exist_or_is_none_is_refused(tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_unwritable_folder_is_refused(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(DataError, match=r"is writable.*Permission denied"):
+    with pytest.raises(FileError, match=r"is writable.*Permission denied"):
         Table.from_arrays({"a": [1]}).write(tmp_path / "t.csv")
 
 
@@ -175,7 +175,7 @@ def test_an_unwritable_folder_is_refused_also_for_root(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("builtins.open", deny)
-    with pytest.raises(DataError, match=r"is writable.*Permission denied.*another folder"):
+    with pytest.raises(FileError, match=r"is writable.*Permission denied.*another folder"):
         Table.from_arrays({"a": [1]}).write(tmp_path / "t.csv")
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from gradus.errors import DataError
+from gradus.files import replacing
 
 # A spreadsheet takes a cell that begins with one of these for a formula; an apostrophe in front
 # makes it text. Apostrophes that stand there already get one more, so reading can take exactly
@@ -28,7 +24,7 @@ _ROWS_AT_ONCE = 65_536
 
 def write(table: Any, path: Path, delimiter: str | None) -> None:
     """Write a pyarrow.Table of plain types: as text with a delimiter, as Parquet with None."""
-    with replacing(path) as file:
+    with replacing(path, "table") as file:
         if delimiter is None:
             import pyarrow.parquet as pq
 
@@ -36,32 +32,6 @@ def write(table: Any, path: Path, delimiter: str | None) -> None:
             pq.write_table(table, file, write_page_checksum=True)
         else:
             _write_csv(table, file, delimiter)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path` that takes its place when all went well.
-
-    A full disk, a signal or an error leaves the old file as it was. Raises `DataError` when the
-    folder cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        try:
-            with open(temporary, "xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            # After a success it is gone; after a failure it must not stay.
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
-            "the table must be written to a folder that exists, is writable and has room",
-            received=f"{str(path)!r}: {error.strerror or error}",
-            remedy="choose another folder, or change its permissions",
-        ) from None
 
 
 def _write_csv(table: Any, file: IO[bytes], delimiter: str) -> None:

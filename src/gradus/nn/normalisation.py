@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy.typing as npt
 
@@ -46,8 +47,9 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         dtype: npt.DTypeLike = "float32",
     ) -> None:
-        several = isinstance(normalized_shape, (list, tuple))
-        lengths = normalized_shape if several else [normalized_shape]
+        lengths: Any = (
+            normalized_shape if isinstance(normalized_shape, (list, tuple)) else [normalized_shape]
+        )
         self.normalized_shape = tuple(positive("each normalized length", n) for n in lengths)
         if not self.normalized_shape:
             raise ArgumentError("normalized_shape names one axis or more", received="none")

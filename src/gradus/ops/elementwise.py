@@ -90,14 +90,14 @@ def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(same, floating)
 def divide(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = a / b        da = dy / b, db = −dy y / b"""
+    """Y = a / b        da = dy / b, db = −dy (y / b)"""
     return np.divide(a, b, out=out)
 
 
 @divide.gradient
 def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
-    da = dy / b
-    return da, -(da * y)
+    # Not −da y: where b is subnormal da overflows, and ∞ times y = 0 would be NaN.
+    return dy / b, -(dy * (y / b))
 
 
 @primitive(same)

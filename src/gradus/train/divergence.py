@@ -51,7 +51,9 @@ def _watched(network: Module) -> Iterator[list[str]]:
         def watched(*inputs: Any) -> Any:
             output = forward(*inputs)
             if isinstance(output, Tensor) and not _finite(output):
-                faults.append(f"{name} ({type(module).__name__})" if name else type(module).__name__)
+                faults.append(
+                    f"{name} ({type(module).__name__})" if name else type(module).__name__
+                )
             return output
 
         object.__setattr__(module, "forward", watched)

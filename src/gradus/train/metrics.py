@@ -61,5 +61,7 @@ def metric_named(metric: str | Metric) -> tuple[str, Metric]:
     if callable(metric):
         return getattr(metric, "__name__", "metric"), metric
     if metric not in METRICS:
-        raise ArgumentError(f"a metric is a function or one of {', '.join(METRICS)}", received=metric)
+        raise ArgumentError(
+            f"a metric is a function or one of {', '.join(METRICS)}", received=metric
+        )
     return metric, METRICS[metric]

@@ -29,7 +29,7 @@ class Progress(Callback):
             TimeRemainingColumn,
         )
 
-        self._steps_per_epoch = steps_per_epoch
+        self._steps_per_epoch, self._epochs = steps_per_epoch, 0
         self._bar = Progress(
             TextColumn("epoch"),
             MofNCompleteColumn(),
@@ -56,7 +56,8 @@ class Progress(Callback):
         """Show the newest numbers."""
         shown = [n for n in trainer.history.metrics if n in row]
         numbers = "  ".join(f"{n} {row[n]:.4g}" for n in shown)
-        self._bar.update(self._task, completed=row["epoch_of_fit"], numbers=numbers)
+        self._epochs += 1
+        self._bar.update(self._task, completed=self._epochs, numbers=numbers, refresh=True)
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Leave the last state on the screen."""

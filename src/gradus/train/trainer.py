@@ -1,40 +1,31 @@
-"""The one training loop: build the step, compile it, run many steps a call, stop, record."""
+"""The one training loop: order the examples, run many steps a call, stop, record."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gradus.compiler import Executor, Program, ReferenceExecutor
+from gradus.compiler import Executor, ReferenceExecutor
 from gradus.data import batch_bounds, epoch_order
 from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Module
-from gradus.optim import Adam, Optimizer, Plateau
+from gradus.optim import Adam, Optimizer, Plateau, PlateauState
 from gradus.train.callbacks import Callback, Row
-from gradus.train.divergence import first_fault
+from gradus.train.engine import Engine
 from gradus.train.examples import Examples, as_features, examples, hold_out
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
 from gradus.train.metrics import Metric, metric_named
 from gradus.train.progress import Progress, wanted
-from gradus.train.step import (
-    OPTIMIZER,
-    PARAMS,
-    STATE,
-    Loss,
-    StepBuilder,
-    flatten,
-    part,
-)
-from gradus.types import Array, TensorType
+from gradus.train.step import REDUCTIONS, Loss
+from gradus.types import Array, Shape
 
 EXECUTORS: dict[str, type[Executor]] = {"auto": ReferenceExecutor, "reference": ReferenceExecutor}
-_PREDICTION_ROWS = 1024  # rows a call when predicting: large enough to be fast, small in memory
 
 
 class Trainer:
@@ -51,14 +42,17 @@ class Trainer:
         threads: the most threads that NumPy may use; None leaves it alone.
         executor: what runs the compiled step: ``"auto"``, ``"reference"`` or an executor.
 
+    Attributes:
+        history: one row an epoch, of all calls of ``fit``.
+
     >>> import gradus as gd
     >>> from gradus import losses, nn, optim
     >>> X = np.linspace(-1, 1, 50, dtype="float32").reshape(-1, 1)
     >>> net = nn.Sequential(nn.Linear(1, 1))
     >>> trainer = gd.Trainer(net, losses.squared_error, optim.SGD(0.1))
     >>> history = trainer.fit(X, 3 * X + 1, epochs=50, progress=False)
-    >>> bool(abs(net[0].weight.item() - 3) < 1e-3)
-    True
+    >>> round(net[0].weight.item(), 3), round(net[0].bias.item(), 3)
+    (3.0, 1.0)
     """
 
     def __init__(
@@ -79,27 +73,22 @@ class Trainer:
                 received=type(network).__name__,
                 remedy="make a field a tensor with requires_grad=True",
             )
+        if reduction not in REDUCTIONS:
+            raise ArgumentError(f"reduction is one of {', '.join(REDUCTIONS)}", received=reduction)
         if isinstance(executor, str) and executor not in EXECUTORS:
             raise ArgumentError(f"executor is one of {', '.join(EXECUTORS)}", received=executor)
         if threads is not None and threads < 1:
             raise ArgumentError("threads is a number ≥ 1, or None", received=threads)
         self.network = network
-        self.loss = loss
         self.optimizer = optimizer or Adam(1e-3)
         self.metrics = dict(metric_named(m) for m in metrics)
         self.seed = seed
         self.threads = threads
         self.history = History()
-        self.dtype = network.parameters()[0].dtype
         chosen = EXECUTORS[executor]() if isinstance(executor, str) else executor
-        self._steps = StepBuilder(network, loss, reduction, self.optimizer, chosen)
-        self._programs: dict[Any, Program] = {}
-        self._moments = flatten(OPTIMIZER, dict(self.optimizer.init_all(network.named_parameters())))
-        self._carry: dict[str, Array] = {}
-        self._step = 0
-        self._epoch = 0
-        self._plateau: Any = None
-        self._stop_reason: str | None = None
+        self._engine = Engine(network, loss, reduction, self.optimizer, chosen, seed)
+        self._plateau = PlateauState()
+        self._reasons: list[str] = []  # why the training ends after this epoch
 
     # Training -----------------------------------------------------------------------------------
 
@@ -118,7 +107,7 @@ class Trainer:
     ) -> History:
         """Train for a number of epochs; a second call goes on where the first ended.
 
-        Every example is used once an epoch, in a new random order, the last batch being smaller
+        Every example is used once an epoch, in a new random order; the last batch is smaller
         where the batch size does not divide the rows. Ctrl-C ends after the current step and keeps
         the work; a second Ctrl-C ends at once.
 
@@ -137,212 +126,189 @@ class Trainer:
             The history, one row an epoch, of all calls of ``fit``.
 
         Raises:
-            DivergenceError: the loss stopped being finite; the network has its last good weights.
-            DataError, ShapeError, ArgumentError: inputs that do not fit.
+            DivergenceError: something stopped being finite; the network has its last good weights.
+            DataError, ShapeError, DtypeError, ArgumentError: inputs that do not fit.
         """
         if epochs < 1 or batch_size < 1:
             raise ArgumentError("epochs ≥ 1 and batch_size ≥ 1", received=(epochs, batch_size))
-        rows = examples(X, y, sample_weight, self.dtype, self._output_shape)
-        if isinstance(validation, tuple):
-            training, held = rows, examples(*validation, None, self.dtype, self._output_shape)
-        elif validation is not None:
-            training, held = hold_out(rows, validation, self.seed)
-        else:
-            training, held = rows, None
+        training, held = self._parts(X, y, sample_weight, validation)
         hooks = [*callbacks, *([Progress()] if wanted(progress) else [])]
-        self._carry = {**self._weights_of_network(), **self._moments}
-        self._stop_reason = None
-        per_epoch = len(batch_bounds(len(training.x), batch_size))
-        first, started = self._step, time.perf_counter()
-        reason = f"all {epochs} epochs done"
+        per_epoch = len(batch_bounds(len(training), batch_size))
+        first, started = self._engine.step, time.perf_counter()
+        self._reasons.clear()
+        self._engine.read_network()
         with StopSignals() as signals, self._thread_limit():
             for hook in hooks:
                 hook.on_fit_begin(self, epochs, per_epoch)
+            asked = 0
 
             def stop() -> bool:
+                nonlocal asked
                 for hook in hooks:
-                    hook.on_step(self, self._step - first)
+                    hook.on_step(self, asked)
+                asked += 1
                 return signals.received is not None
 
             try:
                 for _ in range(epochs):
-                    factors = self._factors(per_epoch, first, epochs * per_epoch)
-                    row = self._run_epoch(training, batch_size, shuffle, factors, stop)
+                    factors = self._factors(
+                        self._engine.step - first, epochs * per_epoch, per_epoch
+                    )
+                    row = self._epoch(training, batch_size, shuffle, factors, stop)
                     if signals.received is not None:
-                        reason = f"stopped by {signals.received.name}"
-                        break
-                    self._measure(row, held or training, "val_" if held else "")
+                        self.stop(f"stopped by {signals.received.name}")
+                    else:
+                        self._measure(row, held or training, "val_" if held else "")
                     row["seconds"] = time.perf_counter() - started
                     self.history.rows.append(row)
                     for hook in hooks:
                         hook.on_epoch_end(self, row)
-                    if self._stop_reason is not None:
-                        reason = self._stop_reason
+                    if self._reasons:
                         break
             except DivergenceError as error:
-                reason = error.rule
+                self.stop(error.rule)
                 raise
             finally:
-                self.history.stop_reason = reason
-                self.restore(self._carry)
-                self._moments = {n: a for n, a in self._carry.items() if n.startswith(OPTIMIZER)}
+                self.history.stop_reason = "; ".join(self._reasons) or f"all {epochs} epochs done"
                 for hook in hooks:
                     hook.on_fit_end(self)
+                self._engine.write_network()
         return self.history
 
     def stop(self, reason: str) -> None:
         """End the training after this epoch; for callbacks."""
-        self._stop_reason = reason
+        self._reasons.append(reason)
 
     def weights(self) -> dict[str, Array]:
         """Current weights and state of the network during training; for callbacks."""
-        return {n: a for n, a in self._carry.items() if not n.startswith(OPTIMIZER)}
+        return self._engine.weights()
 
     def restore(self, weights: dict[str, Array]) -> None:
-        """Put weights that ``weights`` gave back into the network."""
-        named = {**self.network.named_parameters(), **self.network.named_buffers()}
-        for name, array in {**part(weights, PARAMS), **part(weights, STATE)}.items():
-            named[name].assign(array)
+        """Put back weights that ``weights`` gave; for callbacks."""
+        self._engine.restore(weights)
 
-    def _run_epoch(
-        self, rows: Examples, batch_size: int, shuffle: bool, factors: Array, stop: Any
+    def _parts(
+        self, X: Any, y: Any, weight: Any, validation: Any
+    ) -> tuple[Examples, Examples | None]:
+        """Rows to train on, and rows to validate on where there are any."""
+        rows = self._examples(X, y, weight)
+        if validation is None:
+            return rows, None
+        if isinstance(validation, tuple):
+            if len(validation) != 2:
+                raise ArgumentError("validation is a share or (X, y)", received=len(validation))
+            return rows, self._examples(*validation, None)
+        return hold_out(rows, validation, self.seed)
+
+    def _epoch(
+        self,
+        rows: Examples,
+        batch_size: int,
+        shuffle: bool,
+        factors: Array,
+        stop: Callable[[], bool],
     ) -> Row:
         """All steps of an epoch: full batches, the last of them monitored, then the short one."""
-        n = len(rows.x)
-        order = epoch_order(n, self.seed, self._epoch, shuffle)
-        full, rest = divmod(n, batch_size)
-        portions = [(order[: full * batch_size].reshape(full, -1), False)] if full else []
-        if full:
-            whole = portions.pop()[0]
-            portions = [(whole[:-1], False), (whole[-1:], True)]
-        if rest:
-            portions.append((order[full * batch_size :].reshape(1, -1), not full))
-        total = weight = 0.0
+        number = len(self.history) + 1
+        order = epoch_order(len(rows), self.seed, number - 1, shuffle)
+        full = len(rows) // batch_size * batch_size
+        whole, short = order[:full].reshape(-1, batch_size), order[full:].reshape(1, -1)
+        portions = [(whole[:-1], False), (whole[-1:], True), (short, full == 0)]
+        loss = weight = 0.0
         norms: dict[str, float] = {}
-        start = self._step
+        first = self._engine.step
         for batches, monitored in portions:
-            done, records = self._run_steps(rows, batches, monitored, factors, start, stop)
+            if batches.size == 0:
+                continue
+            at = self._engine.step - first
+            records = self._engine.train(
+                rows,
+                batches,
+                factors[at : at + len(batches)],
+                monitored=monitored,
+                stop=stop,
+            )
+            done = len(records["loss"])
             counted = rows.weight_of(batches[:done])
-            total += float(records["loss"].astype(np.float64) @ counted)
+            loss += float(records["loss"].astype(np.float64) @ counted)
             weight += float(counted.sum())
-            norms.update({n: float(a[-1]) for n, a in part(records, "gradient_norm").items() if done})
+            if monitored and done:
+                norms = {n.partition(".")[2]: float(a[-1]) for n, a in records.items() if "." in n}
             if done < len(batches):
                 break
-        self._epoch += 1
         return {
-            "epoch": self._epoch,
-            "steps": self._step,
-            "loss": total / weight if weight else float("nan"),
-            "learning_rate": float(factors[min(self._step - start, len(factors)) - 1])
-            * self.optimizer.lr,
+            "epoch": number,
+            "steps": self._engine.step,
+            "loss": loss / weight if weight else float("nan"),
+            "learning_rate": self.optimizer.lr * float(factors[-1]),
             "gradient_norm": float(np.sqrt(sum(v * v for v in norms.values()))),
             "gradient_norms": norms,
         }
 
-    def _run_steps(
-        self, rows: Examples, batches: Array, monitored: bool, factors: Array, start: int, stop: Any
-    ) -> tuple[int, dict[str, Array]]:
-        if not len(batches):
-            return 0, {"loss": np.zeros(0)}
-        program = self._train_program(rows, batches.shape[1], monitored)
-        at = self._step - start
-        before = dict(self._carry)
-        arguments = {
-            "data": {f"batch.{n}": a for n, a in rows.arrays.items()},
-            "fixed": {"seed": np.asarray(self.seed, np.int64)},
-            "watch": "loss",
-        }
-
-        def counted() -> bool:
-            halt = bool(stop())
-            self._step += not halt
-            return halt
-
-        first = self._step
-        steps = program.steps(
-            before,
-            order=batches,
-            per_step=self._per_step(first, factors[at : at + len(batches)]),
-            stop=counted,
-            **arguments,
-        )
-        self._step = first + steps.done
-        self._carry = steps.carry
-        if steps.done and not _all_finite({**steps.carry, "loss": steps.records["loss"]}):
-            self._find_fault(program, before, batches, first, factors[at:], arguments, rows)
-        return steps.done, steps.records
-
-    def _per_step(self, first: int, factors: Array) -> dict[str, Array]:
-        numbers = np.arange(first, first + len(factors), dtype=np.int64)
-        return {"step": numbers, "factor": factors.astype(self.dtype)}
-
-    def _find_fault(
-        self,
-        program: Program,
-        carry: dict[str, Array],
-        batches: Array,
-        first: int,
-        factors: Array,
-        arguments: dict[str, Any],
-        rows: Examples,
-    ) -> None:
-        """Repeat the steps one by one up to the one that leaves the finite numbers, and say why."""
-        for k, batch in enumerate(batches):
-            one = program.steps(
-                carry,
-                order=batch[None],
-                per_step=self._per_step(first + k, factors[k : k + 1]),
-                stop=lambda: False,
-                **arguments,
-            )
-            if not _all_finite({**one.carry, "loss": one.records["loss"]}):
-                break
-            carry = one.carry
-        self._carry, self._step = carry, first + k
-        self.restore(carry)
-        fault = first_fault(self.network, self.loss, rows.x[batch], rows.y[batch])
-        raise DivergenceError(
-            f"training left the finite numbers at step {first + k + 1}",
-            received=fault,
-            remedy="lower the learning rate, clip the gradients (clip_norm=1), or scale the "
-            "inputs; the network holds its last good weights",
-        )
-
-    def _factors(self, per_epoch: int, first: int, total: int) -> Array:
+    def _factors(self, done: int, total: int, per_epoch: int) -> Array:
         """What the schedule says for each step of the coming epoch."""
         schedule = self.optimizer.schedule
-        if isinstance(schedule, Plateau):
-            state = self._plateau or schedule.init()
-            rows = self.history.rows
-            if self._plateau is not None and rows:
-                state = schedule.next(state, rows[-1].get("val_loss", rows[-1]["loss"]))
-            self._plateau = state
-            return np.full(per_epoch, state.factor)
-        done = self._step - first
-        return schedule.factor(np.arange(done, done + per_epoch, dtype=float), total, per_epoch)
+        if not isinstance(schedule, Plateau):
+            steps = np.arange(done, done + per_epoch, dtype=np.float64)
+            return schedule.factor(steps, total, per_epoch)
+        if done:
+            row = self.history.rows[-1]
+            self._plateau = schedule.next(self._plateau, row.get("val_loss", row["loss"]))
+        return np.full(per_epoch, self._plateau.factor)
 
-    # Evaluating and predicting --------------------------------------------------------------------
+    # Evaluating and predicting ------------------------------------------------------------------
 
     def evaluate(
         self, X: npt.ArrayLike, y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
-        """Loss (mean over the examples) and metrics on other rows.
+        """Loss (weighted mean over the examples) and metrics on rows of their own.
 
         Raises:
-            DataError, ShapeError: inputs that do not fit.
+            DataError, ShapeError, DtypeError: inputs that do not fit.
         """
-        rows = examples(X, y, sample_weight, self.dtype, self._output_shape)
-        self._carry = self._weights_of_network()
+        rows = self._examples(X, y, sample_weight)
+        self._engine.read_network()
         with self._thread_limit():
-            row: Row = {}
-            self._measure(row, rows, "")
-            if not self.metrics:
-                row["loss"] = self._evaluate_loss(rows)[0]
-        return row
+            outputs = self._engine.forward(rows.x, rows.y)
+        return {"loss": _mean(outputs["losses"], rows), **self._metrics(outputs, rows)}
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """Outputs of the network for the rows of X, (rows, …)."""
-        x = as_features(X, self.dtype)
-        self._carry = self._weights_of_network()
+        """Outputs of the network for the rows of X, (rows, …).
+
+        Raises:
+            DataError, ShapeError, DtypeError: inputs that do not fit.
+        """
+        x = as_features(X, self._engine.dtype)
+        self._engine.read_network()
         with self._thread_limit():
-            return self._forward(x, None)["prediction"]
+            return self._engine.forward(x)["prediction"]
+
+    def _measure(self, row: Row, rows: Examples, prefix: str) -> None:
+        """Add what the weights give on the rows to the row of the history."""
+        if not (self.metrics or prefix):
+            return
+        outputs = self._engine.forward(rows.x, rows.y)
+        if prefix:
+            row["val_loss"] = _mean(outputs["losses"], rows)
+        row.update({prefix + n: v for n, v in self._metrics(outputs, rows).items()})
+
+    def _metrics(self, outputs: dict[str, Array], rows: Examples) -> dict[str, float]:
+        return {n: float(f(outputs["prediction"], rows.y)) for n, f in self.metrics.items()}
+
+    def _examples(self, X: Any, y: Any, weight: Any) -> Examples:
+        return examples(X, y, weight, self._engine.dtype, self._output_shape)
+
+    def _output_shape(self, x: Array) -> Shape:
+        return self._engine.forward(x[:1])["prediction"].shape
+
+    def _thread_limit(self) -> AbstractContextManager[Any]:
+        """Hold NumPy's matrix products to the number of threads."""
+        if self.threads is None:
+            return nullcontext()
+        from threadpoolctl import threadpool_limits  # late: comes with scikit-learn
+
+        return threadpool_limits(self.threads)
+
+
+def _mean(losses: Array, rows: Examples) -> float:
+    return float(np.average(losses.astype(np.float64), weights=rows.weight))

@@ -1,0 +1,310 @@
+"""A table in, a trained network out: the way from columns to predictions and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from gradus import losses, nn
+from gradus.data import (
+    Column,
+    Table,
+    TableEncoder,
+    TargetEncoder,
+    infer_schema,
+    split_indices,
+)
+from gradus.errors import ArgumentError, DataError, FileError
+from gradus.io import Model, read_model, write_model
+from gradus.optim import Adam, Optimizer
+from gradus.random import manual_seed
+from gradus.train.callbacks import Callback
+from gradus.train.history import History
+from gradus.train.metrics import accuracy, mae, r2, rmse
+from gradus.train.trainer import Trainer
+from gradus.types import Array
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model is worth on some rows.
+
+    Attributes:
+        metrics: by name; ``accuracy`` and ``log_loss`` (nats), or ``rmse``, ``mae`` (in the unit of
+            the target) and ``r2``.
+        truth: class numbers, or values.
+        predicted: likewise.
+    """
+
+    metrics: dict[str, float]
+    truth: Array
+    predicted: Array
+
+
+@dataclass(frozen=True)
+class TableModel:
+    """A network with the preprocessing that turns a table into its inputs and outputs back.
+
+    Attributes:
+        network: gives a score a class, or the standardised value.
+        inputs: columns to features.
+        target: labels or values to targets and back.
+        target_name: column that is predicted.
+    """
+
+    network: nn.Module
+    inputs: TableEncoder
+    target: TargetEncoder
+    target_name: str
+
+    @property
+    def task(self) -> str:
+        """``"classification"`` or ``"regression"``."""
+        return self.target.task
+
+    def outputs(self, table: Table) -> Array:
+        """Probabilities of the classes, (rows, classes), or values in the target's unit, (rows,).
+
+        Raises:
+            DataError: columns that are missing, of another kind, or infinite.
+        """
+        return self.decode(self._trainer().predict(self.inputs.transform(table)))
+
+    def decode(self, raw: Array) -> Array:
+        """What the network's outputs mean: probabilities, or values in the target's unit."""
+        if self.task == "regression":
+            return self.target.decode_values(raw)
+        scores = raw.astype(np.float64)
+        e = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+    def predict(self, table: Table) -> Table:
+        """The table with what is predicted for each row in further columns.
+
+        ``predicted <target>``, and for classes ``probability <class>`` each.
+        """
+        outputs = self.outputs(table)
+        if self.task == "regression":
+            found: dict[str, Any] = {f"predicted {self.target_name}": outputs}
+        else:
+            labels = self.target.decode(outputs.argmax(axis=1))
+            found = {f"predicted {self.target_name}": labels}
+            for k, name in enumerate(self.target.classes):
+                found[f"probability {name}"] = outputs[:, k]
+        return table.with_columns({_free(n, table.names): v for n, v in found.items()})
+
+    def evaluate(self, table: Table) -> Evaluation:
+        """Compare predictions with the target column.
+
+        Raises:
+            DataError: the target column is missing, has gaps, or holds unknown classes.
+        """
+        if self.target_name not in table.names:
+            raise DataError(
+                f"an evaluation needs the target column {self.target_name!r}",
+                received=f"the columns {', '.join(table.names)}",
+                remedy="add it, or use predict",
+            )
+        column = table.column(self.target_name)
+        truth = self.target.encode(column)
+        outputs = self.outputs(table)
+        if self.task == "classification":
+            certainty = np.take_along_axis(outputs, truth[:, None], axis=1)
+            metrics = {
+                "accuracy": accuracy(outputs, truth),
+                "log_loss": float(-np.log(np.maximum(certainty, 1e-15)).mean()),
+            }
+            return Evaluation(metrics, truth, outputs.argmax(axis=1))
+        values = self.target.decode_values(truth)
+        metrics = {f.__name__: f(outputs, values) for f in (rmse, mae, r2)}
+        return Evaluation(metrics, values, outputs)
+
+    def save(self, path: str | Path) -> None:
+        """Write one model file with network, preprocessing and classes."""
+        info = {"target_name": self.target_name}
+        write_model(path, Model(self.network, self.inputs, self.target, info))
+
+    @classmethod
+    def load(cls, path: str | Path) -> TableModel:
+        """Read a model file that ``save`` wrote.
+
+        Raises:
+            FileError: the file is missing, damaged, or holds a bare network.
+        """
+        model = read_model(path)
+        name = model.info.get("target_name")
+        if model.inputs is None or model.target is None or not isinstance(name, str):
+            raise FileError(
+                "predicting from a table needs a model that was trained on one",
+                received=f"{path}, a network without preprocessing",
+                remedy="use gradus.load and give it arrays",
+            )
+        return cls(model.network, model.inputs, model.target, name)
+
+    def _trainer(self) -> Trainer:
+        return Trainer(self.network, _loss(self.task))
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """What ``train_table`` did.
+
+    Attributes:
+        model: the trained model.
+        history: one row an epoch.
+        schema: what was found in the table's columns.
+        held_out: results on rows that were not trained on, or None where none were held out.
+        rows: numbers of rows trained on and held out.
+    """
+
+    model: TableModel
+    history: History
+    schema: tuple[Column, ...]
+    held_out: Evaluation | None
+    rows: tuple[int, int]
+
+
+def train_table(
+    table: Table,
+    target: str,
+    *,
+    task: Task | None = None,
+    kinds: Mapping[str, str] | None = None,
+    layers: Sequence[int] = (100,),
+    activation: str = "relu",
+    optimizer: Optimizer | None = None,
+    epochs: int = 60,
+    batch_size: int = 32,
+    validation: float = 0.2,
+    seed: int = 0,
+    threads: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool | None = None,
+) -> TableRun:
+    """Train a multilayer perceptron to predict one column of a table from the others.
+
+    Numbers are standardised and categories one-hot encoded by what the training rows say; rows held
+    out are seen by nothing but the final evaluation and the curves.
+
+    Args:
+        table: the data.
+        target: the column to predict.
+        task: classification or regression; None infers it from the target.
+        kinds: kinds of columns that are not to be inferred, such as ``{"zip": "categorical"}``.
+        layers: units of each hidden layer; none for a linear model.
+        activation: name of the hidden layers' activation.
+        optimizer: Adam with a rate of 10⁻³ by default.
+        epochs: passes over the rows.
+        batch_size: rows a step.
+        validation: share of the rows to hold out, 0 for none.
+        seed: of everything random.
+        threads: the most threads to use.
+        callbacks: hooks into the training.
+        progress: whether to show progress.
+
+    Raises:
+        DataError: a table that cannot be learnt from; the message says why.
+        ArgumentError: settings outside their ranges.
+        DivergenceError: training left the finite numbers.
+    """
+    _check_settings(table, target, layers, activation, validation)
+    encoder = TargetEncoder.fit(table.column(target), task)
+    features = table.drop(target)
+    schema = infer_schema(features, kinds)
+    rows, held = np.arange(len(table)), np.arange(0)
+    if validation:
+        labels = encoder.encode(table.column(target))
+        rows, held = split_indices(
+            len(table), validation, seed, labels if encoder.task == "classification" else None
+        )
+    inputs = TableEncoder.fit(features.take(rows), schema)
+    if encoder.task == "regression":
+        encoder = TargetEncoder.fit(table.column(target)[rows], encoder.task)
+    manual_seed(seed)
+    outputs = len(encoder.classes) if encoder.task == "classification" else 1
+    network = perceptron(len(inputs.feature_names), layers, activation, outputs)
+    model = TableModel(network, inputs, encoder, target)
+
+    def arrays(indices: Array) -> tuple[Array, Array]:
+        part = table.take(indices)
+        return inputs.transform(part), encoder.encode(part.column(target))
+
+    trainer = Trainer(
+        network,
+        _loss(encoder.task),
+        optimizer or Adam(1e-3),
+        metrics=["accuracy"] if encoder.task == "classification" else [_rmse_in_unit(model)],
+        seed=seed,
+        threads=threads,
+    )
+    history = trainer.fit(
+        *arrays(rows),
+        epochs=epochs,
+        batch_size=batch_size,
+        validation=arrays(held) if len(held) else None,
+        callbacks=callbacks,
+        progress=progress,
+    )
+    held_out = model.evaluate(table.take(held)) if len(held) else None
+    return TableRun(model, history, schema, held_out, (len(rows), len(held)))
+
+
+def perceptron(inputs: int, layers: Sequence[int], activation: str, outputs: int) -> nn.Sequential:
+    """Multilayer perceptron: linear layers with an activation between them.
+
+    >>> perceptron(4, [8], "tanh", 3)[0].weight.shape
+    (8, 4)
+    """
+    widths = [inputs, *layers]
+    parts: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        parts += [nn.Linear(before, after), nn.ACTIVATIONS[activation]()]
+    return nn.Sequential(*parts, nn.Linear(widths[-1], outputs))
+
+
+def _loss(task: str) -> Any:
+    return losses.cross_entropy if task == "classification" else losses.squared_error
+
+
+def _rmse_in_unit(model: TableModel) -> Any:
+    """RMSE in the unit of the target, from standardised outputs and targets."""
+
+    def rmse_in_unit(prediction: Array, target: Array) -> float:
+        return rmse(model.decode(prediction), model.decode(target))
+
+    rmse_in_unit.__name__ = "rmse"
+    return rmse_in_unit
+
+
+def _check_settings(
+    table: Table, target: str, layers: Sequence[int], activation: str, validation: float
+) -> None:
+    if target not in table.names:
+        raise DataError(
+            "the target is a column of the table",
+            received=f"{target!r} with the columns {', '.join(table.names)}",
+        )
+    if len(table.names) < 2:
+        raise DataError("a table has a column beside the target", received=table.names)
+    if any(n < 1 for n in layers):
+        raise ArgumentError("hidden layers have 1 unit or more", received=list(layers))
+    if activation not in nn.ACTIVATIONS:
+        raise ArgumentError(
+            f"the activation is one of {', '.join(nn.ACTIVATIONS)}", received=activation
+        )
+    if not 0 <= validation < 1:
+        raise ArgumentError("validation is a share in [0, 1)", received=validation)
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """The name, with underscores behind it until no column of the table has it."""
+    while name in taken:
+        name += "_"
+    return name

@@ -1,0 +1,184 @@
+"""The contract table: every module, through the same statements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradus as gd
+from gradus import nn, random
+from gradus.ops.primitive import Draw
+from gradus.tensor import Tensor, tracing
+from gradus.types import TensorType
+
+X = Draw()(5, 4)
+IMAGES = Draw()(2, 3, 4)
+INDICES = np.array([[0, 2], [2, 6]])
+
+# Constructor given the dtype, input, shape of the output, names of the parameters as in PyTorch.
+TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], list[str]]] = {
+    "Linear": (lambda d: nn.Linear(4, 3, dtype=d), X, (5, 3), ["weight", "bias"]),
+    "Linear-no-bias": (lambda d: nn.Linear(4, 3, bias=False, dtype=d), X, (5, 3), ["weight"]),
+    "Linear-three-axes": (lambda d: nn.Linear(4, 2, dtype=d), IMAGES, (2, 3, 2), ["weight", "bias"]),
+    "Linear-init": (
+        lambda d: nn.Linear(4, 3, init=nn.He("normal", gain=1.5), dtype=d),
+        X, (5, 3), ["weight", "bias"],
+    ),
+    "Maxout": (
+        lambda d: nn.Maxout(4, 3, pieces=3, dtype=d), X, (5, 3), ["affine.weight", "affine.bias"],
+    ),
+    "Flatten": (lambda d: nn.Flatten(), IMAGES, (2, 12), []),
+    "Identity": (lambda d: nn.Identity(), X, (5, 4), []),
+    "Dropout": (lambda d: nn.Dropout(0.3), X, (5, 4), []),
+    "LayerNorm": (lambda d: nn.LayerNorm(4, dtype=d), X, (5, 4), ["weight", "bias"]),
+    "LayerNorm-two-axes": (
+        lambda d: nn.LayerNorm((3, 4), eps=1e-3, dtype=d), IMAGES, (2, 3, 4), ["weight", "bias"],
+    ),
+    "LayerNorm-plain": (lambda d: nn.LayerNorm(4, elementwise_affine=False), X, (5, 4), []),
+    "BatchNorm": (lambda d: nn.BatchNorm(4, dtype=d), X, (5, 4), ["weight", "bias"]),
+    "BatchNorm-plain": (
+        lambda d: nn.BatchNorm(4, momentum=0.5, affine=False, dtype=d), X, (5, 4), [],
+    ),
+    "BatchNorm-untracked": (
+        lambda d: nn.BatchNorm(4, track_running_stats=False, dtype=d), X, (5, 4), ["weight", "bias"],
+    ),
+    "Embedding": (lambda d: nn.Embedding(7, 3, dtype=d), INDICES, (2, 2, 3), ["weight"]),
+    "Sequential": (
+        lambda d: nn.Sequential(
+            nn.Linear(4, 6, dtype=d), nn.Tanh(), nn.Dropout(0.2),
+            nn.Sequential(nn.BatchNorm(6, dtype=d), nn.Linear(6, 2, dtype=d)),
+        ),
+        X, (5, 2), ["0.weight", "0.bias", "3.0.weight", "3.0.bias", "3.1.weight", "3.1.bias"],
+    ),
+    "Sequential-empty": (lambda d: nn.Sequential(), X, (5, 4), []),
+    "LeakyReLU-steep": (lambda d: nn.LeakyReLU(0.3), X, (5, 4), []),
+    "ELU-2": (lambda d: nn.ELU(alpha=2.0), X, (5, 4), []),
+    "GELU-tanh": (lambda d: nn.GELU("tanh"), X, (5, 4), []),
+    "Softplus-3": (lambda d: nn.Softplus(3.0), X, (5, 4), []),
+    "Softmax-columns": (lambda d: nn.Softmax(dim=0), X, (5, 4), []),
+    **{
+        cls.__name__: (lambda d, cls=cls: cls(), X, (5, 4), [])
+        for cls in nn.ACTIVATIONS.values()
+    },
+}  # fmt: skip
+
+every_module = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+def run(module: nn.Module, *inputs: Any) -> Tensor:
+    """The output, with the random numbers that follow the seed 3."""
+    with random.use_stream(random.Stream(3)):
+        return module(*inputs)
+
+
+def in_dtype(x: np.ndarray, dtype: str) -> np.ndarray:
+    return x if x.dtype.kind == "i" else x.astype(dtype)
+
+
+def test_the_table_has_every_module_that_is_public() -> None:
+    public = {n for n in nn.__all__ if isinstance(getattr(nn, n), type)}
+    modules = {n for n in public if issubclass(getattr(nn, n), nn.Module)} - {"Module"}
+    assert modules == {name.split("-")[0] for name in TABLE}
+
+
+@every_module
+@every_dtype
+def test_output_has_the_stated_shape_and_the_dtype_of_the_parameters(row: Any, dtype: str) -> None:
+    make, x, shape, _ = row
+    for module in (make(dtype), make(dtype).eval()):
+        assert run(module, gd.tensor(in_dtype(x, dtype))).type == TensorType(shape, np.dtype(dtype))
+
+
+@every_module
+def test_parameters_are_named_as_in_pytorch(row: Any) -> None:
+    make, _, _, names = row
+    assert list(make("float32").named_parameters()) == names
+
+
+@every_module
+def test_gradients_agree_with_finite_differences_to_second_order(row: Any) -> None:
+    make, x, _, names = row
+    module = make("float64")
+    if isinstance(module, nn.Sign):
+        pytest.skip("sign has no derivative; test_activations says what happens")
+    places = module.named_parameters()
+    values = [np.array(Draw()(*t.shape) if t.shape else t) for t in places.values()]
+    floats = [x] if x.dtype.kind == "f" else []
+
+    def function(*tensors: Tensor) -> Tensor:
+        inputs, parameters = tensors[: len(floats)], tensors[len(floats) :]
+        with module.bind(dict(zip(names, parameters, strict=True))):
+            return run(module, *(inputs or [gd.tensor(x)]))
+
+    if floats or values:
+        assert gd.gradcheck(function, [*floats, *values], rtol=1e-8, atol=1e-8)
+        assert gd.gradcheck(function, [*floats, *values], order=2, rtol=1e-6, atol=1e-7)
+
+
+@every_module
+@every_dtype
+def test_a_config_through_json_and_the_weights_make_the_same_module(row: Any, dtype: str) -> None:
+    make, x, _, _ = row
+    module = make(dtype)
+    x = in_dtype(x, dtype)
+    run(module, x)  # moves the running statistics
+    config = json.loads(json.dumps(nn.to_config(module), allow_nan=False))
+    again = nn.from_config(config)
+    for kind in ("named_parameters", "named_buffers"):
+        new, old = getattr(again, kind)(), getattr(module, kind)()
+        assert {n: t.type for n, t in new.items()} == {n: t.type for n, t in old.items()}
+        for name, t in new.items():
+            t.assign(old[name])
+    assert nn.to_config(again) == nn.to_config(module)
+    assert repr(again) == repr(module)
+    for mode in (True, False):
+        outputs = [run(m.train(mode), x).numpy() for m in (module, again)]
+        assert np.array_equal(*outputs)
+
+
+@every_module
+def test_the_representation_names_the_class_and_every_tensor(row: Any) -> None:
+    module = row[0]("float32")
+    text = repr(module)
+    assert text.startswith(type(module).__name__)
+    for name, t in {**module.named_parameters(), **module.named_buffers()}.items():
+        assert f"{name.rpartition('.')[2]} {t.shape}" in text
+
+
+@every_module
+def test_train_and_eval_reach_every_module_inside(row: Any) -> None:
+    module = row[0]("float32")
+    assert module.eval() is module
+    assert not any(m.training for _, m in module.named_modules())
+    assert module.train() is module
+    assert all(m.training for _, m in module.named_modules())
+
+
+@every_module
+def test_a_module_computes_on_symbolic_tensors(row: Any) -> None:
+    make, x, shape, _ = row
+    module = make("float32")
+    before = {n: np.array(t) for n, t in module.named_buffers().items()}
+    x = in_dtype(x, "float32")
+    with tracing() as trace:
+
+        def symbolic(of: TensorType, requires_grad: bool = False) -> Tensor:
+            return Tensor(None, of, trace=trace, requires_grad=requires_grad)
+
+        tensors = {n: symbolic(t.type, True) for n, t in module.named_parameters().items()}
+        tensors |= {n: symbolic(t.type) for n, t in module.named_buffers().items()}
+        counter = symbolic(TensorType((), np.dtype("int64")))
+        with random.use_stream(random.Stream(counter, counter)), module.bind(tensors):
+            y = module(symbolic(TensorType.of(x)))
+            written = module.named_buffers()
+        assert y.is_symbolic
+        assert y.type == TensorType(shape, np.dtype("float32"))
+        assert list(written) == list(before)
+        assert not any(t.requires_grad for t in written.values())
+    for name, t in module.named_buffers().items():
+        assert np.array_equal(t.numpy(), before[name]), "afterwards all is as before"
