@@ -10,17 +10,53 @@ One computational graph is evaluated, differentiated, traced and compiled.
 (8.0, 8.0, 8.0, 16.0, -4.0)
 """
 
-from gradus import data, nn, ops, optim
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gradus import ops
 from gradus.autodiff import backward, grad, gradcheck, hvp
-from gradus.compiler import compile
-from gradus.io import load
 from gradus.random import manual_seed
 from gradus.tensor import Tensor, arange, full, no_grad, ones, tensor, zeros
 
+if TYPE_CHECKING:
+    from gradus import data, losses, nn, optim
+    from gradus.compiler import compile
+    from gradus.nn import load
+    from gradus.train import History, Trainer
+
 __version__ = "0.1.0"
 
+# Loaded when first used, so that ``import gradus`` costs little more than NumPy: the name, and the
+# module that has it (or is it).
+_LATER = {
+    "History": "gradus.train",
+    "Trainer": "gradus.train",
+    "compile": "gradus.compiler",
+    "data": "gradus.data",
+    "load": "gradus.nn",
+    "losses": "gradus.losses",
+    "nn": "gradus.nn",
+    "optim": "gradus.optim",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'gradus' has no attribute {name!r}")
+    module = import_module(_LATER[name])
+    found = module if _LATER[name] == f"gradus.{name}" else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 __all__ = [
+    "History",
     "Tensor",
+    "Trainer",
     "arange",
     "backward",
     "compile",
@@ -30,6 +66,7 @@ __all__ = [
     "gradcheck",
     "hvp",
     "load",
+    "losses",
     "manual_seed",
     "nn",
     "no_grad",

@@ -1,5 +1,5 @@
-"""Files: the model file, which cannot run code."""
+"""Files of models: networks with their preprocessing."""
 
-from gradus.io.model import Model, load, read_model, save, write_model
+from gradus.io.model import Model, read_model, write_model
 
-__all__ = ["Model", "load", "read_model", "save", "write_model"]
+__all__ = ["Model", "read_model", "write_model"]

@@ -29,6 +29,7 @@ from gradus.nn.activations import (
 )
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
+from gradus.nn.file import load, read, save
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
 from gradus.nn.linear import Flatten, Identity, Linear, Maxout
 from gradus.nn.module import Module
@@ -71,6 +72,9 @@ __all__ = [
     "Zeros",
     "activation",
     "from_config",
+    "load",
     "parameter",
+    "read",
+    "save",
     "to_config",
 ]

@@ -36,7 +36,8 @@ class Module:
 
     training = True
 
-    # ``gradus.io`` stands above this room and installs its ``save`` here.
+    # ``nn/file.py`` knows every kind of module, so it stands above this file and installs its
+    # ``save`` here.
     saver: ClassVar[Callable[[Module, str | Path], None] | None] = None
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
@@ -172,7 +173,7 @@ class Module:
             ArgumentError: a module that cannot be described as plain data.
             FileError: the folder cannot be written.
         """
-        assert Module.saver is not None, "import gradus before saving"
+        assert Module.saver is not None, "import gradus.nn before saving"
         Module.saver(self, path)
 
     # Showing itself -----------------------------------------------------------------------------

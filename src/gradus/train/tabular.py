@@ -140,12 +140,8 @@ class TableModel:
         """
         model = read_model(path)
         name = model.info.get("target_name")
-        if model.inputs is None or model.target is None or not isinstance(name, str):
-            raise FileError(
-                "predicting from a table needs a model that was trained on one",
-                received=f"{path}, a network without preprocessing",
-                remedy="use gradus.load and give it arrays",
-            )
+        if not isinstance(name, str):
+            raise FileError("a table's model names its target", received=f"{path} without a name")
         return cls(model.network, model.inputs, model.target, name)
 
     def _trainer(self) -> Trainer:
