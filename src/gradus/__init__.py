@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gradus import ops
 from gradus.autodiff import backward, grad, gradcheck, hvp
 from gradus.random import manual_seed
-from gradus.tensor import Tensor, arange, full, no_grad, ones, tensor, zeros
+from gradus.tensor import Tensor, arange, enable_grad, full, no_grad, ones, tensor, zeros
 
 if TYPE_CHECKING:
     from gradus import data, losses, nn, optim
@@ -61,6 +61,7 @@ __all__ = [
     "backward",
     "compile",
     "data",
+    "enable_grad",
     "full",
     "grad",
     "gradcheck",

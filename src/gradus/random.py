@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from gradus.errors import ArgumentError
 from gradus.types import Array, Shape
 
 _MASK = np.uint64(0xFFFFFFFF)
@@ -59,7 +60,8 @@ def bits(seed: int, step: int, site: int, shape: Shape) -> Array:
     """
     size = int(np.prod(shape, dtype=np.int64))
     blocks = np.arange(-(-size // 4), dtype=np.uint64)
-    seed, step = seed & 0xFFFFFFFFFFFFFFFF, step & 0xFFFFFFFFFFFFFFFF
+    # int(): NumPy's integers cannot hold the mask.
+    seed, step = int(seed) & 0xFFFFFFFFFFFFFFFF, int(step) & 0xFFFFFFFFFFFFFFFF
     words = philox(
         (
             blocks,
@@ -141,7 +143,12 @@ def use_stream(stream: Stream) -> Iterator[Stream]:
 def manual_seed(seed: int) -> None:
     """Start this thread's stream anew; before it is called the seed is 0.
 
+    Args:
+        seed: an integer of 64 bits, negative ones included.
+
     >>> manual_seed(3); current_stream().next()
     (3, 0, 0)
     """
+    if not isinstance(seed, (int, np.integer)) or not -(2**63) <= seed < 2**63:
+        raise ArgumentError("a seed is an integer from −2⁶³ to 2⁶³ − 1", received=repr(seed))
     _current.stream = Stream(int(seed))

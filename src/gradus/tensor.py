@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ContextDecorator, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -50,6 +50,9 @@ class _Modes(threading.local):
     recording = True
     trace: Trace | None = None
 
+    def __init__(self) -> None:
+        self.before: list[bool] = []  # what held outside the blocks that are open
+
 
 _modes = _Modes()
 
@@ -64,15 +67,21 @@ class no_grad(ContextDecorator):  # noqa: N801 - the field's name for it
     False
     """
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    _recording = False
 
+    # What held before is kept by the thread: a decorated function may run in several at once.
     def __enter__(self) -> None:
-        self._before.append(_modes.recording)
-        _modes.recording = False
+        _modes.before.append(_modes.recording)
+        _modes.recording = self._recording
 
     def __exit__(self, *_: object) -> None:
-        _modes.recording = self._before.pop()
+        _modes.recording = _modes.before.pop()
+
+
+class enable_grad(no_grad):  # noqa: N801 - the field's name for it
+    """Record inside the block, or the decorated function, even within ``no_grad``."""
+
+    _recording = True
 
 
 @contextmanager
@@ -377,8 +386,14 @@ class Tensor:
     def __and__(self, other: Any) -> Tensor:
         return ops.logical_and(self, other)
 
+    def __rand__(self, other: Any) -> Tensor:
+        return ops.logical_and(other, self)
+
     def __or__(self, other: Any) -> Tensor:
         return ops.logical_or(self, other)
+
+    def __ror__(self, other: Any) -> Tensor:
+        return ops.logical_or(other, self)
 
     def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
         return ops.equal(self, other)
@@ -490,14 +505,18 @@ def _array(value: Any) -> Array:
         array = np.asarray(value)
         if array.dtype == np.float64 and not _holds_numpy(value):
             array = array.astype(np.float32)
-    if array.dtype.kind not in "fiub" or array.dtype.kind == "O":
+    _check_numbers(value, array)
+    as_dtype(array.dtype)
+    return array
+
+
+def _check_numbers(value: Any, array: Array) -> None:
+    if array.dtype.kind not in "fiub":
         raise DtypeError(
             "a tensor holds numbers or booleans",
             received=f"{type(value).__name__} of dtype {array.dtype}",
-            remedy="encode text first (gradus.data), or make all rows equally long",
+            remedy="encode text first (gradus.data), and replace None by a number",
         )
-    as_dtype(array.dtype)
-    return array
 
 
 def _holds_numpy(value: Any) -> bool:
@@ -532,16 +551,14 @@ def tensor(
     (2, 2)
     """
     try:
-        array = np.array(value) if dtype is not None and not isinstance(value, Tensor) else None
-        array = _array(value) if array is None else array
+        array = _array(value) if dtype is None or isinstance(value, Tensor) else np.array(value)
     except ValueError as error:
-        if isinstance(error, DtypeError):
-            raise
         raise ShapeError(
             "nested lists make a tensor when they are equally long",
             received=str(error),
             remedy="pad the shorter ones",
         ) from error
+    _check_numbers(value, array)  # NumPy would read the text "1.5" as a number
     array = np.array(array, dtype=None if dtype is None else as_dtype(dtype), order="C")
     made = Tensor(array, TensorType(array.shape, as_dtype(array.dtype)), name=name)
     return made.requires_grad_() if requires_grad else made
@@ -622,6 +639,12 @@ def _check_trace(op: Primitive, operands: list[Tensor]) -> None:
             )
 
 
+def record_of(op: Primitive, operands: Sequence[Tensor], params: Params | None = None) -> Record:
+    """Record of an operation that is applied now."""
+    versions = tuple(t.version for t in operands)
+    return Record(op, tuple(operands), params or {}, versions, next(_clock))
+
+
 def apply(op: Primitive, inputs: tuple[Any, ...], params: Params) -> Tensor:
     """Apply a primitive: cast the operands, work out the type, compute, record."""
     operands = _operands(op, inputs)
@@ -656,8 +679,7 @@ def apply(op: Primitive, inputs: tuple[Any, ...], params: Params) -> Tensor:
     )
     record = None
     if requires_grad or trace is not None:
-        versions = tuple(t.version for t in operands)
-        record = Record(op, tuple(operands), params, versions, next(_clock))
+        record = record_of(op, operands, params)
     return Tensor(value, result, requires_grad=requires_grad, record=record, trace=trace)
 
 

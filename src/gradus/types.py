@@ -56,9 +56,8 @@ def promote(*dtypes: DType) -> DType:
     >>> promote(np.dtype("int64"), np.dtype("float32"))
     dtype('float32')
     """
-    if set(dtypes) == {uint32, int32}:
-        return int64
-    return max(dtypes, key=_WIDTH.__getitem__)
+    widest = max(dtypes, key=_WIDTH.__getitem__)
+    return int64 if widest == int32 and uint32 in dtypes else widest
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ INDICES = np.array([[0, 2], [2, 6]])
 TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], list[str]]] = {
     "Linear": (lambda d: nn.Linear(4, 3, dtype=d), X, (5, 3), ["weight", "bias"]),
     "Linear-no-bias": (lambda d: nn.Linear(4, 3, bias=False, dtype=d), X, (5, 3), ["weight"]),
-    "Linear-three-axes": (lambda d: nn.Linear(4, 2, dtype=d), IMAGES, (2, 3, 2), ["weight", "bias"]),
+    "Linear-three-axes": (
+        lambda d: nn.Linear(4, 2, dtype=d), IMAGES, (2, 3, 2), ["weight", "bias"],
+    ),
     "Linear-init": (
         lambda d: nn.Linear(4, 3, init=nn.He("normal", gain=1.5), dtype=d),
         X, (5, 3), ["weight", "bias"],
@@ -44,7 +46,8 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
         lambda d: nn.BatchNorm(4, momentum=0.5, affine=False, dtype=d), X, (5, 4), [],
     ),
     "BatchNorm-untracked": (
-        lambda d: nn.BatchNorm(4, track_running_stats=False, dtype=d), X, (5, 4), ["weight", "bias"],
+        lambda d: nn.BatchNorm(4, track_running_stats=False, dtype=d),
+        X, (5, 4), ["weight", "bias"],
     ),
     "Embedding": (lambda d: nn.Embedding(7, 3, dtype=d), INDICES, (2, 2, 3), ["weight"]),
     "Sequential": (

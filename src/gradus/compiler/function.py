@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +11,49 @@ from typing import Any
 import numpy as np
 
 from gradus import random
+from gradus.autodiff import grad
 from gradus.compiler.executor import Executor, Program
 from gradus.compiler.reference import ReferenceExecutor
 from gradus.compiler.trace import OutputName, Traced, is_traced_leaf, named_arguments, symbol, trace
 from gradus.compiler.tree import leaves, rebuild
 from gradus.errors import TraceError
-from gradus.tensor import Tensor, current_trace, is_recording, tensor
-from gradus.types import TensorType, int64
+from gradus.ops import Primitive
+from gradus.tensor import Tensor, current_trace, is_recording, record_of, tensor
+from gradus.types import Array, TensorType, int64
 
 _SEED, _STEP = "random.seed", "random.step"
+
+
+class CompiledCall(Primitive):
+    """A whole compiled call as one node of the caller's graph.
+
+    Its gradient applies the traced operations one by one and differentiates those, so that it
+    costs nothing until somebody asks for it, and can itself be differentiated.
+    """
+
+    def __init__(self, traced: Traced, output: str) -> None:  # not one of the ops' primitives
+        self.name = "compiled"
+        self.blocks_gradient = False
+        self.gradient_rule = self._differentiate
+        self.traced, self.output = traced, output
+
+    def _differentiate(self, dy: Tensor, y: Tensor, *inputs: Tensor) -> Any:
+        named = dict(zip(self.traced.graph.inputs, inputs, strict=True))
+        result = self.traced.replay(named)[self.output]
+        wanted = [t for t in inputs if t.requires_grad]
+        gradients = grad(
+            result, wanted, gradient=dy, create_graph=is_recording(), allow_unused=True
+        )
+        found = dict(zip(wanted, gradients, strict=True))
+        return tuple(found.get(t) for t in inputs)
+
+
+def _result(traced: Traced, name: str, array: Array, given: Mapping[str, Tensor]) -> Tensor:
+    """An output of the program as a tensor, recorded where the function itself would record it."""
+    record = None
+    if traced.graph.outputs[name] in traced.recorded:
+        record = record_of(CompiledCall(traced, name), [given[n] for n in traced.graph.inputs])
+    return Tensor(array, TensorType.of(array), requires_grad=record is not None, record=record)
 
 
 @dataclass(frozen=True)
@@ -47,21 +81,11 @@ class CompiledFunction:
         given.update(prepared.traced.captured)
         if _SEED in prepared.traced.graph.inputs:
             given.update(_fresh_draws())
-        if is_recording() and any(t.requires_grad for t in given.values()):
-            # The caller may differentiate the result: apply the graph's operations one by one.
-            results = prepared.program.graph.replay(given)
-        else:
-            arrays = prepared.program.run({n: t.numpy() for n, t in given.items()})
-            results = {n: Tensor(a, TensorType.of(a)) for n, a in arrays.items()}
-        return rebuild(
-            prepared.traced.output,
-            iter(
-                [
-                    results[leaf.name] if isinstance(leaf, OutputName) else leaf
-                    for _, leaf in leaves(prepared.traced.output)
-                ]
-            ),
-        )
+        arrays = prepared.program.run({n: t.numpy() for n, t in given.items()})
+        results = {n: _result(prepared.traced, n, a, given) for n, a in arrays.items()}
+        shape = prepared.traced.output
+        found = [results[v.name] if isinstance(v, OutputName) else v for _, v in leaves(shape)]
+        return rebuild(shape, iter(found))
 
     def graph(self, *args: Any, **kwargs: Any) -> Any:
         """The optimised graph for arguments of this kind."""
@@ -71,6 +95,7 @@ class CompiledFunction:
     def _prepare(self, tree: Any, args: Any, kwargs: Any) -> _Prepared:
         modules = list(_modules_of(self.function))
         key = (
+            is_recording(),
             tuple((n, _kind(leaf)) for n, leaf in leaves(tree)),
             tuple(m.training for top in modules for _, m in top.named_modules()),
         )

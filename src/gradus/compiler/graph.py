@@ -15,7 +15,6 @@ import numpy as np
 
 from gradus.errors import GradusError, GraphError
 from gradus.ops import Primitive
-from gradus.tensor import Tensor
 from gradus.types import Array, TensorType
 
 
@@ -121,21 +120,6 @@ class Graph:
             if node.value is not None:
                 digest.update(np.ascontiguousarray(node.value).tobytes())
         return digest.hexdigest()
-
-    # Running it on tensors ------------------------------------------------------------------------
-
-    def replay(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Apply the operations to tensors, so that the result is recorded and differentiable."""
-        values: list[Tensor] = []
-        for node in self.nodes:
-            if node.name is not None:
-                values.append(inputs[node.name])
-            elif node.value is not None:
-                values.append(Tensor(node.value, node.type, literal=True))
-            else:
-                assert node.op is not None
-                values.append(node.op(*(values[i] for i in node.inputs), **node.params))
-        return {name: values[place] for name, place in self.outputs.items()}
 
 
 def _expect(holds: bool, rule: str, received: object) -> None:

@@ -8,7 +8,7 @@ read anew at every call; Python numbers and arrays become constants.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,15 @@ import numpy as np
 from gradus.compiler.graph import Builder, Graph, Node
 from gradus.compiler.tree import leaves, rebuild
 from gradus.errors import TraceError
-from gradus.tensor import Record, Tensor, Trace, current_trace, tracing
+from gradus.tensor import (
+    Record,
+    Tensor,
+    Trace,
+    current_trace,
+    enable_grad,
+    no_grad,
+    tracing,
+)
 from gradus.types import TensorType
 
 
@@ -29,11 +37,27 @@ class Traced:
         graph: the program.
         captured: tensors from outside, under the names of their inputs.
         output: the function's result, its tensors replaced by the names of the graph's outputs.
+        recorded: places of the nodes through which the function lets derivatives flow.
     """
 
     graph: Graph
     captured: dict[str, Tensor]
     output: Any
+    recorded: frozenset[int]
+
+    def replay(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Apply the operations to tensors, recorded just where the function itself would."""
+        values: list[Tensor] = []
+        for place, node in enumerate(self.graph.nodes):
+            if node.name is not None:
+                values.append(inputs[node.name])
+            elif node.value is not None:
+                values.append(Tensor(node.value, node.type, literal=True))
+            else:
+                assert node.op is not None
+                with enable_grad() if place in self.recorded else no_grad():
+                    values.append(node.op(*(values[i] for i in node.inputs), **node.params))
+        return {name: values[place] for name, place in self.graph.outputs.items()}
 
 
 @dataclass(frozen=True)
@@ -86,8 +110,8 @@ def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Traced:
             shape.append(OutputName(name))
         else:
             shape.append(leaf)
-    graph, captured = _graph_of(inputs, outputs, active)
-    return Traced(graph.verify(), captured, rebuild(result, iter(shape)))
+    graph, captured, recorded = _graph_of(inputs, outputs, active)
+    return Traced(graph.verify(), captured, rebuild(result, iter(shape)), recorded)
 
 
 def named_arguments(
@@ -116,7 +140,7 @@ def _type_of(leaf: Any) -> TensorType:
 
 def _graph_of(
     inputs: dict[str, Tensor], outputs: dict[str, Tensor], active: Trace
-) -> tuple[Graph, dict[str, Tensor]]:
+) -> tuple[Graph, dict[str, Tensor], frozenset[int]]:
     """Graph of what the outputs were computed from."""
     computed: dict[Tensor, Record] = {}
     outside: dict[Tensor, None] = {}
@@ -158,4 +182,5 @@ def _graph_of(
         record = computed[t]
         operands = tuple(place(i) for i in record.inputs)
         places[t] = builder.add(Node(t.type, record.op, operands, record.params))
-    return builder.graph({name: place(t) for name, t in outputs.items()}), captured
+    graph = builder.graph({name: place(t) for name, t in outputs.items()})
+    return graph, captured, frozenset(i for t, i in places.items() if t.requires_grad)

@@ -1,8 +1,9 @@
 """The model file: one ``.safetensors`` with the weights, and in its header everything else.
 
 The header holds one JSON text: the architecture and what else belongs to the model as plain data,
-and a SHA-256 over all of it and the weights. The architecture is read through a closed registry. Loading runs no code
-from the file, takes no more memory than the file's size, and refuses a damaged file.
+and a SHA-256 over all of it and the weights. The architecture is read through a closed registry.
+Loading runs no code from the file, takes no more memory than the file's size, and refuses a
+damaged file.
 """
 
 from __future__ import annotations

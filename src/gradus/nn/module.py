@@ -200,7 +200,9 @@ class Module:
             yield from child._rows(f"{name}: ", depth + 1)
 
     def summary(self) -> str:
-        """The constructor call that makes this module, without its children and usual switches.
+        """The constructor call that makes this module, without its children.
+
+        Arguments after the first stand there where they differ from their default.
 
         >>> from gradus import nn
         >>> nn.Linear(64, 10, bias=False).summary()
@@ -214,8 +216,9 @@ class Module:
         if {"in_features", "out_features"} <= set(arguments):
             shown.append(f"{arguments.pop('in_features')} → {arguments.pop('out_features')}")
         signature = self._arguments()
+        first = next(iter(signature), None)
         for name, value in arguments.items():
-            if _is_plain(value) and (_is_number(value) or value != signature[name].default):
+            if _is_plain(value) and (name == first or value != signature[name].default):
                 shown.append(f"{name}={value!r}")
         childless = next(self.children(), None) is None
         return type(self).__name__ + (f"({', '.join(shown)})" if shown or childless else "")
@@ -230,10 +233,6 @@ def _as_input(x: Any) -> Any:
         leaf = leaf[0]
     numbers = isinstance(x, list) and isinstance(leaf, (int, float, list))
     return tensor(x) if numbers or hasattr(x, "__array__") else x
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_plain(value: Any) -> bool:

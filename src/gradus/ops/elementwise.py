@@ -23,6 +23,7 @@ from gradus.ops.primitive import (
     call,
     common,
     floating,
+    numbers,
     primitive,
     same,
     selected,
@@ -57,7 +58,7 @@ def _two(draw: Draw) -> Iterable[Call]:
 
 @primitive(same)
 def add(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = a + b        da = dy, db = dy"""
+    """y = a + b        da = dy, db = dy"""
     return np.add(a, b, out=out)
 
 
@@ -66,9 +67,9 @@ def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
     return dy, dy
 
 
-@primitive(same)
+@primitive(same, numbers)
 def subtract(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = a − b        da = dy, db = −dy"""
+    """y = a − b        da = dy, db = −dy"""
     return np.subtract(a, b, out=out)
 
 
@@ -79,7 +80,7 @@ def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(same)
 def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = a b        da = dy b, db = dy a"""
+    """y = a b        da = dy b, db = dy a"""
     return np.multiply(a, b, out=out)
 
 
@@ -90,7 +91,7 @@ def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(same, floating)
 def divide(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = a / b        da = dy / b, db = −dy (y / b)"""
+    """y = a / b        da = dy / b, db = −dy (y / b)"""
     return np.divide(a, b, out=out)
 
 
@@ -100,9 +101,9 @@ def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
     return dy / b, -(dy * (y / b))
 
 
-@primitive(same)
+@primitive(same, numbers)
 def negative(x: Array, out: Array | None = None) -> Array:
-    """Y = −x        dx = −dy"""
+    """y = −x        dx = −dy"""
     return np.negative(x, out=out)
 
 
@@ -111,9 +112,9 @@ def _(dy: Any, y: Any, x: Any) -> Any:
     return -dy
 
 
-@primitive(same)
+@primitive(same, numbers)
 def square(x: Array, out: Array | None = None) -> Array:
-    """Y = x²        dx = 2 x dy"""
+    """y = x²        dx = 2 x dy"""
     return np.square(x, out=out)
 
 
@@ -122,9 +123,9 @@ def _(dy: Any, y: Any, x: Any) -> Any:
     return dy * (2.0 * x)
 
 
-@primitive(same)
+@primitive(same, numbers)
 def power(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = aᵇ        da = dy b aᵇ⁻¹ (0 where b is 0), db = dy y ln a (0 where a is 0 and b ≥ 0)
+    """y = aᵇ        da = dy b aᵇ⁻¹ (0 where b is 0), db = dy y ln a (0 where a is 0 and b ≥ 0)
 
     Integers to a negative power are an error in NumPy; use a float exponent.
     """
@@ -141,7 +142,7 @@ def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(same)
 def maximum(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = max(a, b)        da = dy where a > b, dy/2 where a = b, else 0; NaN if either is"""
+    """y = max(a, b)        da = dy where a > b, dy/2 where a = b, else 0; NaN if either is"""
     return np.maximum(a, b, out=out)
 
 
@@ -153,7 +154,7 @@ def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(same)
 def minimum(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = min(a, b)        da = dy where a < b, dy/2 where a = b, else 0; NaN if either is"""
+    """y = min(a, b)        da = dy where a < b, dy/2 where a = b, else 0; NaN if either is"""
     return np.minimum(a, b, out=out)
 
 
@@ -188,7 +189,7 @@ for _op in (negative, square):
 
 @primitive(same)
 def abs(x: Array, out: Array | None = None) -> Array:
-    """Y = |x|        dx = dy sign x, 0 at 0"""
+    """y = |x|        dx = dy sign x, 0 at 0"""
     return np.absolute(x, out=out)
 
 
@@ -198,15 +199,15 @@ def _(dy: Any, y: Any, x: Any) -> Any:
     return dy * sign(stop_gradient(x))
 
 
-@primitive(same)
+@primitive(same, numbers)
 def sign(x: Array, out: Array | None = None) -> Array:
-    """Y = −1, 0 or 1 as x is negative, 0 or positive        no derivative to learn from"""
+    """y = −1, 0 or 1 as x is negative, 0 or positive        no derivative to learn from"""
     return np.sign(x, out=out)
 
 
 @primitive(same, floating)
 def sqrt(x: Array, out: Array | None = None) -> Array:
-    """Y = √x        dx = dy / 2y"""
+    """y = √x        dx = dy / 2y"""
     return np.sqrt(x, out=out)
 
 
@@ -217,7 +218,7 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 
 @primitive(same, floating)
 def exp(x: Array, out: Array | None = None) -> Array:
-    """Y = eˣ        dx = dy y"""
+    """y = eˣ        dx = dy y"""
     return np.exp(x, out=out)
 
 
@@ -228,7 +229,7 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 
 @primitive(same, floating)
 def expm1(x: Array, out: Array | None = None) -> Array:
-    """Y = eˣ − 1, exact near 0        dx = dy (y + 1)"""
+    """y = eˣ − 1, exact near 0        dx = dy (y + 1)"""
     return np.expm1(x, out=out)
 
 
@@ -239,7 +240,7 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 
 @primitive(same, floating)
 def log(x: Array, out: Array | None = None) -> Array:
-    """Y = ln x        dx = dy / x"""
+    """y = ln x        dx = dy / x"""
     return np.log(x, out=out)
 
 
@@ -250,7 +251,7 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 
 @primitive(same, floating)
 def log1p(x: Array, out: Array | None = None) -> Array:
-    """Y = ln(1 + x), exact near 0        dx = dy / (1 + x)"""
+    """y = ln(1 + x), exact near 0        dx = dy / (1 + x)"""
     return np.log1p(x, out=out)
 
 
@@ -261,7 +262,7 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 
 @primitive(same, floating)
 def logaddexp(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = ln(eᵃ + eᵇ) without overflow        da = dy eᵃ⁻ʸ, db = dy eᵇ⁻ʸ"""
+    """y = ln(eᵃ + eᵇ) without overflow        da = dy eᵃ⁻ʸ, db = dy eᵇ⁻ʸ"""
     return np.logaddexp(a, b, out=out)
 
 
@@ -274,7 +275,7 @@ def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(same, floating)
 def sin(x: Array, out: Array | None = None) -> Array:
-    """Y = sin x        dx = dy cos x"""
+    """y = sin x        dx = dy cos x"""
     return np.sin(x, out=out)
 
 
@@ -285,7 +286,7 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 
 @primitive(same, floating)
 def cos(x: Array, out: Array | None = None) -> Array:
-    """Y = cos x        dx = −dy sin x"""
+    """y = cos x        dx = −dy sin x"""
     return np.cos(x, out=out)
 
 
@@ -296,7 +297,7 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 
 @primitive(same, floating)
 def tanh(x: Array, out: Array | None = None) -> Array:
-    """Y = tanh x        dx = dy (1 − y²)"""
+    """y = tanh x        dx = dy (1 − y²)"""
     return np.tanh(x, out=out)
 
 
@@ -307,7 +308,7 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 
 @primitive(same, floating)
 def sigmoid(x: Array, out: Array | None = None) -> Array:
-    """Y = 1 / (1 + e⁻ˣ)        dx = dy y (1 − y)
+    """y = 1 / (1 + e⁻ˣ)        dx = dy y (1 − y)
 
     Lecture 002 prints 1/(1 − e⁻ˣ) once; the plus sign is right. Computed from e^−|x|, which
     cannot overflow.
@@ -323,7 +324,7 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 
 @primitive(same, floating)
 def erf(x: Array, out: Array | None = None) -> Array:
-    """Y = 2/√π ∫₀ˣ e^−t² dt        dx = dy 2/√π e^−x²"""
+    """y = 2/√π ∫₀ˣ e^−t² dt        dx = dy 2/√π e^−x²"""
     from scipy.special import erf as scipy_erf  # late: SciPy costs more to import than NumPy
 
     return np.asarray(scipy_erf(x, out=out))
@@ -347,37 +348,37 @@ sign.samples(_one())
 
 @primitive(boolean)
 def equal(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = (a = b)"""
+    """y = (a = b)"""
     return np.equal(a, b, out=out)
 
 
 @primitive(boolean)
 def not_equal(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = (a ≠ b)"""
+    """y = (a ≠ b)"""
     return np.not_equal(a, b, out=out)
 
 
 @primitive(boolean)
 def less(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = (a < b)"""
+    """y = (a < b)"""
     return np.less(a, b, out=out)
 
 
 @primitive(boolean)
 def less_equal(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = (a ≤ b)"""
+    """y = (a ≤ b)"""
     return np.less_equal(a, b, out=out)
 
 
 @primitive(boolean)
 def greater(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = (a > b)"""
+    """y = (a > b)"""
     return np.greater(a, b, out=out)
 
 
 @primitive(boolean)
 def greater_equal(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = (a ≥ b)"""
+    """y = (a ≥ b)"""
     return np.greater_equal(a, b, out=out)
 
 
@@ -390,25 +391,25 @@ def _booleans(*types: TensorType) -> tuple[DType, ...]:
 
 @primitive(boolean, _booleans)
 def logical_and(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = a and b"""
+    """y = a and b"""
     return np.logical_and(a, b, out=out)
 
 
 @primitive(boolean, _booleans)
 def logical_or(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = a or b"""
+    """y = a or b"""
     return np.logical_or(a, b, out=out)
 
 
 @primitive(boolean, _booleans)
 def logical_not(x: Array, out: Array | None = None) -> Array:
-    """Y = not x"""
+    """y = not x"""
     return np.logical_not(x, out=out)
 
 
 @primitive(boolean)
 def isfinite(x: Array, out: Array | None = None) -> Array:
-    """Y = x is neither infinite nor NaN"""
+    """y = x is neither infinite nor NaN"""
     return np.isfinite(x, out=out)
 
 
@@ -438,7 +439,7 @@ def _choice(condition: TensorType, x: TensorType, y: TensorType) -> tuple[DType,
 
 @primitive(selected, _choice)
 def where(condition: Array, x: Array, y: Array, out: Array | None = None) -> Array:
-    """Z = x where the condition holds, else y        dx = dz where it holds, dy elsewhere"""
+    """z = x where the condition holds, else y        dx = dz where it holds, dy elsewhere"""
     if out is None:
         return np.where(condition, x, y)
     np.copyto(out, y)
@@ -470,7 +471,7 @@ def _cast_params(x: TensorType, dtype: Any) -> Params:
 
 @primitive(_cast_type, as_given, canonical=_cast_params)
 def astype(x: Array, *, dtype: DType, out: Array | None = None) -> Array:
-    """Y = x in another dtype        dx = dy in the dtype of x (from floats to floats only)"""
+    """y = x in another dtype        dx = dy in the dtype of x (from floats to floats only)"""
     if out is None:
         return x.astype(dtype)
     np.copyto(out, x, casting="unsafe")
@@ -490,7 +491,7 @@ def _(draw: Draw) -> Iterable[Call]:
 
 @primitive(same, as_given)
 def stop_gradient(x: Array, out: Array | None = None) -> Array:
-    """Y = x, a constant to differentiation        dx = 0"""
+    """y = x, a constant to differentiation        dx = 0"""
     return np.positive(x, out=out) if x.dtype != bool_ else np.logical_or(x, False, out=out)
 
 
@@ -498,9 +499,16 @@ stop_gradient.blocks_gradient = True
 stop_gradient.samples(_one())
 
 
-@primitive(same)
+def _integers(*types: TensorType) -> tuple[DType, ...]:
+    found = common(*types)
+    if found[0].kind not in "iu":
+        raise DtypeError("shifts take integers", received=" and ".join(map(str, types)))
+    return found
+
+
+@primitive(same, _integers)
 def bitwise_right_shift(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Y = ⌊a / 2ᵇ⌋ for integers"""
+    """y = ⌊a / 2ᵇ⌋ for integers"""
     return np.right_shift(a, b, out=out)
 
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from gradus.errors import ArgumentError
 from gradus.ops.elementwise import (
     divide,
     exp,
+    greater,
     isfinite,
+    less,
     less_equal,
     log,
     logaddexp,
+    negative,
     sqrt,
     square,
     stop_gradient,
@@ -29,8 +34,8 @@ Axis = int | Iterable[int] | None
 
 def _count(x: Any, axis: Axis) -> int:
     count = 1
-    for a in normalise_axes(axis, len(x.shape)):
-        count *= x.shape[a]
+    for a in normalise_axes(axis, len(np.shape(x))):
+        count *= np.shape(x)[a]
     return count
 
 
@@ -65,11 +70,13 @@ def clip(x: Any, *, low: float | None = None, high: float | None = None) -> Any:
     """The nearest number in [low, high]; the derivative is 0 outside, 1 inside and at the ends."""
     if low is not None and high is not None and low > high:
         raise ArgumentError("clip takes low ≤ high", received=f"{low=}, {high=}")
+    if low is None and high is None:
+        raise ArgumentError("clip takes low, high, or both", received="neither")
     y = x
     if low is not None:
-        y = where(x < low, low, y)
+        y = where(less(x, low), low, y)
     if high is not None:
-        y = where(x > high, high, y)
+        y = where(greater(x, high), high, y)
     return y
 
 
@@ -81,13 +88,13 @@ def softplus(x: Any) -> Any:
 
 @composite(lambda draw: [call(draw(3, 4))])
 def log_sigmoid(x: Any) -> Any:
-    """Ln σ(x) = −softplus(−x)."""
-    return -softplus(-x)
+    """ln σ(x) = −softplus(−x)."""
+    return -softplus(negative(x))
 
 
 @composite(lambda draw: [call(draw(3, 4), axis=-1), call(draw(2, 3), axis=None, keepdims=True)])
 def logsumexp(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Ln Σ eˣ over the axes, from the largest down, so that nothing overflows."""
+    """ln Σ eˣ over the axes, from the largest down, so that nothing overflows."""
     largest = max(stop_gradient(x), axis=axis, keepdims=True)
     largest = where(isfinite(largest), largest, 0.0)
     total = log(sum(exp(x - largest), axis=axis, keepdims=keepdims))
@@ -103,6 +110,6 @@ def softmax(x: Any, *, axis: int = -1) -> Any:
 
 @composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=0)])
 def log_softmax(x: Any, *, axis: int = -1) -> Any:
-    """Ln softmax = x − ln Σ eˣ along the axis, finite where softmax itself underflows."""
+    """ln softmax = x − ln Σ eˣ along the axis, finite where softmax itself underflows."""
     shifted = x - max(stop_gradient(x), axis=axis, keepdims=True)
     return shifted - log(sum(exp(shifted), axis=axis, keepdims=True))

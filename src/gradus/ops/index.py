@@ -70,7 +70,8 @@ def _scattered(dy: TensorType, indices: TensorType, *, axis: int, length: int) -
 
 
 def _scatter_params(dy: TensorType, indices: TensorType, axis: int, length: int) -> Params:
-    return {"axis": axis, "length": length}
+    rank = len(dy.shape) - len(indices.shape) + 1
+    return {"axis": normalise_axis(axis, rank), "length": length}
 
 
 @primitive(_scattered, as_given, canonical=_scatter_params)
@@ -148,7 +149,11 @@ def _spread_out(values: TensorType, indices: TensorType, *, axis: int, length: i
     return TensorType(shape, values.dtype)
 
 
-@primitive(_spread_out, as_given, canonical=_scatter_params)
+def _spread_params(values: TensorType, indices: TensorType, axis: int, length: int) -> Params:
+    return {"axis": normalise_axis(axis, len(values.shape)), "length": length}
+
+
+@primitive(_spread_out, as_given, canonical=_spread_params)
 def scatter_add_along_axis(
     values: Array, indices: Array, *, axis: int, length: int, out: Array | None = None
 ) -> Array:

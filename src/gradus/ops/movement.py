@@ -54,7 +54,7 @@ def _permutation(x: TensorType, axes: Sequence[int] | None = None) -> Params:
 
 @primitive(_permuted, as_given, canonical=_permutation, view=True)
 def permute_dims(x: Array, *, axes: tuple[int, ...]) -> Array:
-    """Y = x with axis axes[i] moved to place i        dx = dy with the axes moved back"""
+    """y = x with axis axes[i] moved to place i        dx = dy with the axes moved back"""
     return np.transpose(x, axes)
 
 
@@ -89,7 +89,7 @@ def _new_shape(x: TensorType, shape: int | Sequence[int]) -> Params:
 
 @primitive(_given_shape, as_given, canonical=_new_shape, view=True)
 def reshape(x: Array, *, shape: Shape) -> Array:
-    """Y = x read in row order into another shape        dx = dy read back"""
+    """y = x read in row order into another shape        dx = dy read back"""
     return np.reshape(x, shape)
 
 
@@ -120,7 +120,7 @@ def _stretch(x: TensorType, shape: Sequence[int]) -> Params:
 
 @primitive(_given_shape, as_given, canonical=_stretch, view=True)
 def broadcast_to(x: Array, *, shape: Shape) -> Array:
-    """Y = x repeated along the axes where it has length 1        dx = Σ dy over them"""
+    """y = x repeated along the axes where it has length 1        dx = Σ dy over them"""
     return np.broadcast_to(x, shape)
 
 
@@ -149,7 +149,9 @@ def _bounds(shape: Shape, slices: Sequence[builtins.slice]) -> Bounds:
     found = []
     for n, s in zip(shape, slices, strict=True):
         start, stop, step = s.indices(n)
-        found.append((start, stop if stop >= 0 else None, step))
+        empty = not range(start, stop, step)
+        # −1 would count from the end: an empty part and one down to 0 need other words.
+        found.append((0, 0, 1) if empty else (start, stop if stop >= 0 else None, step))
     return tuple(found)
 
 
@@ -171,7 +173,7 @@ def _part_params(
 
 @primitive(_part, as_given, canonical=_part_params, view=True)
 def slice(x: Array, *, bounds: Bounds) -> Array:
-    """Y = x[start:stop:step, …]        dx = dy in those places, else 0"""
+    """y = x[start:stop:step, …]        dx = dy in those places, else 0"""
     return x[_as_slices(bounds)]
 
 
@@ -196,7 +198,7 @@ def _whole_params(x: TensorType, shape: Shape, bounds: Bounds, fill: float = 0.0
 def unslice(
     x: Array, *, shape: Shape, bounds: Bounds, fill: float, out: Array | None = None
 ) -> Array:
-    """Y = a tensor of ``fill`` with y[start:stop:step, …] = x        dx = dy in those places"""
+    """y = a tensor of ``fill`` with y[start:stop:step, …] = x        dx = dy in those places"""
     y = np.empty(shape, x.dtype) if out is None else out
     y[...] = fill
     y[_as_slices(bounds)] = x
@@ -238,14 +240,12 @@ def _joined(*types: TensorType, axis: int) -> TensorType:
 
 
 def _join_axis(*types: TensorType, axis: int = 0) -> Params:
-    if not types:
-        raise ArgumentError("concat and stack take one tensor or more", received="none")
     return {"axis": normalise_axis(axis, len(types[0].shape))}
 
 
 @primitive(_joined, common, canonical=_join_axis)
 def concat_(*parts: Array, axis: int, out: Array | None = None) -> Array:
-    """Y = the parts one after another along the axis        each part gets its piece of dy"""
+    """y = the parts one after another along the axis        each part gets its piece of dy"""
     return np.concatenate(parts, axis=axis, out=out)
 
 
@@ -281,13 +281,19 @@ def concat(tensors: Iterable[Any], axis: int = 0) -> Any:
 
 def stack(tensors: Iterable[Any], axis: int = 0) -> Any:
     """Join tensors of one shape along a new axis."""
-    return concat([expand_dims(t, axis=axis) for t in tensors], axis=axis)
+    parts = list(tensors)
+    shapes = [np.shape(t) for t in parts]
+    if len(set(shapes)) > 1:
+        raise ShapeError(
+            "stack takes tensors of one shape", received=" and ".join(map(str, shapes))
+        )
+    return concat([expand_dims(t, axis=axis) for t in parts], axis=axis)
 
 
 @composite(lambda draw: [call(draw(3, 4), axis=1), call(draw(3), axis=-1)])
 def expand_dims(x: Any, *, axis: int) -> Any:
     """Insert an axis of length 1."""
-    shape = list(x.shape)
+    shape = list(np.shape(x))
     shape.insert(normalise_axis(axis, len(shape) + 1), 1)
     return reshape(x, shape=shape)
 
@@ -295,27 +301,30 @@ def expand_dims(x: Any, *, axis: int) -> Any:
 @composite(lambda draw: [call(draw(3, 1, 4), axis=1)])
 def squeeze(x: Any, *, axis: int | Iterable[int]) -> Any:
     """Drop axes of length 1."""
-    axes = normalise_axes(axis, len(x.shape))
-    if any(x.shape[a] != 1 for a in axes):
-        raise ShapeError("only axes of length 1 can be dropped", received=f"{x.shape}, {axis=}")
-    return reshape(x, shape=[n for i, n in enumerate(x.shape) if i not in axes])
+    axes = normalise_axes(axis, len(np.shape(x)))
+    if any(np.shape(x)[a] != 1 for a in axes):
+        raise ShapeError("only axes of length 1 can be dropped", received=f"{np.shape(x)}, {axis=}")
+    return reshape(x, shape=[n for i, n in enumerate(np.shape(x)) if i not in axes])
 
 
 @composite(lambda draw: [call(draw(3, 4)), call(draw(2, 3, 4))])
 def matrix_transpose(x: Any) -> Any:
     """Exchange the last two axes."""
-    rank = len(x.shape)
+    rank = len(np.shape(x))
     if rank < 2:
-        raise ShapeError("a transpose takes two axes or more", received=x.shape)
+        raise ShapeError("a transpose takes two axes or more", received=np.shape(x))
     return permute_dims(x, axes=(*range(rank - 2), rank - 1, rank - 2))
 
 
 @composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=1)])
 def flip(x: Any, *, axis: int | Iterable[int] | None = None) -> Any:
     """Reverse the order along the axes."""
-    axes = normalise_axes(axis, len(x.shape))
+    axes = normalise_axes(axis, len(np.shape(x)))
     return slice(
-        x, slices=[builtins.slice(None, None, -1 if i in axes else 1) for i in range(len(x.shape))]
+        x,
+        slices=[
+            builtins.slice(None, None, -1 if i in axes else 1) for i in range(len(np.shape(x)))
+        ],
     )
 
 
@@ -327,10 +336,12 @@ def flip(x: Any, *, axis: int | Iterable[int] | None = None) -> Any:
 )
 def pad(x: Any, widths: Sequence[tuple[int, int]], *, value: float = 0.0) -> Any:
     """Surround a tensor by a constant: (before, after) elements an axis."""
-    if len(widths) != len(x.shape) or any(w < 0 for pair in widths for w in pair):
+    if len(widths) != len(np.shape(x)) or any(w < 0 for pair in widths for w in pair):
         raise ArgumentError(
-            f"pad takes one pair of widths ≥ 0 for each axis of {x.shape}", received=widths
+            f"pad takes one pair of widths ≥ 0 for each axis of {np.shape(x)}", received=widths
         )
-    shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
-    bounds = tuple((b, b + n, 1) for n, (b, _) in zip(x.shape, widths, strict=True))
+    shape = tuple(
+        n + before + after for n, (before, after) in zip(np.shape(x), widths, strict=True)
+    )
+    bounds = tuple((b, b + n, 1) for n, (b, _) in zip(np.shape(x), widths, strict=True))
     return unslice(x, shape=shape, bounds=bounds, fill=value)

@@ -16,8 +16,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from gradus import random
-from gradus.errors import ArgumentError, ShapeError
-from gradus.types import Array, DType, Shape, TensorType, float32, is_float, promote
+from gradus.errors import ArgumentError, DtypeError, ShapeError
+from gradus.types import Array, DType, Shape, TensorType, bool_, float32, is_float, promote
 
 Params = dict[str, Any]
 TypeRule = Callable[..., TensorType]
@@ -142,10 +142,18 @@ class Primitive:
         if not self.variadic and len(inputs) > self.arity:
             # Parameters may stand behind the operands: reshape(x, (2, 3)).
             inputs, extra = inputs[: self.arity], inputs[self.arity :]
+            if len(extra) > len(self.param_names):
+                raise self._count_error(self.arity + len(extra))
             params = {**dict(zip(self.param_names, extra, strict=False)), **params}
         if len(inputs) < self.arity:
-            raise ArgumentError(f"{self.name} takes {self.arity} operands", received=len(inputs))
+            raise self._count_error(len(inputs))
         return Primitive.evaluator(self, inputs, params)
+
+    def _count_error(self, received: int) -> ArgumentError:
+        more = " or more" if self.variadic else ""
+        params = f", and {', '.join(self.param_names)}" if self.param_names else ""
+        rule = f"{self.name} takes {self.arity}{more} operands{params}"
+        return ArgumentError(rule, received=received)
 
     def gradient(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate the gradient: ``rule(dy, y, *inputs, **params)`` to one gradient an input.
@@ -206,6 +214,18 @@ def common(*types: TensorType) -> tuple[DType, ...]:
     """All inputs get the widest dtype among them."""
     widest = promote(*(t.dtype for t in types))
     return (widest,) * len(types)
+
+
+def numbers(*types: TensorType) -> tuple[DType, ...]:
+    """As ``common``, and booleans are refused."""
+    found = common(*types)
+    if found[0] == bool_:
+        raise DtypeError(
+            "arithmetic takes numbers",
+            received=" and ".join(map(str, types)),
+            remedy="use logical_and, logical_or, logical_not, or x.astype('float32')",
+        )
+    return found
 
 
 def floating(*types: TensorType) -> tuple[DType, ...]:

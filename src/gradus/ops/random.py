@@ -25,7 +25,7 @@ def _bits_params(seed: TensorType, step: TensorType, shape: Iterable[int], site:
 
 @primitive(_bits_type, as_given, canonical=_bits_params)
 def random_bits(seed: Array, step: Array, *, site: int, shape: Shape) -> Array:
-    """Y = 32 random bits an element: Philox4x32-10 at the counter (seed, step, site)"""
+    """y = 32 random bits an element: Philox4x32-10 at the counter (seed, step, site)"""
     return random.bits(int(seed), int(step), site, shape)
 
 

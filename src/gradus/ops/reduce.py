@@ -65,7 +65,7 @@ def _countable(x: TensorType) -> tuple[DType, ...]:
 
 @primitive(_reduced, _countable, canonical=_axes)
 def sum(x: Array, *, axis: Axes, keepdims: bool, out: Array | None = None) -> Array:
-    """Y = Σ x over the axes        dx = dy, repeated along them"""
+    """y = Σ x over the axes        dx = dy, repeated along them"""
     return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype, out=out)
 
 
@@ -82,13 +82,13 @@ def _extreme_gradient(dy: Any, y: Any, x: Any, *, axis: Axes, keepdims: bool) ->
 
 @primitive(_extreme, canonical=_axes)
 def max(x: Array, *, axis: Axes, keepdims: bool, out: Array | None = None) -> Array:
-    """Y = max x over the axes        dx = dy / (number of largest) at the largest, else 0"""
+    """y = max x over the axes        dx = dy / (number of largest) at the largest, else 0"""
     return np.max(x, axis=axis, keepdims=keepdims, out=out)
 
 
 @primitive(_extreme, canonical=_axes)
 def min(x: Array, *, axis: Axes, keepdims: bool, out: Array | None = None) -> Array:
-    """Y = min x over the axes        dx = dy / (number of smallest) at the smallest, else 0"""
+    """y = min x over the axes        dx = dy / (number of smallest) at the smallest, else 0"""
     return np.min(x, axis=axis, keepdims=keepdims, out=out)
 
 
@@ -121,13 +121,13 @@ def _one_axis(x: TensorType, axis: int | None = None, keepdims: bool = False) ->
 
 @primitive(_position, canonical=_one_axis)
 def argmax(x: Array, *, axis: int | None, keepdims: bool) -> Array:
-    """Y = index of the first largest element along the axis (of the flattened tensor: None)"""
+    """y = index of the first largest element along the axis (of the flattened tensor: None)"""
     return np.asarray(np.argmax(x, axis=axis, keepdims=keepdims), dtype=np.int64)
 
 
 @primitive(_position, canonical=_one_axis)
 def argmin(x: Array, *, axis: int | None, keepdims: bool) -> Array:
-    """Y = index of the first smallest element along the axis (of the flattened tensor: None)"""
+    """y = index of the first smallest element along the axis (of the flattened tensor: None)"""
     return np.asarray(np.argmin(x, axis=axis, keepdims=keepdims), dtype=np.int64)
 
 
