@@ -25,8 +25,8 @@ def sum_to(dy: Tensor, shape: Shape) -> Tensor:
         return dy
     lead = dy.ndim - len(shape)
     axes = [i for i, n in enumerate(dy.shape) if i < lead or (shape[i - lead] == 1 and n != 1)]
-    total = dy.sum(axis=axes, keepdims=True) if axes else dy
-    return total.reshape(shape)
+    total = dy.sum(axis=axes) if axes else dy
+    return total if total.shape == shape else total.reshape(shape)
 
 
 def _path(output: Tensor, targets: set[Tensor] | None) -> list[tuple[Tensor, Record]]:

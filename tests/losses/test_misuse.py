@@ -36,6 +36,15 @@ def test_a_label_outside_the_classes_is_refused(loss: Any, labels: list[int]) ->
 
 
 @pytest.mark.parametrize("loss", LABELLED)
+@pytest.mark.parametrize("label", [3, -1])
+def test_a_compiled_loss_refuses_a_label_outside_the_classes(loss: Any, label: int) -> None:
+    compiled = gd.compile(loss)
+    assert compiled(gd.tensor(EVEN), gd.tensor([0, 1])).shape == (2,)
+    with pytest.raises(ArgumentError, match="length 3"):
+        compiled(gd.tensor(EVEN), gd.tensor([0, label]))
+
+
+@pytest.mark.parametrize("loss", LABELLED)
 @pytest.mark.parametrize("labels", [[0.0, 1.0], [True, False]])
 def test_labels_that_are_no_integers_are_refused(loss: Any, labels: list[Any]) -> None:
     with pytest.raises(DtypeError, match=r"labels are integers.*astype\('int64'\)"):

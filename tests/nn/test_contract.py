@@ -11,6 +11,7 @@ import pytest
 
 import gradus as gd
 from gradus import nn, random
+from gradus.errors import ArgumentError
 from gradus.ops.primitive import Draw
 from gradus.tensor import Tensor, tracing
 from gradus.types import TensorType
@@ -70,6 +71,11 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
 }  # fmt: skip
 
 every_module = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+every_smooth_module = pytest.mark.parametrize(  # Sign refuses a gradient: see test_activations
+    "row",
+    [row for name, row in TABLE.items() if name != "Sign"],
+    ids=[n for n in TABLE if n != "Sign"],
+)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
@@ -103,12 +109,10 @@ def test_parameters_are_named_as_in_pytorch(row: Any) -> None:
     assert list(make("float32").named_parameters()) == names
 
 
-@every_module
+@every_smooth_module
 def test_gradients_agree_with_finite_differences_to_second_order(row: Any) -> None:
     make, x, _, names = row
     module = make("float64")
-    if isinstance(module, nn.Sign):
-        pytest.skip("sign has no derivative; test_activations says what happens")
     places = module.named_parameters()
     values = [np.array(Draw()(*t.shape) if t.shape else t) for t in places.values()]
     floats = [x] if x.dtype.kind == "f" else []
@@ -185,3 +189,31 @@ def test_a_module_computes_on_symbolic_tensors(row: Any) -> None:
         assert not any(t.requires_grad for t in written.values())
     for name, t in module.named_buffers().items():
         assert np.array_equal(t.numpy(), before[name]), "afterwards all is as before"
+
+
+@every_module
+def test_a_compiled_module_gives_the_same_output_and_statistics(row: Any) -> None:
+    make, x, _, _ = row
+    module = make("float32")
+    x = gd.tensor(in_dtype(x, "float32"))
+    tensors = {**module.named_parameters(), **module.named_buffers()}
+
+    def step(tensors: dict[str, Tensor], x: Tensor, seed: Tensor) -> Any:
+        with random.use_stream(random.Stream(seed, seed)), module.bind(tensors):
+            return module(x) * 1.0, module.named_buffers()
+
+    seed = gd.tensor(5)
+    compiled, statistics = gd.compile(step)(tensors, x, seed)
+    with random.use_stream(random.Stream(5, 5)):
+        eager = module(x).numpy()
+    # Fused arithmetic may round differently: a few units in the last place of float32.
+    np.testing.assert_allclose(compiled.numpy(), eager, rtol=1e-5, atol=1e-6)
+    for name, t in module.named_buffers().items():
+        np.testing.assert_allclose(statistics[name].numpy(), t.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_a_compiled_embedding_refuses_an_index_outside(index: int) -> None:
+    lookup = gd.compile(nn.Embedding(3, 2))
+    with pytest.raises(ArgumentError, match="length 3"):
+        lookup(gd.tensor([0, index]))

@@ -9,7 +9,7 @@ import pytest
 
 import gradus as gd
 from gradus import nn, random
-from gradus.errors import ArgumentError, ShapeError
+from gradus.errors import ArgumentError, DtypeError, ShapeError
 from gradus.tensor import Tensor
 
 
@@ -104,6 +104,21 @@ def test_lists_and_arrays_are_inputs_too(x: object) -> None:
     assert nn.Linear(2, 1)(x).shape == (1, 1)
     assert nn.LayerNorm(2)(x).shape == (1, 2)
     assert isinstance(nn.Identity()(x), Tensor)
+
+
+@pytest.mark.parametrize("x", ["text", [["a", "b"]], np.array([["a", "b"]])])
+def test_text_as_an_input_is_refused(x: object) -> None:
+    with pytest.raises(DtypeError, match="numbers"):
+        nn.Linear(2, 1)(x)
+
+
+def test_a_list_of_tensors_reaches_the_module_as_it_is() -> None:
+    class Join(nn.Module):
+        def forward(self, parts: list[Tensor]) -> Tensor:
+            return gd.ops.concat(parts)
+
+    x = gd.tensor([1.0], requires_grad=True)
+    assert gd.grad(Join()([x, x]).sum(), x).item() == 2.0
 
 
 def test_a_module_without_forward_says_so() -> None:

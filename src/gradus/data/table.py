@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gradus.data.checks import check_names, unknown_column
 from gradus.data.plain import arrow_column, numpy_column, plain_table
 from gradus.data.read import DELIMITERS, SUFFIXES, read
-from gradus.data.write import write
+from gradus.data.write import write, write_csv
 from gradus.errors import ArgumentError, DataError, ShapeError
 from gradus.types import Array
 
@@ -197,14 +197,17 @@ class Table:
         own = {name: self.arrow.column(name) for name in self.names}
         return Table.from_arrays({**own, **columns})
 
-    def write(self, path: str | Path) -> None:
-        """Write a .csv, .tsv or .parquet file: whole, or not at all.
+    def write(self, path: str | Path | IO[bytes]) -> None:
+        """Write a .csv, .tsv or .parquet file: whole, or not at all; or CSV to a binary stream.
 
         Numbers are written so that reading gives the same bits. In CSV and TSV a text cell that a
         spreadsheet would run as a formula (it begins with = + - @, a tab or a carriage return)
         gets an apostrophe in front, which `read` takes away. Raises `DataError` for another
         suffix and for a folder that cannot be written.
         """
+        if not isinstance(path, str | Path):
+            write_csv(self.arrow, path, DELIMITERS[".csv"])
+            return
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES:

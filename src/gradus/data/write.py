@@ -31,10 +31,11 @@ def write(table: Any, path: Path, delimiter: str | None) -> None:
             # With checksums a flipped bit is found when reading.
             pq.write_table(table, file, write_page_checksum=True)
         else:
-            _write_csv(table, file, delimiter)
+            write_csv(table, file, delimiter)
 
 
-def _write_csv(table: Any, file: IO[bytes], delimiter: str) -> None:
+def write_csv(table: Any, file: IO[bytes], delimiter: str) -> None:
+    """Write a pyarrow.Table of plain types to a binary stream, as text with a delimiter."""
     import pyarrow.compute as pc
 
     header = [_name(name) for name in table.column_names]

@@ -231,7 +231,7 @@ def _as_input(x: Any) -> Any:
     leaf = x
     while isinstance(leaf, list) and leaf:
         leaf = leaf[0]
-    numbers = isinstance(x, list) and isinstance(leaf, (int, float, list))
+    numbers = isinstance(x, (list, str)) and not isinstance(leaf, Tensor)  # text: tensor refuses it
     return tensor(x) if numbers or hasattr(x, "__array__") else x
 
 

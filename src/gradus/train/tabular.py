@@ -19,7 +19,7 @@ from gradus.data import (
     infer_schema,
     split_indices,
 )
-from gradus.errors import ArgumentError, DataError, FileError
+from gradus.errors import ArgumentError, DataError, DivergenceError, FileError
 from gradus.io import Model, read_model, write_model
 from gradus.optim import Adam, Optimizer
 from gradus.random import manual_seed
@@ -68,6 +68,17 @@ class TableModel:
     def task(self) -> str:
         """``"classification"`` or ``"regression"``."""
         return self.target.task
+
+    def read(self, path: str | Path) -> Table:
+        """Read a table file as the training table was read: text stays text, "01" is not 1.
+
+        Raises:
+            DataError: as ``Table.read``.
+        """
+        text = list(self.inputs.text_columns)
+        if any(isinstance(label, str) for label in self.target.classes):
+            text.append(self.target_name)
+        return Table.read(path, text=text)
 
     def outputs(self, table: Table) -> Array:
         """Probabilities of the classes, (rows, classes), or values in the target's unit, (rows,).
@@ -156,6 +167,7 @@ class TableRun:
         model: the trained model.
         history: one row an epoch.
         schema: what was found in the table's columns.
+        training: results on the rows trained on.
         held_out: results on rows that were not trained on, or None where none were held out.
         rows: numbers of rows trained on and held out.
     """
@@ -163,8 +175,21 @@ class TableRun:
     model: TableModel
     history: History
     schema: tuple[Column, ...]
+    training: Evaluation
     held_out: Evaluation | None
     rows: tuple[int, int]
+
+
+class DivergedRun(DivergenceError):
+    """Training on a table that left the finite numbers.
+
+    Attributes:
+        run: what there is up to there; its network has the last good weights.
+    """
+
+    def __init__(self, error: DivergenceError, run: TableRun) -> None:
+        super().__init__(error.rule, received=error.received, remedy=error.remedy)
+        self.run = run
 
 
 def train_table(
@@ -208,7 +233,7 @@ def train_table(
     Raises:
         DataError: a table that cannot be learnt from; the message says why.
         ArgumentError: settings outside their ranges.
-        DivergenceError: training left the finite numbers.
+        DivergedRun: training left the finite numbers; the run so far is in its ``run``.
     """
     _check_settings(table, target, layers, activation, validation)
     encoder = TargetEncoder.fit(table.column(target), task)
@@ -240,16 +265,27 @@ def train_table(
         seed=seed,
         threads=threads,
     )
-    history = trainer.fit(
-        *arrays(rows),
-        epochs=epochs,
-        batch_size=batch_size,
-        validation=arrays(held) if len(held) else None,
-        callbacks=callbacks,
-        progress=progress,
-    )
-    held_out = model.evaluate(table.take(held)) if len(held) else None
-    return TableRun(model, history, schema, held_out, (len(rows), len(held)))
+
+    def result() -> TableRun:
+        training = model.evaluate(table.take(rows))
+        held_out = model.evaluate(table.take(held)) if len(held) else None
+        size = len(rows), len(held)
+        return TableRun(model, trainer.history, schema, training, held_out, size)
+
+    try:
+        trainer.fit(
+            *arrays(rows),
+            epochs=epochs,
+            batch_size=batch_size,
+            validation=arrays(held) if len(held) else None,
+            callbacks=callbacks,
+            progress=progress,
+        )
+    except DivergenceError as error:
+        # The last good weights can be so large that outputs overflow.
+        with np.errstate(all="ignore"):
+            raise DivergedRun(error, result()) from error
+    return result()
 
 
 def perceptron(inputs: int, layers: Sequence[int], activation: str, outputs: int) -> nn.Sequential:

@@ -1,0 +1,200 @@
+"""Modules against PyTorch: same weights, same forwards, gradients and second derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradus as gd
+from gradus import nn, random
+from gradus.ops.primitive import Draw
+from gradus.tensor import Tensor
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.oracle
+
+X = Draw()(6, 4)
+IMAGES = Draw()(2, 3, 4)
+INDICES = np.array([[0, 2], [2, 6]])
+
+Pair = tuple[Callable[[str], nn.Module], Callable[[Any], Any], np.ndarray]
+
+# gradus's module given the dtype's name, PyTorch's given its dtype, input.
+TABLE: dict[str, Pair] = {
+    "Linear": (
+        lambda d: nn.Linear(4, 3, dtype=d), lambda d: torch.nn.Linear(4, 3, dtype=d), X,
+    ),
+    "Linear-no-bias": (
+        lambda d: nn.Linear(4, 3, bias=False, dtype=d),
+        lambda d: torch.nn.Linear(4, 3, bias=False, dtype=d), IMAGES,
+    ),
+    "Flatten": (lambda d: nn.Flatten(), lambda d: torch.nn.Flatten(), IMAGES),
+    "Flatten-0": (lambda d: nn.Flatten(0), lambda d: torch.nn.Flatten(0), IMAGES),
+    "Identity": (lambda d: nn.Identity(), lambda d: torch.nn.Identity(), X),
+    "LayerNorm": (
+        lambda d: nn.LayerNorm(4, dtype=d), lambda d: torch.nn.LayerNorm(4, dtype=d), X,
+    ),
+    "LayerNorm-two-axes": (
+        lambda d: nn.LayerNorm((3, 4), eps=1e-2, dtype=d),
+        lambda d: torch.nn.LayerNorm((3, 4), eps=1e-2, dtype=d), IMAGES,
+    ),
+    "LayerNorm-plain": (
+        lambda d: nn.LayerNorm(4, elementwise_affine=False),
+        lambda d: torch.nn.LayerNorm(4, elementwise_affine=False), X,
+    ),
+    "BatchNorm": (
+        lambda d: nn.BatchNorm(4, dtype=d), lambda d: torch.nn.BatchNorm1d(4, dtype=d), X,
+    ),
+    "BatchNorm-momentum": (
+        lambda d: nn.BatchNorm(4, eps=1e-2, momentum=0.7, affine=False, dtype=d),
+        lambda d: torch.nn.BatchNorm1d(4, eps=1e-2, momentum=0.7, affine=False, dtype=d), X,
+    ),
+    "BatchNorm-untracked": (
+        lambda d: nn.BatchNorm(4, track_running_stats=False, dtype=d),
+        lambda d: torch.nn.BatchNorm1d(4, track_running_stats=False, dtype=d), X,
+    ),
+    "Embedding": (
+        lambda d: nn.Embedding(7, 3, dtype=d), lambda d: torch.nn.Embedding(7, 3, dtype=d), INDICES,
+    ),
+    "Sequential": (
+        lambda d: nn.Sequential(
+            nn.Linear(4, 6, dtype=d), nn.Tanh(), nn.BatchNorm(6, dtype=d), nn.Linear(6, 2, dtype=d)
+        ),
+        lambda d: torch.nn.Sequential(
+            torch.nn.Linear(4, 6, dtype=d), torch.nn.Tanh(),
+            torch.nn.BatchNorm1d(6, dtype=d), torch.nn.Linear(6, 2, dtype=d),
+        ),
+        X,
+    ),
+    "Sigmoid": (lambda d: nn.Sigmoid(), lambda d: torch.nn.Sigmoid(), X),
+    "Tanh": (lambda d: nn.Tanh(), lambda d: torch.nn.Tanh(), X),
+    "ReLU": (lambda d: nn.ReLU(), lambda d: torch.nn.ReLU(), X),
+    "LeakyReLU": (lambda d: nn.LeakyReLU(), lambda d: torch.nn.LeakyReLU(), X),
+    "LeakyReLU-0.3": (lambda d: nn.LeakyReLU(0.3), lambda d: torch.nn.LeakyReLU(0.3), X),
+    "ELU": (lambda d: nn.ELU(), lambda d: torch.nn.ELU(), X),
+    "ELU-2": (lambda d: nn.ELU(2.0), lambda d: torch.nn.ELU(2.0), X),
+    "SELU": (lambda d: nn.SELU(), lambda d: torch.nn.SELU(), X),
+    "GELU": (lambda d: nn.GELU(), lambda d: torch.nn.GELU(), X),
+    "GELU-tanh": (lambda d: nn.GELU("tanh"), lambda d: torch.nn.GELU("tanh"), X),
+    "SiLU": (lambda d: nn.SiLU(), lambda d: torch.nn.SiLU(), X),
+    "Mish": (lambda d: nn.Mish(), lambda d: torch.nn.Mish(), X),
+    "Softplus": (lambda d: nn.Softplus(), lambda d: torch.nn.Softplus(), X),
+    "Softplus-3": (lambda d: nn.Softplus(3.0), lambda d: torch.nn.Softplus(3.0), X),
+    "Softmax": (lambda d: nn.Softmax(), lambda d: torch.nn.Softmax(dim=-1), X),
+    "Softmax-columns": (lambda d: nn.Softmax(dim=0), lambda d: torch.nn.Softmax(dim=0), X),
+}  # fmt: skip
+
+every_module = pytest.mark.parametrize("name", TABLE)
+WITHOUT_A_TWIN = {"Maxout", "Dropout", "Sign"}  # tests/nn checks these
+
+
+def twins(name: str, dtype: str) -> tuple[nn.Module, Any, np.ndarray]:
+    """Both modules, with the same random weights and buffers, and the input."""
+    ours, theirs, x = TABLE[name]
+    module, twin = ours(dtype), theirs(getattr(torch, dtype))
+    tensors = {**module.named_parameters(), **module.named_buffers()}
+    state = {n: t for n, t in twin.state_dict().items() if "num_batches" not in n}
+    assert {n: t.shape for n, t in tensors.items()} == {n: tuple(t.shape) for n, t in state.items()}
+    draw = Draw()
+    for field, t in tensors.items():
+        t.assign(draw(*t.shape, low=0.3, high=1.7) * (-1 if field.endswith("bias") else 1))
+        state[field].copy_(torch.tensor(np.array(t)))
+    return module, twin, x if x.dtype.kind == "i" else x.astype(dtype)
+
+
+def derivatives(module: nn.Module, x: np.ndarray) -> list[np.ndarray]:
+    """Forward, gradients of a random projection, and gradients of a projection of these."""
+    leaf = gd.tensor(x, requires_grad=x.dtype.kind == "f")
+    leaves = [t for t in (leaf, *module.parameters()) if t.requires_grad]
+    y = module(leaf)
+    first = gd.grad((y * projection(y)).sum(), leaves, create_graph=True)
+    total: Tensor = sum(((g * projection(g)).sum() for g in first), gd.zeros((), y.dtype))
+    total = total + sum((0.0 * t.sum() for t in leaves), gd.zeros((), y.dtype))
+    second = gd.grad(total, leaves)
+    return [np.array(t) for t in (y, *first, *second)]
+
+
+def twin_derivatives(twin: Any, x: np.ndarray) -> list[np.ndarray]:
+    leaf = torch.tensor(x, requires_grad=x.dtype.kind == "f")
+    leaves = [t for t in (leaf, *twin.parameters()) if t.requires_grad]
+    y = twin(leaf)
+    first = torch.autograd.grad((y * torch.tensor(projection(y))).sum(), leaves, create_graph=True)
+    total = sum((g * torch.tensor(projection(g))).sum() for g in first)
+    total = total + sum(0.0 * t.sum() for t in leaves)
+    second = torch.autograd.grad(total, leaves)
+    return [t.detach().numpy() for t in (y, *first, *second)]
+
+
+def projection(t: Any) -> np.ndarray:
+    """A fixed random direction of a tensor's shape and dtype."""
+    dtype = "float64" if "64" in str(t.dtype) else "float32"
+    return random.normal(7, 0, 0, tuple(t.shape)).astype(dtype)
+
+
+def test_the_table_has_every_module_with_a_twin() -> None:
+    public = {n for n in nn.__all__ if isinstance(getattr(nn, n), type)}
+    modules = {n for n in public if issubclass(getattr(nn, n), nn.Module)} - {"Module"}
+    assert modules - WITHOUT_A_TWIN == {name.split("-")[0] for name in TABLE}
+
+
+@every_module
+@pytest.mark.parametrize("training", [True, False])
+def test_float64_agrees_to_second_order(name: str, training: bool) -> None:
+    module, twin, x = twins(name, "float64")
+    ours = derivatives(module.train(training), x)
+    theirs = twin_derivatives(twin.train(training), x)
+    leaves = (len(ours) - 1) // 2
+    tolerances = [1e-10] + [1e-8] * leaves + [1e-6] * leaves
+    for a, b, rtol in zip(ours, theirs, tolerances, strict=True):
+        # Elements that cancel to almost 0 are judged by the largest beside them.
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * (1e-6 + np.abs(b).max()))
+
+
+@every_module
+@pytest.mark.parametrize("training", [True, False])
+def test_float32_agrees(name: str, training: bool) -> None:
+    module, twin, x = twins(name, "float32")
+    ours = derivatives(module.train(training), x)
+    theirs = twin_derivatives(twin.train(training), x)
+    for a, b in zip(ours[: len(ours) // 2 + 1], theirs, strict=False):
+        assert a.dtype == b.dtype == np.float32
+        # Sums of a few terms of mixed sign: relative to the largest element.
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * (1e-6 + np.abs(b).max()))
+
+
+@pytest.mark.parametrize("name", [n for n in TABLE if n.startswith("BatchNorm")])
+def test_running_statistics_agree_after_several_batches(name: str) -> None:
+    module, twin, x = twins(name, "float64")
+    for scale in (1.0, 3.0, -2.0):
+        module(scale * x)
+        twin(torch.tensor(scale * x))
+    for field, t in module.named_buffers().items():
+        np.testing.assert_allclose(t.numpy(), twin.state_dict()[field].numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [n for n in TABLE if n != "Embedding"])
+def test_derivatives_at_exactly_0_are_pytorchs(name: str) -> None:
+    module, twin, x = twins(name, "float64")
+    zero = np.zeros_like(x)
+    ours, theirs = derivatives(module.eval(), zero)[1], twin_derivatives(twin.eval(), zero)[1]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_maxout_is_pytorchs_linear_layer_and_maximum() -> None:
+    module = nn.Maxout(4, 3, pieces=2, dtype="float64")
+    weight, bias = (torch.tensor(np.array(t)) for t in module.parameters())
+    affine = torch.nn.functional.linear(torch.tensor(X), weight, bias)
+    expected = affine.reshape(6, 3, 2).amax(dim=-1).numpy()
+    np.testing.assert_allclose(module(X).numpy(), expected, rtol=1e-10)
+
+
+def test_linear_starts_in_pytorchs_range() -> None:
+    torch.manual_seed(0)
+    twin, ours = torch.nn.Linear(50, 400), nn.Linear(50, 400)
+    for a, b in ((ours.weight, twin.weight), (ours.bias, twin.bias)):
+        largest, theirs = np.abs(a.numpy()).max(), b.abs().max().item()
+        assert largest == pytest.approx(theirs, rel=0.02)
+        assert a.numpy().std() == pytest.approx(b.std().item(), rel=0.1)
