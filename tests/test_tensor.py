@@ -131,7 +131,7 @@ def test_comparison_gives_tensors_and_membership_in_sets_goes_by_identity() -> N
 
 def test_membership_in_a_list_asks_for_a_truth_that_several_numbers_have_not() -> None:
     with pytest.raises(ShapeError, match="one element"):
-        gd.tensor([1.0, 2.0]) in [gd.tensor([1.0, 2.0])]
+        [gd.tensor([1.0, 2.0])].index(gd.tensor([1.0, 2.0]))
 
 
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────
