@@ -17,7 +17,7 @@ from gradus.tensor import Tensor
 
 
 class Sigmoid(Module):
-    """Y = σ(x) = 1 / (1 + e⁻ˣ), between 0 and 1.
+    """y = σ(x) = 1 / (1 + e⁻ˣ), between 0 and 1.
 
     Lecture 002 prints 1/(1 − e⁻ˣ) once; the plus sign is right.
 
@@ -31,7 +31,7 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """Y = tanh x, between −1 and 1.
+    """y = tanh x, between −1 and 1.
 
     >>> Tanh()([0.0]).tolist()
     [0.0]
@@ -43,7 +43,7 @@ class Tanh(Module):
 
 
 class ReLU(Module):
-    """Y = max(0, x), with derivative 0 at 0.
+    """y = max(0, x), with derivative 0 at 0.
 
     Source: Nair and Hinton (2010).
 
@@ -57,7 +57,7 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """Y = x where x > 0, else slope · x, so that no unit is dead.
+    """y = x where x > 0, else slope · x, so that no unit is dead.
 
     Source: Maas, Hannun and Ng (2013).
 
@@ -78,7 +78,7 @@ def _elu(x: Tensor, alpha: float) -> Tensor:
 
 
 class ELU(Module):
-    """Y = x where x > 0, else α (eˣ − 1).
+    """y = x where x > 0, else α (eˣ − 1).
 
     Source: Clevert, Unterthiner and Hochreiter (2016).
 
@@ -95,7 +95,7 @@ class ELU(Module):
 
 
 class SELU(Module):
-    """Y = λ ELU(x) with the λ and α that keep mean 0 and variance 1 from layer to layer.
+    """y = λ ELU(x) with the λ and α that keep mean 0 and variance 1 from layer to layer.
 
     Source: Klambauer et al., "Self-normalizing neural networks" (2017).
 
@@ -112,7 +112,7 @@ class SELU(Module):
 
 
 class GELU(Module):
-    """Y = x Φ(x), with Φ the normal distribution function, or with a tanh close to it.
+    """y = x Φ(x), with Φ the normal distribution function, or with a tanh close to it.
 
     Source: Hendrycks and Gimpel (2016).
 
@@ -134,7 +134,7 @@ class GELU(Module):
 
 
 class SiLU(Module):
-    """Y = x σ(x), also called swish.
+    """y = x σ(x), also called swish.
 
     Source: Elfwing, Uchibe and Doya (2018).
 
@@ -148,7 +148,7 @@ class SiLU(Module):
 
 
 class Mish(Module):
-    """Y = x tanh(ln(1 + eˣ)).
+    """y = x tanh(ln(1 + eˣ)).
 
     Source: Misra (2020).
 
@@ -162,7 +162,7 @@ class Mish(Module):
 
 
 class Softplus(Module):
-    """Y = ln(1 + e^βx) / β, the smooth ReLU; sharper for larger β > 0.
+    """y = ln(1 + e^βx) / β, the smooth ReLU; sharper for larger β > 0.
 
     >>> round(Softplus()([0.0]).item(), 4)  # ln 2
     0.6931
@@ -194,7 +194,7 @@ class Softmax(Module):
 
 
 class Sign(Module):
-    """Y = −1, 0 or 1: the perceptron's unit, which has no derivative to learn from.
+    """y = −1, 0 or 1: the perceptron's unit, which has no derivative to learn from.
 
     Raises:
         GradientError: a gradient through it is asked for.

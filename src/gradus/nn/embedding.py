@@ -14,7 +14,7 @@ from gradus.tensor import Tensor
 
 
 class Embedding(Module):
-    """Y = weight[x]: the row of each index, learned; equal to a Linear layer on one-hot rows.
+    """y = weight[x]: the row of each index, learned; equal to a Linear layer on one-hot rows.
 
     Source: Bengio et al., "A neural probabilistic language model" (2003).
 

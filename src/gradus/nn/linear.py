@@ -154,7 +154,7 @@ class Flatten(Module):
 
 
 class Identity(Module):
-    """Y = x.
+    """y = x.
 
     >>> import gradus as gd
     >>> Identity()(gd.tensor([1.0])).tolist()

@@ -159,9 +159,10 @@ class BatchNorm(Module):
         mean = ops.mean(x, axis=0)
         variance = ops.mean(ops.square(x - mean), axis=0)
         if self.training and self.running_mean is not None and self.running_var is not None:
+            # Setting a buffer takes its value alone: Module lets no gradient into it.
             new, old = self.momentum, 1.0 - self.momentum
-            self.running_mean = old * self.running_mean + new * mean.detach()
-            self.running_var = old * self.running_var + new * (n / (n - 1)) * variance.detach()
+            self.running_mean = old * self.running_mean + new * mean
+            self.running_var = old * self.running_var + new * (n / (n - 1)) * variance
         return mean, variance
 
 

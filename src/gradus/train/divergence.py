@@ -8,27 +8,38 @@ from typing import Any
 
 import numpy as np
 
+from gradus import random
 from gradus.autodiff import grad
 from gradus.nn import Module
 from gradus.tensor import Tensor, tensor
-from gradus.train.step import Loss
-from gradus.types import Array
+from gradus.train.examples import Examples
+from gradus.train.step import REDUCTIONS, Loss, in_mode
 
 
-def first_fault(network: Module, loss: Loss, x: Array, y: Array) -> str:
+def first_fault(
+    network: Module, loss: Loss, reduction: str, batch: Examples, seed: int, step: int
+) -> str:
     """Say in words where a step with these weights and this batch leaves the finite numbers.
 
     The forward pass is looked at layer by layer, then the loss, then the gradients from the last
     layer back; if all are finite, the update itself was too large.
     """
-    with _watched(network) as faults:
-        values = loss(network(tensor(x)), tensor(y))
+    # A forward in training writes its state; the network's own stays as it is.
+    state = {n: t.detach() for n, t in network.named_buffers().items()}
+    params = network.named_parameters()
+    with (
+        in_mode(network, training=True),
+        network.bind(state),
+        random.use_stream(random.Stream(seed, step)),
+        _watched(network) as faults,
+    ):
+        values = loss(network(tensor(batch.x)), tensor(batch.y))
     if faults:
         return f"the output of layer {faults[0]} is not finite"
     if not _finite(values):
         return "the loss is not finite although every layer's output is"
-    params = network.named_parameters()
-    gradients = grad(values.mean(), list(params.values()), allow_unused=True)
+    total = REDUCTIONS[reduction](values, batch.weight)
+    gradients = grad(total, list(params.values()), allow_unused=True)
     for name, g in reversed(list(zip(params, gradients, strict=True))):
         if not _finite(g):
             return f"the gradient of {name} is not finite"
@@ -43,25 +54,30 @@ def _finite(t: Tensor) -> bool:
 def _watched(network: Module) -> Iterator[list[str]]:
     """Note the names of innermost modules whose output is not finite, in the order of the call."""
     faults: list[str] = []
-    leaves = [(n, m) for n, m in network.named_modules() if not list(m.children())]
+    names: dict[Module, str] = {}  # a module that stands in several places has its first name
+    for name, module in network.named_modules():
+        if not list(module.children()):
+            names.setdefault(module, name)
+    before = {module: vars(module).copy() for module in names}
 
     def watch(name: str, module: Module) -> None:
-        forward = module.forward
+        forward, kind = module.forward, type(module).__name__
 
-        def watched(*inputs: Any) -> Any:
-            output = forward(*inputs)
+        def watched(*inputs: Any, **options: Any) -> Any:
+            output = forward(*inputs, **options)
             if isinstance(output, Tensor) and not _finite(output):
-                faults.append(
-                    f"{name} ({type(module).__name__})" if name else type(module).__name__
-                )
+                faults.append(f"{name} ({kind})" if name else kind)
             return output
 
         object.__setattr__(module, "forward", watched)
 
-    for name, module in leaves:
+    for module, name in names.items():
         watch(name, module)
     try:
         yield faults
     finally:
-        for _, module in leaves:
-            object.__delattr__(module, "forward")
+        for module, fields in before.items():
+            if "forward" in fields:
+                object.__setattr__(module, "forward", fields["forward"])
+            else:
+                object.__delattr__(module, "forward")

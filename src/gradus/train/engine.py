@@ -1,17 +1,19 @@
-"""The engine: weights as plain arrays, and the prepared programs that move them.
+"""The engine: the prepared programs that move a network's weights, and what they need beside it.
 
 It takes steps and computes outputs. What to train on, when to stop and what to tell people is
-the trainer's business.
+the trainer's business. The weights stand in the network and nowhere else, so that whoever looks
+between two calls (a callback, a drawing) sees them as they are, and may change them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradus.compiler import Executor, Program
+from gradus.compiler import Executor, Program, Steps, Traced
 from gradus.data import batch_bounds
 from gradus.errors import DivergenceError
 from gradus.nn import Module
@@ -22,15 +24,24 @@ from gradus.train.examples import Examples
 from gradus.train.step import Loss, evaluation_graph, training_graph
 from gradus.types import Array, TensorType
 
-PARAMS, STATE, MOMENTS = "params", "state", "moments"
 _ROWS = 1024  # rows a call outside training: large enough to be fast, small in memory
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A program, and tensors from outside that it reads, such as weights of classes in a loss."""
+
+    program: Program
+    captured: Mapping[str, Tensor]
+
+    def fixed(self) -> dict[str, Array]:
+        return {n: t.numpy() for n, t in self.captured.items()}
 
 
 class Engine:
     """One network, loss and optimizer on one executor.
 
     Attributes:
-        arrays: parameters, state of the network and moments of the optimizer, by dotted name.
         step: number of steps taken so far.
     """
 
@@ -47,33 +58,45 @@ class Engine:
         self.optimizer, self.executor, self.seed = optimizer, executor, seed
         self.dtype = network.parameters()[0].dtype
         self.step = 0
-        self.arrays = _flatten(MOMENTS, optimizer.init_all(network.named_parameters()))
-        self._programs: dict[Any, Program] = {}
-        self.read_network()
+        self._moments: dict[str, dict[str, Array]] = {}  # by parameter, by name in the program
+        self._programs: dict[Any, _Prepared] = {}
 
-    # The network's weights ----------------------------------------------------------------------
-
-    def read_network(self) -> None:
-        """Take the weights as they stand in the network; somebody may have set them by hand."""
-        self.arrays.update(_flatten(PARAMS, self.network.named_parameters()))
-        self.arrays.update(_flatten(STATE, self.network.named_buffers()))
-
-    def write_network(self) -> None:
-        """Put the weights into the network."""
-        named = {
-            **_prefixed(PARAMS, self.network.named_parameters()),
-            **_prefixed(STATE, self.network.named_buffers()),
-        }
-        for name, t in named.items():
-            t.assign(self.arrays[name])
+    # Weights ------------------------------------------------------------------------------------
 
     def weights(self) -> dict[str, Array]:
-        """Parameters and state of the network, to be put back by ``restore``."""
-        return {n: a for n, a in self.arrays.items() if not n.startswith(MOMENTS)}
+        """Parameters and state of the network as they are; later steps leave the arrays alone."""
+        return {n: t.numpy() for n, t in _tensors(self.network).items()}
 
-    def restore(self, weights: dict[str, Array]) -> None:
+    def restore(self, weights: Mapping[str, Array]) -> None:
         """Put weights back."""
-        self.arrays.update(weights)
+        for name, t in _tensors(self.network).items():
+            t.assign(weights[name])
+
+    def _carry(self) -> dict[str, Array]:
+        """What a step changes: parameters, state, and moments of the optimizer, made where new."""
+        params = self.network.named_parameters()
+        carry = {
+            **_prefixed("params", params),
+            **_prefixed("state", self.network.named_buffers()),
+        }
+        arrays = {n: t.numpy() for n, t in carry.items()}
+        for name, p in params.items():
+            if name not in self._moments:
+                made = self.optimizer.for_parameter(name).init(p)
+                moments = _prefixed(f"moments.{name}", made)
+                self._moments[name] = {n: t.numpy() for n, t in moments.items()}
+            arrays.update(self._moments[name])
+        return arrays
+
+    def _keep(self, found: Steps) -> None:
+        """Take over what steps gave."""
+        self.step += found.done
+        params = self.network.named_parameters()
+        for name, t in params.items():
+            t.assign(found.carry[f"params.{name}"])
+            self._moments[name] = {n: found.carry[n] for n in self._moments[name]}
+        for name, t in self.network.named_buffers().items():
+            t.assign(found.carry[f"state.{name}"])
 
     # Training -----------------------------------------------------------------------------------
 
@@ -96,66 +119,60 @@ class Engine:
             stop: asked before each step.
 
         Returns:
-            ``loss`` and, where monitored, ``gradient_norm.…``: one value for each step taken.
+            ``loss``, summed over the examples of the batch, and, where monitored,
+            ``gradient_norm.…``: one value for each step taken.
 
         Raises:
             DivergenceError: something stopped being finite; the weights are the last good ones.
         """
-        program = self._training_program(rows.types(batches.shape[1]), monitored)
-        before, first = self.arrays, self.step
-        carry, records, done = self._steps(program, before, rows, batches, factors, stop)
-        self.arrays, self.step = carry, first + done
-        if done and not _finite({**carry, "loss": records["loss"]}):
-            self._explain(program, before, rows, batches, factors, first)
-        return records
+        prepared = self._training_program(rows.types(batches.shape[1]), monitored)
+        before = self._carry()
+        found = self._steps(prepared, before, rows, batches, factors, stop)
+        if not _sound(before, found):
+            raise self._explained(prepared, rows, batches, factors)
+        self._keep(found)
+        return found.records
 
     def _steps(
         self,
-        program: Program,
-        arrays: dict[str, Array],
+        prepared: _Prepared,
+        carry: dict[str, Array],
         rows: Examples,
         batches: Array,
         factors: Array,
         stop: Callable[[], bool],
-    ) -> tuple[dict[str, Array], dict[str, Array], int]:
+    ) -> Steps:
         numbers = np.arange(self.step, self.step + len(batches), dtype=np.int64)
-        found = program.steps(
-            arrays,
-            data={f"batch.{n}": a for n, a in rows.arrays.items()},
+        return prepared.program.steps(
+            carry,
+            data=_prefixed("batch", rows.arrays),
             order=batches,
             per_step={"step": numbers, "factor": factors.astype(self.dtype)},
-            fixed={"seed": np.asarray(self.seed, np.int64)},
+            fixed={"seed": np.asarray(self.seed, np.int64), **prepared.fixed()},
             watch="loss",
             stop=stop,
         )
-        return found.carry, found.records, found.done
 
-    def _explain(
-        self,
-        program: Program,
-        arrays: dict[str, Array],
-        rows: Examples,
-        batches: Array,
-        factors: Array,
-        first: int,
-    ) -> None:
-        """Repeat the steps one by one up to the one that leaves the finite numbers, and say why.
+    def _explained(
+        self, prepared: _Prepared, rows: Examples, batches: Array, factors: Array
+    ) -> DivergenceError:
+        """Repeat the steps one by one, keep the good ones, and say what is wrong with the next.
 
         Steps are pure functions of what they are given, so the repetition meets the same numbers.
         """
-        for k in range(len(batches)):
-            self.arrays, self.step = arrays, first + k
-            one = slice(k, k + 1)
-            arrays, records, _ = self._steps(
-                program, arrays, rows, batches[one], factors[one], lambda: False
-            )
-            if not _finite({**arrays, "loss": records["loss"]}):
+        k = 0
+        while True:
+            one, before = slice(k, k + 1), self._carry()
+            found = self._steps(prepared, before, rows, batches[one], factors[one], lambda: False)
+            if not _sound(before, found):
                 break
-        self.write_network()
+            self._keep(found)
+            k += 1
         batch = rows.take(batches[k])
-        raise DivergenceError(
+        fault = first_fault(self.network, self.loss, self.reduction, batch, self.seed, self.step)
+        return DivergenceError(
             f"training left the finite numbers at step {self.step + 1}",
-            received=first_fault(self.network, self.loss, batch.x, batch.y),
+            received=fault,
             remedy="lower the learning rate, clip the gradients (clip_norm=1), or scale the "
             "inputs; the network holds its last good weights",
         )
@@ -164,44 +181,53 @@ class Engine:
 
     def forward(self, x: Array, y: Array | None = None) -> dict[str, Array]:
         """``prediction`` for every row and, where targets are given, its loss in ``losses``."""
-        weights = self.weights()
+        weights = _prefixed("weights", self.weights())
         parts: list[dict[str, Array]] = []
         for start, end in batch_bounds(len(x), _ROWS):
             batch = {"x": x[start:end]} if y is None else {"x": x[start:end], "y": y[start:end]}
             types = {n: TensorType.of(a) for n, a in batch.items()}
-            program = self._evaluation_program(types)
-            parts.append(program.run({**weights, **_prefixed("batch", batch)}))
+            prepared = self._evaluation_program(types)
+            inputs = {**weights, **_prefixed("batch", batch), **prepared.fixed()}
+            parts.append(prepared.program.run(inputs))
         return {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
 
     # Programs -----------------------------------------------------------------------------------
 
-    def _training_program(self, batch: dict[str, TensorType], monitored: bool) -> Program:
-        key = ("train", monitored, *batch.items())
-        if key not in self._programs:
-            graph = training_graph(
+    def _training_program(self, batch: dict[str, TensorType], monitored: bool) -> _Prepared:
+        # By what is trained, too: parameters may be frozen between two calls.
+        key = ("train", monitored, *batch.items(), *self.network.named_parameters())
+        return self._prepare(
+            key,
+            lambda: training_graph(
                 self.network, self.loss, self.reduction, self.optimizer, batch, monitored
-            )
-            self._programs[key] = self.executor.prepare(graph)
-        return self._programs[key]
+            ),
+        )
 
-    def _evaluation_program(self, batch: dict[str, TensorType]) -> Program:
+    def _evaluation_program(self, batch: dict[str, TensorType]) -> _Prepared:
         key = ("evaluate", *batch.items())
+        return self._prepare(key, lambda: evaluation_graph(self.network, self.loss, batch))
+
+    def _prepare(self, key: tuple[Any, ...], make: Callable[[], Traced]) -> _Prepared:
         if key not in self._programs:
-            graph = evaluation_graph(self.network, self.loss, batch)
-            self._programs[key] = self.executor.prepare(graph)
+            traced = make()
+            self._programs[key] = _Prepared(self.executor.prepare(traced.graph), traced.captured)
         return self._programs[key]
 
 
-def _flatten(prefix: str, tree: Any) -> dict[str, Array]:
-    """Arrays of nested dictionaries of tensors, under the names of a program's inputs."""
-    if isinstance(tree, Tensor):
-        return {prefix: tree.numpy()}
-    return {k: a for n, t in tree.items() for k, a in _flatten(f"{prefix}.{n}", t).items()}
+def _tensors(network: Module) -> dict[str, Tensor]:
+    return {**network.named_parameters(), **network.named_buffers()}
 
 
-def _prefixed(prefix: str, named: dict[str, Any]) -> dict[str, Any]:
+def _prefixed(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{prefix}.{n}": value for n, value in named.items()}
 
 
-def _finite(arrays: dict[str, Array]) -> bool:
-    return all(bool(np.isfinite(a).all()) for a in arrays.values())
+def _sound(before: dict[str, Array], found: Steps) -> bool:
+    """Whether all is finite that was before, and every loss; a buffer may hold −inf on purpose."""
+    return _finite(found.records["loss"]) and all(
+        _finite(a) or not _finite(before[n]) for n, a in found.carry.items()
+    )
+
+
+def _finite(array: Array) -> bool:
+    return bool(np.isfinite(array).all())

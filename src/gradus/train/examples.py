@@ -40,11 +40,11 @@ class Examples:
         weight = None if self.weight is None else self.weight[indices]
         return Examples(self.x[indices], self.y[indices], weight)
 
-    def weight_of(self, batches: Array) -> Array:
-        """Sum of the weights in each batch of row numbers, (batches,)."""
+    def weight_of(self, indices: Array) -> float:
+        """Sum of the weights of the named rows, each 1 where none are given."""
         if self.weight is None:
-            return np.full(len(batches), batches.shape[1], np.float64)
-        return self.weight[batches].sum(axis=1, dtype=np.float64)
+            return float(indices.size)
+        return float(self.weight[indices].sum(dtype=np.float64))
 
 
 def examples(
@@ -54,7 +54,7 @@ def examples(
     dtype: DType,
     output_shape: Callable[[Array], Shape],
 ) -> Examples:
-    """Check and convert what a caller gave.
+    """Check and convert what a caller gave; rows of weight 0 are left out.
 
     Args:
         X: inputs, (rows, …).
@@ -72,7 +72,6 @@ def examples(
     x = as_features(X, dtype)
     target = _as_array(y, "targets", dtype)
     _check_rows("targets", target, len(x))
-    _check_finite(target, "targets")
     if target.ndim == 1 and output_shape(x) == (1, 1):
         target = target.reshape(-1, 1)
     if weight is None:
@@ -85,7 +84,9 @@ def examples(
         raise DataError(
             "weights are finite, ≥ 0, and not all 0", received=f"from {w.min()} to {w.max()}"
         )
-    return Examples(x, target, w)
+    found = Examples(x, target, w)
+    # A batch of them alone would have no mean.
+    return found if np.all(w > 0) else found.take(np.flatnonzero(w))
 
 
 def as_features(X: npt.ArrayLike, dtype: DType) -> Array:
@@ -104,7 +105,6 @@ def as_features(X: npt.ArrayLike, dtype: DType) -> Array:
         )
     if len(x) == 0:
         raise DataError("there is at least one row", received="none")
-    _check_finite(x, "inputs")
     return x
 
 
@@ -116,7 +116,13 @@ def hold_out(rows: Examples, fraction: float, seed: int) -> tuple[Examples, Exam
 
 
 def _as_array(values: npt.ArrayLike, what: str, dtype: DType) -> Array:
-    array = values.numpy() if isinstance(values, Tensor) else np.asarray(values)
+    """Finite numbers as an array: of the dtype, or int64 for integers and booleans."""
+    try:
+        array = values.numpy() if isinstance(values, Tensor) else np.asarray(values)
+    except ValueError as error:
+        raise ShapeError(
+            f"{what} have rows of one length", received=str(error), remedy="pad the shorter ones"
+        ) from None
     if array.dtype.kind not in "fiub":
         raise DtypeError(
             f"{what} are numbers",
@@ -124,7 +130,10 @@ def _as_array(values: npt.ArrayLike, what: str, dtype: DType) -> Array:
             remedy="encode text and categories first (gradus.data), or use the command line",
         )
     wanted = dtype if array.dtype.kind == "f" else np.dtype(np.int64)
-    return np.ascontiguousarray(array, wanted).reshape(array.shape)
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, wanted).reshape(array.shape)
+    _check_finite(array, converted, what)
+    return converted
 
 
 def _check_rows(what: str, array: Array, rows: int) -> None:
@@ -135,12 +144,13 @@ def _check_rows(what: str, array: Array, rows: int) -> None:
         )
 
 
-def _check_finite(array: Array, what: str) -> None:
-    if is_float(array.dtype) and not np.isfinite(array).all():
-        place = np.argwhere(~np.isfinite(array))[0]
+def _check_finite(given: Array, converted: Array, what: str) -> None:
+    if is_float(converted.dtype) and not np.isfinite(converted).all():
+        place = np.argwhere(~np.isfinite(converted))[0]
         column = f", column {', '.join(map(str, place[1:]))}" if len(place) > 1 else ""
         raise DataError(
-            f"{what} are finite numbers",
-            received=f"{array[tuple(place)]} in row {place[0]}{column} (both counted from 0)",
-            remedy="fill in or drop missing values first; gradus.data does so for tables",
+            f"{what} are finite numbers of {converted.dtype}",
+            received=f"{given[tuple(place)]} in row {place[0]}{column} (both counted from 0)",
+            remedy="fill in or drop missing values first (gradus.data does so for tables), and "
+            "scale what is too large",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,8 @@ class History:
         """
         if not any(column in row for row in self.rows):
             raise ArgumentError(f"the columns are {', '.join(self.columns)}", received=column)
-        return np.array([row.get(column, np.nan) for row in self.rows])
+        values = [row.get(column) for row in self.rows]
+        return np.array([np.nan if v is None else v for v in values])
 
     @property
     def columns(self) -> list[str]:
@@ -70,8 +72,8 @@ class History:
         ]
 
     def to_jsonl(self) -> str:
-        """One line of JSON an epoch."""
-        return "".join(json.dumps(row) + "\n" for row in self.rows)
+        """One line of JSON an epoch; null where a number is not finite, for which JSON has none."""
+        return "".join(json.dumps(_plain(row), allow_nan=False) + "\n" for row in self.rows)
 
     def plot(self) -> Figure:
         """Curves of the losses and of each metric over the epochs.
@@ -96,3 +98,9 @@ class History:
             axes.grid(alpha=0.3)
             axes.legend()
         return figure
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(v) for name, v in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

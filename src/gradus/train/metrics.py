@@ -5,7 +5,7 @@ Each takes the network's outputs and the targets and gives one number.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -56,12 +56,26 @@ def r2(prediction: Array, target: Array) -> float:
 METRICS: dict[str, Metric] = {"accuracy": accuracy, "rmse": rmse, "mae": mae, "r2": r2}
 
 
-def metric_named(metric: str | Metric) -> tuple[str, Metric]:
-    """Name and function of a metric given either way."""
-    if callable(metric):
-        return getattr(metric, "__name__", "metric"), metric
-    if metric not in METRICS:
-        raise ArgumentError(
-            f"a metric is a function or one of {', '.join(METRICS)}", received=metric
-        )
-    return metric, METRICS[metric]
+def metrics_named(metrics: Sequence[str | Metric]) -> dict[str, Metric]:
+    """Names and functions of metrics given either way.
+
+    Raises:
+        ArgumentError: an unknown name, or two metrics of one name.
+    """
+    found: dict[str, Metric] = {"loss": rmse}
+    for metric in metrics:
+        if not callable(metric) and metric not in METRICS:
+            raise ArgumentError(
+                f"a metric is a function or one of {', '.join(METRICS)}", received=repr(metric)
+            )
+        function = metric if callable(metric) else METRICS[metric]
+        name = getattr(function, "__name__", "metric")
+        if name in found:
+            raise ArgumentError(
+                "every metric has a name of its own, and none is called loss",
+                received=name,
+                remedy="write it as a function with a name: def f(prediction, target)",
+            )
+        found[name] = function
+    del found["loss"]
+    return found

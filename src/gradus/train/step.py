@@ -1,18 +1,21 @@
 """The step: forward, loss, backward and update as one traced function of explicit state.
 
-``(params, state, moments, batch, …) → (params, state, moments, loss)``. Everything a step
+``(params, state, moments, batch, …) → (params, state, moments, loss)``. The loss that is given is
+summed over the examples, whatever the reduction that is differentiated. Everything a step
 changes goes in and comes out, so that a compiled step, a checkpoint and a resumed run hold the
 same thing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from gradus import losses, ops, random
 from gradus.autodiff import grad
-from gradus.compiler import Graph, trace
+from gradus.compiler import Traced, trace
+from gradus.errors import ArgumentError
 from gradus.nn import Module
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor
@@ -30,8 +33,8 @@ def training_graph(
     optimizer: Optimizer,
     batch: dict[str, TensorType],
     monitored: bool,
-) -> Graph:
-    """Graph of one training step.
+) -> Traced:
+    """One training step.
 
     Args:
         network: the module to train.
@@ -40,6 +43,9 @@ def training_graph(
         optimizer: the update rule.
         batch: types of ``x``, ``y`` and, where examples are weighted, ``weight``.
         monitored: whether to give the norm of each parameter's gradient too.
+
+    Raises:
+        ArgumentError: network or loss read a parameter that is no field of a module.
     """
 
     def take_step(
@@ -54,7 +60,8 @@ def training_graph(
         stream = random.Stream(seed, step)
         with network.bind({**params, **state}), random.use_stream(stream):
             values = loss(network(batch["x"]), batch["y"])
-            total = REDUCTIONS[reduction](values, batch.get("weight"))
+            weight = batch.get("weight")
+            total = REDUCTIONS[reduction](values, weight)
             new_state = {n: t for n, t in network.named_buffers().items() if n in state}
         found = grad(total, list(params.values()), allow_unused=True)
         gradients = dict(zip(params, found, strict=True))
@@ -63,7 +70,7 @@ def training_graph(
             "params": new_params,
             "state": new_state,
             "moments": new_moments,
-            "loss": total,
+            "loss": losses.sum(values, weight),
         }
         if monitored:
             norms = {n: ops.sqrt(ops.sum(ops.square(g))) for n, g in gradients.items()}
@@ -86,34 +93,43 @@ def training_graph(
     )
 
 
-def evaluation_graph(network: Module, loss: Loss, batch: dict[str, TensorType]) -> Graph:
-    """Graph of the prediction and, where the batch has a target, of each example's loss."""
+def evaluation_graph(network: Module, loss: Loss, batch: dict[str, TensorType]) -> Traced:
+    """The prediction and, where the batch has a target, each example's loss."""
 
-    def evaluate(params: Named, state: Named, batch: Named) -> Named:
-        with network.bind({**params, **state}):
+    def evaluate(weights: Named, batch: Named) -> Named:
+        with network.bind(weights):
             prediction = network(batch["x"])
             outputs = {"prediction": prediction}
             if "y" in batch:
                 outputs["losses"] = loss(prediction, batch["y"])
         return outputs
 
-    return _traced(
-        network,
-        False,
-        evaluate,
-        params=network.named_parameters(),
-        state=network.named_buffers(),
-        batch=batch,
-    )
+    weights = {**network.named_parameters(), **network.named_buffers()}
+    return _traced(network, False, evaluate, weights=weights, batch=batch)
 
 
 def _traced(
     network: Module, training: bool, function: Callable[..., Any], **examples: Any
-) -> Graph:
-    """Trace in the given mode; the network's own mode stays as it was."""
-    before = network.training
+) -> Traced:
+    with in_mode(network, training):
+        traced = trace(function, **examples)
+    hidden = [str(t.type) for t in traced.captured.values() if t.requires_grad]
+    if hidden:
+        raise ArgumentError(
+            "every tensor that is trained is a field of a module inside the network",
+            received=f"another one that asks for gradients, of {hidden[0]}",
+            remedy="make it a field (self.weight = …), or freeze it with requires_grad_(False)",
+        )
+    return traced
+
+
+@contextmanager
+def in_mode(network: Module, training: bool) -> Iterator[None]:
+    """Inside the block, the mode for training or for evaluation; then each module's own again."""
+    before = [(module, module.training) for _, module in network.named_modules()]
     network.train(training)
     try:
-        return trace(function, **examples).graph
+        yield
     finally:
-        network.train(before)
+        for module, mode in before:
+            module.training = mode

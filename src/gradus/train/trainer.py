@@ -12,15 +12,17 @@ import numpy.typing as npt
 
 from gradus.compiler import Executor, ReferenceExecutor
 from gradus.data import batch_bounds, epoch_order
+from gradus.data.checks import whole_number
 from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
+from gradus.tensor import no_grad, tensor
 from gradus.train.callbacks import Callback, Row
 from gradus.train.engine import Engine
 from gradus.train.examples import Examples, as_features, examples, hold_out
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
-from gradus.train.metrics import Metric, metric_named
+from gradus.train.metrics import Metric, metrics_named
 from gradus.train.progress import Progress, wanted
 from gradus.train.step import REDUCTIONS, Loss
 from gradus.types import Array, Shape
@@ -77,13 +79,11 @@ class Trainer:
             raise ArgumentError(f"reduction is one of {', '.join(REDUCTIONS)}", received=reduction)
         if isinstance(executor, str) and executor not in EXECUTORS:
             raise ArgumentError(f"executor is one of {', '.join(EXECUTORS)}", received=executor)
-        if threads is not None and threads < 1:
-            raise ArgumentError("threads is a number ≥ 1, or None", received=threads)
         self.network = network
         self.optimizer = optimizer or Adam(1e-3)
-        self.metrics = dict(metric_named(m) for m in metrics)
-        self.seed = seed
-        self.threads = threads
+        self.metrics = metrics_named(metrics)
+        self.seed = whole_number("seed", seed)
+        self.threads = None if threads is None else whole_number("threads", threads, least=1)
         self.history = History()
         chosen = EXECUTORS[executor]() if isinstance(executor, str) else executor
         self._engine = Engine(network, loss, reduction, self.optimizer, chosen, seed)
@@ -129,14 +129,14 @@ class Trainer:
             DivergenceError: something stopped being finite; the network has its last good weights.
             DataError, ShapeError, DtypeError, ArgumentError: inputs that do not fit.
         """
-        if epochs < 1 or batch_size < 1:
-            raise ArgumentError("epochs ≥ 1 and batch_size ≥ 1", received=(epochs, batch_size))
+        epochs = whole_number("epochs", epochs, least=1)
+        batch_size = whole_number("batch_size", batch_size, least=1)
         training, held = self._parts(X, y, sample_weight, validation)
         hooks = [*callbacks, *([Progress()] if wanted(progress) else [])]
         per_epoch = len(batch_bounds(len(training), batch_size))
         first, started = self._engine.step, time.perf_counter()
         self._reasons.clear()
-        self._engine.read_network()
+        self.history.best_epoch = None
         with StopSignals() as signals, self._thread_limit():
             for hook in hooks:
                 hook.on_fit_begin(self, epochs, per_epoch)
@@ -157,22 +157,22 @@ class Trainer:
                     row = self._epoch(training, batch_size, shuffle, factors, stop)
                     if signals.received is not None:
                         self.stop(f"stopped by {signals.received.name}")
-                    else:
+                    if row is not None:
                         self._measure(row, held or training, "val_" if held else "")
-                    row["seconds"] = time.perf_counter() - started
-                    self.history.rows.append(row)
-                    for hook in hooks:
-                        hook.on_epoch_end(self, row)
+                        row["seconds"] = time.perf_counter() - started
+                        self.history.rows.append(row)
+                        for hook in hooks:
+                            hook.on_epoch_end(self, row)
                     if self._reasons:
                         break
-            except DivergenceError as error:
-                self.stop(error.rule)
+            except BaseException as error:
+                rule = error.rule if isinstance(error, DivergenceError) else type(error).__name__
+                self.stop(rule)
                 raise
             finally:
                 self.history.stop_reason = "; ".join(self._reasons) or f"all {epochs} epochs done"
                 for hook in hooks:
                     hook.on_fit_end(self)
-                self._engine.write_network()
         return self.history
 
     def stop(self, reason: str) -> None:
@@ -180,11 +180,11 @@ class Trainer:
         self._reasons.append(reason)
 
     def weights(self) -> dict[str, Array]:
-        """Current weights and state of the network during training; for callbacks."""
+        """Weights and state of the network as they are now, for ``restore``."""
         return self._engine.weights()
 
     def restore(self, weights: dict[str, Array]) -> None:
-        """Put back weights that ``weights`` gave; for callbacks."""
+        """Put back weights that ``weights`` gave."""
         self._engine.restore(weights)
 
     def _parts(
@@ -194,10 +194,13 @@ class Trainer:
         rows = self._examples(X, y, weight)
         if validation is None:
             return rows, None
-        if isinstance(validation, tuple):
-            if len(validation) != 2:
-                raise ArgumentError("validation is a share or (X, y)", received=len(validation))
+        if isinstance(validation, (tuple, list)) and len(validation) == 2:
             return rows, self._examples(*validation, None)
+        if not isinstance(validation, float):
+            raise ArgumentError(
+                "validation is a share of the rows between 0 and 1, (X, y), or None",
+                received=type(validation).__name__,
+            )
         return hold_out(rows, validation, self.seed)
 
     def _epoch(
@@ -207,8 +210,11 @@ class Trainer:
         shuffle: bool,
         factors: Array,
         stop: Callable[[], bool],
-    ) -> Row:
-        """All steps of an epoch: full batches, the last of them monitored, then the short one."""
+    ) -> Row | None:
+        """All steps of an epoch: full batches, the last of them monitored, then the short one.
+
+        None where it was stopped before its first step.
+        """
         number = len(self.history) + 1
         order = epoch_order(len(rows), self.seed, number - 1, shuffle)
         full = len(rows) // batch_size * batch_size
@@ -229,19 +235,21 @@ class Trainer:
                 stop=stop,
             )
             done = len(records["loss"])
-            counted = rows.weight_of(batches[:done])
-            loss += float(records["loss"].astype(np.float64) @ counted)
-            weight += float(counted.sum())
+            loss += float(records["loss"].sum(dtype=np.float64))
+            weight += rows.weight_of(batches[:done])
             if monitored and done:
                 norms = {n.partition(".")[2]: float(a[-1]) for n, a in records.items() if "." in n}
             if done < len(batches):
                 break
+        if self._engine.step == first:
+            return None
+        squares = [v * v for v in norms.values()]
         return {
             "epoch": number,
             "steps": self._engine.step,
-            "loss": loss / weight if weight else float("nan"),
+            "loss": loss / weight,
             "learning_rate": self.optimizer.lr * float(factors[-1]),
-            "gradient_norm": float(np.sqrt(sum(v * v for v in norms.values()))),
+            "gradient_norm": float(np.sqrt(sum(squares))) if squares else float("nan"),
             "gradient_norms": norms,
         }
 
@@ -267,7 +275,6 @@ class Trainer:
             DataError, ShapeError, DtypeError: inputs that do not fit.
         """
         rows = self._examples(X, y, sample_weight)
-        self._engine.read_network()
         with self._thread_limit():
             outputs = self._engine.forward(rows.x, rows.y)
         return {"loss": _mean(outputs["losses"], rows), **self._metrics(outputs, rows)}
@@ -279,7 +286,6 @@ class Trainer:
             DataError, ShapeError, DtypeError: inputs that do not fit.
         """
         x = as_features(X, self._engine.dtype)
-        self._engine.read_network()
         with self._thread_limit():
             return self._engine.forward(x)["prediction"]
 
@@ -296,10 +302,25 @@ class Trainer:
         return {n: float(f(outputs["prediction"], rows.y)) for n, f in self.metrics.items()}
 
     def _examples(self, X: Any, y: Any, weight: Any) -> Examples:
-        return examples(X, y, weight, self._engine.dtype, self._output_shape)
+        first: list[Array] = []
 
-    def _output_shape(self, x: Array) -> Shape:
-        return self._engine.forward(x[:1])["prediction"].shape
+        def output_shape(x: Array) -> Shape:
+            first.append(self._engine.forward(x[:1])["prediction"])
+            return first[0].shape
+
+        rows = examples(X, y, weight, self._engine.dtype, output_shape)
+        self._check_targets(first[0], rows.y)
+        return rows
+
+    def _check_targets(self, prediction: Array, y: Array) -> None:
+        """Let the loss look at all targets, beside one row's prediction.
+
+        In a trace it sees no values, and could not refuse a label or a probability out of range.
+        """
+        for start, end in batch_bounds(len(y), 1024):
+            repeated = np.repeat(prediction, end - start, axis=0)
+            with no_grad():
+                self._engine.loss(tensor(repeated), tensor(y[start:end]))
 
     def _thread_limit(self) -> AbstractContextManager[Any]:
         """Hold NumPy's matrix products to the number of threads."""

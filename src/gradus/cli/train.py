@@ -1,0 +1,163 @@
+"""``gradus train``: from a table to a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import signal
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from gradus.cli.screen import remark, say, say_json
+from gradus.cli.settings import read_source, settings
+from gradus.data import BUNDLED, KINDS, TargetEncoder
+from gradus.errors import DivergenceError
+from gradus.nn import ACTIVATIONS
+from gradus.optim import OPTIMIZERS
+from gradus.runs import RunConfig, RunDraft, brief, default_place, save_run
+from gradus.runs.words import baseline, count, result
+from gradus.train import Callback, StopSignals, Trainer
+from gradus.train.tabular import DivergedRun, TableRun, Task, train_table
+
+_SOURCE = f"Bundled set ({', '.join(BUNDLED)}), or a .csv, .tsv or .parquet file."
+_OUT = "Folder of the run.  [default: runs/SOURCE-DATE-TIME]"
+
+
+def train(
+    source: Annotated[str | None, typer.Argument(help=_SOURCE, show_default=False)] = None,
+    *,
+    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="classification or regression.  [default: by the target]")
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(help="Units of each hidden layer, as 100,50; none: linear.  [default: 100]"),
+    ] = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}.  [default: relu]"),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training rows.  [default: 60]")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step.  [default: 32]")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help=f"{', '.join(OPTIMIZERS)}.  [default: Adam]")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Size of a step.  [default: the optimizer's own]")
+    ] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of the rows to hold out.  [default: 0.2]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.  [default: 0]")] = None,
+    threads: Annotated[int | None, typer.Option(help="The most threads to use.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=KIND",
+            help=f"Kind of a column that is not to be inferred: {', '.join(KINDS)}.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Settings from a file; options win over it."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help=_OUT)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the run at --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Train a network on a table, and write a run: model, settings, history and report."""
+    options = {
+        "source": source, "target": target, "task": task, "layers": layers,
+        "activation": activation, "epochs": epochs, "batch_size": batch_size,
+        "optimizer": optimizer, "learning_rate": learning_rate, "validation": validation,
+        "seed": seed, "threads": threads, "kinds": kind,
+    }  # fmt: skip
+    settled = settings(options, config)
+    place = out or default_place(settled.source)
+    loud = not (quiet or json)
+    # The folder comes first: hours of training must not end at a place that cannot be written.
+    with RunDraft(place, force=force) as draft:
+        stopped, summary, run = _train_into(draft, settled, loud)
+    if json:
+        say_json({"run": str(place), "stopped_by": stopped and stopped.name, **brief(summary)})
+    elif loud:
+        _say_result(run, place, stopped)
+    if stopped:
+        raise typer.Exit(128 + stopped)
+
+
+def _train_into(
+    draft: RunDraft, config: RunConfig, loud: bool
+) -> tuple[signal.Signals | None, dict[str, Any], TableRun]:
+    """Train and save; a signal ends training after its step, and the run is saved all the same."""
+    table, target = read_source(config)
+    encoder = TargetEncoder.fit(table.column(target), config.task)
+    task = encoder.task
+    config = dataclasses.replace(config, target=target, task=task)
+    words = f"{task} into {len(encoder.classes)} classes" if encoder.classes else task
+    rows = f"{count(len(table), 'row')}, {count(len(table.names) - 1, 'column')} to learn from"
+    shown = [_Found(f"{config.source}: {rows}; {words} by {target!r}")] if loud else []
+    with StopSignals((signal.SIGINT, signal.SIGTERM)) as signals:
+        try:
+            run = train_table(
+                table,
+                target,
+                task=cast(Task | None, task),
+                kinds=config.kind_of_columns(),
+                layers=config.layers,
+                activation=config.activation,
+                optimizer=config.make_optimizer(),
+                epochs=config.epochs,
+                batch_size=config.batch_size,
+                validation=config.validation,
+                seed=config.seed,
+                threads=config.threads,
+                callbacks=shown,
+                progress=None if loud else False,
+            )
+        except DivergedRun as error:
+            save_run(draft, error.run, config, str(error))
+            raise DivergenceError(
+                error.rule,
+                received=error.received,
+                remedy=f"{error.remedy}, and is saved in {draft.place}",
+            ) from None
+        return signals.received, save_run(draft, run, config), run
+
+
+class _Found(Callback):
+    """Says what was found and built, as soon as both are known to fit each other."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
+        say(self.text)
+        parts = " → ".join(layer.summary() for _, layer in trainer.network.children())
+        say(f"Network: {parts}; {count(trainer.network.parameter_count, 'parameter')}")
+
+
+def _say_result(run: TableRun, place: Path, stopped: signal.Signals | None) -> None:
+    for column in run.schema:
+        if column.note:
+            remark(f"Column {column.name!r} ({column.kind}): {column.note}", "yellow")
+    if stopped:
+        say(f"Stopped by {stopped.name} after {count(len(run.history), 'epoch')}.", "yellow")
+    if run.held_out is None:
+        say(result(run.model, run.training, "training rows"))
+        say("No rows were held out, so this says nothing about new ones.")
+    else:
+        say(result(run.model, run.held_out, "rows that training never saw"), "bold")
+        say(baseline(run.model, run.held_out))
+    folder = shlex.quote(str(place))
+    say(f"\nRun: {folder}")
+    say(f"Report: {shlex.quote(str(place / 'report.html'))} (opens in a browser, offline)")
+    say(f"Next: gradus info {folder}")
+    say(f"      gradus predict {folder} NEW.csv --out PREDICTED.csv")
+    say(f"      gradus evaluate {folder} TEST.csv")

@@ -1,0 +1,20 @@
+"""A run: the folder that training leaves behind, with model, settings, history and report."""
+
+from gradus.runs.config import RunConfig, read_config
+from gradus.runs.folder import RunDraft, default_place
+from gradus.runs.read import Run, read_model_of, read_run
+from gradus.runs.save import save_run
+from gradus.runs.summary import brief, to_json
+
+__all__ = [
+    "Run",
+    "RunConfig",
+    "RunDraft",
+    "brief",
+    "default_place",
+    "read_config",
+    "read_model_of",
+    "read_run",
+    "save_run",
+    "to_json",
+]

@@ -1,0 +1,195 @@
+"""The settings of a run: what repeats it, as a file, as a command, and as arguments."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from gradus.data import KINDS
+from gradus.errors import ArgumentError, FileError
+from gradus.optim import OPTIMIZERS, Optimizer
+from gradus.runs.toml import to_toml
+from gradus.train.tabular import Task
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Settings of ``gradus train``; those that are None are for gradus to choose.
+
+    source: name of a bundled set, or a table file. target: column to predict. task:
+    "classification" or "regression". layers: units of each hidden layer; none for a linear model.
+    activation: of the hidden layers. optimizer: its name. learning_rate: the optimizer's own when
+    None. epochs: passes over the training rows. batch_size: rows a step. validation: share of the
+    rows to hold out. seed: of everything random. threads: the most to use. kinds: "column=kind"
+    for columns whose kind is not to be inferred.
+
+    Raises:
+        ArgumentError: an unknown optimizer, task or kind, or a text that is no valid Unicode.
+    """
+
+    source: str
+    target: str | None = None
+    task: str | None = None
+    layers: tuple[int, ...] = (100,)
+    activation: str = "relu"
+    optimizer: str = "Adam"
+    learning_rate: float | None = None
+    epochs: int = 60
+    batch_size: int = 32
+    validation: float = 0.2
+    seed: int = 0
+    threads: int | None = None
+    kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for text in (self.source, self.target or "", *self.kinds):
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise ArgumentError(
+                    "names of files and columns are valid Unicode",
+                    received=ascii(text),
+                    remedy="rename the file",
+                ) from None
+        if self.task is not None and self.task not in get_args(Task):
+            raise ArgumentError(f"task is one of {', '.join(get_args(Task))}", received=self.task)
+        if not -(2**63) <= self.seed < 2**63:
+            raise ArgumentError("a seed is a whole number of 64 bits", received=self.seed)
+        known = {name.lower(): name for name in OPTIMIZERS}
+        if self.optimizer.lower() not in known:
+            raise ArgumentError(
+                f"the optimizer is one of {', '.join(OPTIMIZERS)}", received=self.optimizer
+            )
+        object.__setattr__(self, "optimizer", known[self.optimizer.lower()])
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", OPTIMIZERS[self.optimizer]().lr)
+        self.kind_of_columns()
+
+    def kind_of_columns(self) -> dict[str, str]:
+        """Kinds that are not to be inferred, by column.
+
+        >>> RunConfig("people.csv", kinds=("zip=categorical",)).kind_of_columns()
+        {'zip': 'categorical'}
+        """
+        found = {}
+        for text in self.kinds:
+            column, sign, kind = text.rpartition("=")  # a column's name may hold "="
+            if not (sign and column) or kind not in KINDS:
+                raise ArgumentError(
+                    f"a column's kind is given as COLUMN=KIND, with a kind of {', '.join(KINDS)}",
+                    received=repr(text),
+                )
+            found[column] = kind
+        return found
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer, with its learning rate."""
+        rate = self.learning_rate
+        return OPTIMIZERS[self.optimizer]() if rate is None else OPTIMIZERS[self.optimizer](rate)
+
+    def to_toml(self) -> str:
+        """Settings as the text of a config file; those that are None are left out."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        head = "# Repeat this run: gradus train --config config.toml\n"
+        return head + to_toml({n: v for n, v in values.items() if v is not None})
+
+    def command(self) -> str:
+        """The command that repeats the run, quoted for a shell.
+
+        >>> RunConfig("my data.csv", "y", layers=()).command()[:52]
+        "gradus train 'my data.csv' --target y --layers none "
+        """
+        # A file whose name begins with a dash would be taken for an option.
+        words = ["gradus", "train", f"./{self.source}" if self.source[0] == "-" else self.source]
+        for f in fields(self):
+            value = getattr(self, f.name)
+            option = "--" + f.name.replace("_", "-")
+            if f.name == "layers":
+                words += [option, ",".join(map(str, value)) or "none"]
+            elif f.name == "kinds":
+                words += [word for kind in value for word in ("--kind", kind)]
+            elif f.name != "source" and value is not None:
+                words += [option, str(value)]
+        return shlex.join(words)
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Settings that a config file gives, checked for their types, under the names of RunConfig.
+
+    Raises:
+        FileError: no such file, not TOML (with its line), an unknown key, or a wrong type.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except OSError as error:
+        raise FileError(
+            "the config file must be readable", received=f"{str(path)!r}: {error.strerror}"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FileError(
+            "a config file is written in TOML",
+            received=f"{str(path)!r}: {error}",
+            remedy='write texts in quotes, as in source = "wine"',
+        ) from None
+    return {
+        name: _setting(name, value, f"{str(path)!r}, {_line(text, name)}")
+        for name, value in values.items()
+    }
+
+
+def _setting(name: str, value: Any, place: str) -> Any:
+    """One value of a config file, as RunConfig has it."""
+    if name not in _TYPES:
+        raise FileError(
+            f"the keys of a config file are {', '.join(_TYPES)}", received=f"{name!r} in {place}"
+        )
+    what, fits = _TYPES[name]
+    if not fits(value):
+        raise FileError(f"{name} is {what}", received=f"{value!r} in {place}")
+    if what == _NUMBER[0]:
+        return float(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _line(text: str, name: str) -> str:
+    """Where a key of the top level stands, in words."""
+    key = re.escape(name)
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(rf"""\s*(\[+\s*)?["']?{key}["']?\s*[\].=]""", line):
+            return f"line {number}"
+    return "at a line that its spelling hides"
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_list_of(kind: type, value: Any) -> bool:
+    return isinstance(value, list) and all(type(item) is kind for item in value)
+
+
+_TEXT = ("a text", lambda v: isinstance(v, str) and v != "")
+_WHOLE = ("a whole number", lambda v: type(v) is int)
+_NUMBER = ("a finite number", _is_number)
+_TYPES: Mapping[str, tuple[str, Any]] = {
+    "source": _TEXT,
+    "target": _TEXT,
+    "task": _TEXT,
+    "layers": ("a list of whole numbers", lambda v: _is_list_of(int, v)),
+    "activation": _TEXT,
+    "optimizer": _TEXT,
+    "learning_rate": _NUMBER,
+    "epochs": _WHOLE,
+    "batch_size": _WHOLE,
+    "validation": _NUMBER,
+    "seed": _WHOLE,
+    "threads": _WHOLE,
+    "kinds": ('a list of texts "column=kind"', lambda v: _is_list_of(str, v)),
+}

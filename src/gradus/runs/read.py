@@ -1,0 +1,79 @@
+"""Opening a run: its folder, or its model file alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradus.errors import FileError
+from gradus.runs.config import RunConfig, read_config
+from gradus.runs.folder import CONFIG, MODEL, SUMMARY
+from gradus.train.tabular import TableModel
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was read.
+
+    path: the folder, or the model file. model: ready to predict and to evaluate. summary: as
+    ``summarise`` gave it, None for a model file alone. config: the settings, likewise.
+    """
+
+    path: Path
+    model: TableModel
+    summary: dict[str, Any] | None = None
+    config: RunConfig | None = None
+
+
+def read_model_of(path: str | Path) -> TableModel:
+    """Model of a run, given as its folder or as a model file.
+
+    Raises:
+        FileError: nothing there, no run, or a damaged model.
+    """
+    path = Path(path)
+    if path.is_dir() and not (path / MODEL).is_file():
+        raise _no_run(f"the folder {str(path)!r}, which holds no {MODEL}")
+    if not path.exists():
+        raise _no_run(f"{str(path)!r}, which does not exist")
+    return TableModel.load(path / MODEL if path.is_dir() else path)
+
+
+def read_run(path: str | Path) -> Run:
+    """A run with what is known of it.
+
+    Raises:
+        FileError: nothing there, no run, or one of its files is missing or damaged.
+    """
+    path = Path(path)
+    model = read_model_of(path)
+    if not path.is_dir():
+        return Run(path, model)
+    config = read_config(path / CONFIG)
+    if "source" not in config:
+        raise FileError("the config of a run names its source", received=str(path / CONFIG))
+    return Run(path, model, _summary(path / SUMMARY), RunConfig(**config))
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileError(
+            "a run has its results as JSON",
+            received=f"{str(path)!r}: {error}",
+            remedy="the file is missing or damaged; predict and evaluate need the model only",
+        ) from None
+    if not isinstance(found, dict) or not isinstance(found.get("columns"), list):
+        raise FileError("a run's results are a JSON object with columns", received=str(path))
+    return found
+
+
+def _no_run(received: str) -> FileError:
+    return FileError(
+        f"a run is a folder that 'gradus train' made, or the {MODEL} in it",
+        received=received,
+        remedy="check the spelling, or train a model first",
+    )

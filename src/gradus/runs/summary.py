@@ -1,0 +1,85 @@
+"""What a run comes to, as plain data: the content of ``metrics.json`` and of ``--json``."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+import gradus
+from gradus.runs.config import RunConfig
+from gradus.train.tabular import TableRun
+
+
+def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> dict[str, Any]:
+    """Data, results and circumstances of a run; numbers that are not finite become None.
+
+    Args:
+        run: what training gave.
+        config: its settings.
+        failure: why training broke off, where it did.
+    """
+    history, last = run.history, run.history.rows[-1] if run.history.rows else {}
+    found = {
+        "source": config.source,
+        "target": run.model.target_name,
+        "task": run.model.task,
+        "classes": list(run.model.target.classes) or None,
+        "rows": {"training": run.rows[0], "held_out": run.rows[1]},
+        "columns": [
+            {
+                "name": column.name,
+                "kind": column.kind,
+                "missing": column.missing_count,
+                "distinct": column.distinct,
+                "note": column.note,
+            }
+            for column in run.schema
+        ],
+        "features": len(run.model.inputs.feature_names),
+        "parameters": run.model.network.parameter_count,
+        "metrics": None if run.held_out is None else run.held_out.metrics,
+        "training_metrics": run.training.metrics,
+        "epochs": len(history),
+        "steps": last.get("steps", 0),
+        "seconds": last.get("seconds", 0.0),
+        "stop_reason": history.stop_reason,
+        "failure": failure,
+        "seed": config.seed,
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "versions": {
+            "gradus": gradus.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "executor": "reference",
+    }
+    return finite(found)
+
+
+def brief(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary with the number of columns in the place of their list."""
+    return {**summary, "columns": len(summary["columns"])}
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON that every reader takes: NaN and infinities, which JSON has not, become null."""
+    return json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    """Plain data with None in the place of numbers that are not finite.
+
+    >>> finite({"loss": [1.0, float("nan")]})
+    {'loss': [1.0, None]}
+    """
+    if isinstance(value, Mapping):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

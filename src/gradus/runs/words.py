@@ -1,0 +1,113 @@
+"""Results in words: sentences that a person reads, the same on the screen and in the report."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradus.train.tabular import Evaluation, TableModel
+from gradus.types import Array
+
+MEANINGS = {
+    "accuracy": "Share of the rows whose class was predicted. 1 is all of them.",
+    "log_loss": "How surprising the true classes are to the network: −ln of the probability it "
+    "gave to each, on average (in nats). 0 is certain and right; large is certain and wrong.",
+    "rmse": "Typical size of an error, large errors counting more: the root of the mean squared "
+    "error, in the unit of the target.",
+    "mae": "Mean size of an error, in the unit of the target.",
+    "r2": "Share of the target's variance that is predicted. 1 is perfect; 0 is as good as always "
+    "answering with the mean; below 0 is worse than that.",
+}
+NAMES = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "log_loss": "log loss",
+    "rmse": "RMSE",
+    "mae": "mean absolute error",
+    "r2": "R²",
+}
+
+
+def count(number: int, thing: str) -> str:
+    """Number and noun.
+
+    >>> count(1, "row"), count(1437, "row"), count(2, "class")
+    ('1 row', '1,437 rows', '2 classes')
+    """
+    plural = f"{thing}es" if thing.endswith("s") else f"{thing}s"
+    return f"{number:,} {thing if number == 1 else plural}"
+
+
+def number(value: float | None) -> str:
+    """A result for people: four significant digits, and no sign of NaN's name.
+
+    >>> number(0.97777), number(41.046084), number(123456.7), number(None)
+    ('0.9778', '41.05', '123,457', 'not a finite number')
+    """
+    if value is None or not np.isfinite(value):
+        return "not a finite number"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def result(model: TableModel, found: Evaluation, rows: str) -> str:
+    """One sentence on what a model is worth on some rows.
+
+    Args:
+        model: the model.
+        found: its evaluation.
+        rows: which rows, such as "rows that training never saw".
+    """
+    metrics, total = found.metrics, len(found.truth)
+    of = f"{total:,} {rows}"
+    if model.task == "classification":
+        right = int((found.truth == found.predicted).sum())
+        return f"Of {of}, {right:,} were classified correctly: accuracy {percent(right, total)}."
+    if not np.isfinite(metrics["mae"]):
+        return f"On {of}, the predictions are not finite numbers."
+    text = f"On {of}, predictions are off by {number(metrics['mae'])} on average"
+    if metrics["r2"] <= 0:
+        return f"{text}: no better than always answering with the mean (R² {metrics['r2']:.2f})."
+    return f"{text}; they explain {percent(metrics['r2'], 1)} of the variance (R²)."
+
+
+def baseline(model: TableModel, found: Evaluation) -> str:
+    """What the simplest guess would reach on the same rows."""
+    total = len(found.truth)
+    if model.task == "classification":
+        counts = np.bincount(found.truth)
+        common = label(model.target.classes[int(counts.argmax())])
+        return (
+            f"For comparison: always answering “{common}”, the most common class there, would be "
+            f"right in {percent(int(counts.max()), total)}."
+        )
+    spread = number(float(found.truth.std()))
+    return f"For comparison: always answering with the mean of these rows has an RMSE of {spread}."
+
+
+def percent(part: float, whole: float) -> str:
+    """Share in per cent, never rounded up to all or down to none.
+
+    >>> percent(352, 360) == "97.8\N{NO-BREAK SPACE}%"
+    True
+    >>> percent(99_999, 100_000)[:4], percent(1, 1)[:5], percent(1, 100_000)[:3]
+    ('99.9', '100.0', '0.1')
+    """
+    share = 100 * part / whole
+    if 0 < share < 100:
+        share = min(max(share, 0.1), 99.9)
+    return f"{share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def confusion(model: TableModel, found: Evaluation) -> Array:
+    """Counts of rows by actual (row) and predicted (column) class."""
+    n = len(model.target.classes)
+    return np.bincount(found.truth * n + found.predicted, minlength=n * n).reshape(n, n)
+
+
+def label(value: object, length: int = 40) -> str:
+    r"""A name or class for people: no control characters, and cut when long.
+
+    >>> label("a\x1b[31m"), label("x" * 50, 5)
+    ('a�[31m', 'xxxx…')
+    """
+    text = "".join(c if c.isprintable() else "\ufffd" for c in str(value))
+    return text if len(text) <= length else text[: length - 1] + "…"
