@@ -24,6 +24,17 @@ _BINARY = [
 ]  # fmt: skip
 
 
+def with_gradients(function: Callable[..., list[gd.Tensor]]) -> Callable[..., list[gd.Tensor]]:
+    """The results, and the gradients of the sum of their squares."""
+
+    def both(*tensors: gd.Tensor) -> list[gd.Tensor]:
+        results = function(*tensors)
+        total = sum((r * r).sum() for r in results)
+        return [*results, *gd.grad(total, list(tensors), allow_unused=True)]
+
+    return both
+
+
 @st.composite
 def programs(draw: Any) -> tuple[list[np.ndarray], Callable[..., gd.Tensor]]:
     """Inputs, and a function of them made of random instructions that ends in several results."""

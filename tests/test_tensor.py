@@ -311,25 +311,28 @@ def test_one_decorated_function_may_run_in_two_threads() -> None:
     recorded: list[bool] = []
 
     @gd.no_grad()
-    def step(first: bool) -> None:
-        if first:
-            inside.set()
-            leave.wait(10)
+    def step(body: Callable[[], object]) -> None:
+        body()
+
+    def wait() -> None:
+        inside.set()
+        leave.wait(10)
 
     def first_thread() -> None:
-        step(True)
+        step(wait)
         recorded.append((x * 2.0).requires_grad)
+
+    def let_the_first_leave() -> None:
+        leave.set()
+        thread.join()
 
     thread = threading.Thread(target=first_thread)
     thread.start()
     assert inside.wait(10)
     with gd.no_grad():
-        step(False)
-        leave.set()
-        thread.join()
+        step(let_the_first_leave)  # entered last, left last
         assert not (x * 2.0).requires_grad
     assert recorded == [True]
-    assert (x * 2.0).requires_grad
 
 
 def test_detach_shares_the_value_and_cuts_the_record() -> None:

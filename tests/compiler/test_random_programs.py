@@ -6,20 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
-from tests.programs import programs
+from tests.programs import programs, with_gradients
 
 import gradus as gd
-
-
-def with_gradients(function: Callable[..., list[gd.Tensor]]) -> Callable[..., list[gd.Tensor]]:
-    """The results, and the gradients of their sum."""
-
-    def both(*tensors: gd.Tensor) -> list[gd.Tensor]:
-        results = function(*tensors)
-        total = sum((r * r).sum() for r in results)
-        return [*results, *gd.grad(total, list(tensors), allow_unused=True)]
-
-    return both
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -124,9 +124,14 @@ def test_dtypes_and_shapes_are_kept(rule: Optimizer, dtype: str) -> None:
 
 
 def test_numpy_numbers_as_settings_do_not_widen_the_parameters() -> None:
-    rule = optim.SGD(np.float64(0.1), momentum=np.float64(0.9))  # type: ignore[arg-type]
-    assert one_step(rule, np.ones(2, np.float32), np.ones(2, np.float32)).dtype == np.float32
-    assert type(rule.lr) is float
+    rate, share = np.float64(0.1), np.float64(0.9)
+    for rule in (
+        optim.SGD(rate, momentum=share),
+        optim.Adam(rate, betas=[share, share]),  # type: ignore[arg-type]
+        optim.RMSprop(groups={"*": {"alpha": share, "lr": np.float32(0.1)}}),
+    ):
+        assert one_step(rule, np.ones(2, np.float32), np.ones(2, np.float32)).dtype == np.float32
+        assert optim.from_config(json.loads(json.dumps(optim.to_config(rule)))) == rule
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -70,7 +70,7 @@ def _say_training(summary: dict[str, Any], command: str) -> None:
     say_table(
         ["metric", "held-out rows", "training rows"],
         [
-            [NAMES[name], number(held[name]) if name in held else "–", number(value)]
+            [NAMES.get(name, name), number(held[name]) if name in held else "–", number(value)]
             for name, value in summary["training_metrics"].items()
         ],
     )

@@ -23,7 +23,7 @@ def predict(
     table: Annotated[Path, typer.Argument(metavar="NEW.csv", help=".csv, .tsv or .parquet file.")],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="File to write.  [default: CSV to standard output]")
+        Path | None, typer.Option(help="File to write (default: CSV to standard output).")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file at --out.")] = False,
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gradus.data import BUNDLED, Table, load
+from gradus.data.checks import listing
 from gradus.errors import ArgumentError, DataError
 from gradus.runs import RunConfig, read_config
 
@@ -71,7 +72,7 @@ def read_source(config: RunConfig) -> tuple[Table, str]:
     if config.target is None:
         raise ArgumentError(
             "a table file needs --target COLUMN, the column to predict",
-            received=f"{config.source!r} with the columns {', '.join(table.names)}",
+            received=f"{config.source!r} with the columns {listing(table.names)}",
             remedy=f"for example --target {table.names[-1]!r}",
         )
     return table, config.target

@@ -22,7 +22,7 @@ from gradus.train import Callback, StopSignals, Trainer
 from gradus.train.tabular import DivergedRun, TableRun, Task, train_table
 
 _SOURCE = f"Bundled set ({', '.join(BUNDLED)}), or a .csv, .tsv or .parquet file."
-_OUT = "Folder of the run.  [default: runs/SOURCE-DATE-TIME]"
+_OUT = "Folder of the run (default: runs/SOURCE-DATE-TIME)."
 
 
 def train(
@@ -30,30 +30,30 @@ def train(
     *,
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="classification or regression.  [default: by the target]")
+        str | None, typer.Option(help="classification or regression (default: by the target).")
     ] = None,
     layers: Annotated[
         str | None,
-        typer.Option(help="Units of each hidden layer, as 100,50; none: linear.  [default: 100]"),
+        typer.Option(help="Units of each hidden layer, as 100,50; none: linear (default: 100)."),
     ] = None,
     activation: Annotated[
         str | None,
-        typer.Option(help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}.  [default: relu]"),
+        typer.Option(help=f"Of the hidden layers: {', '.join(ACTIVATIONS)} (default: relu)."),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training rows.  [default: 60]")
+        int | None, typer.Option(help="Passes over the training rows (default: 60).")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows a step.  [default: 32]")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step (default: 32).")] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help=f"{', '.join(OPTIMIZERS)}.  [default: Adam]")
+        str | None, typer.Option(help=f"{', '.join(OPTIMIZERS)} (default: Adam).")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Size of a step.  [default: the optimizer's own]")
+        float | None, typer.Option(help="Size of a step (default: the optimizer's own).")
     ] = None,
     validation: Annotated[
-        float | None, typer.Option(help="Share of the rows to hold out.  [default: 0.2]")
+        float | None, typer.Option(help="Share of the rows to hold out (default: 0.2).")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.  [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random (default: 0).")] = None,
     threads: Annotated[int | None, typer.Option(help="The most threads to use.")] = None,
     kind: Annotated[
         list[str] | None,

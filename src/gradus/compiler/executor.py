@@ -107,11 +107,11 @@ class Program(ABC):
     def check_inputs(self, inputs: Arrays) -> None:
         """Raise unless every input is there and has its type."""
         expected = self.graph.inputs
-        if inputs.keys() != expected.keys():
-            raise ShapeError(
-                f"the program takes {', '.join(expected) or 'nothing'}",
-                received=", ".join(sorted(inputs.keys() ^ expected.keys())) + " missing or unknown",
-            )
+        wrong = [f"no {name}" for name in expected if name not in inputs]
+        wrong += [f"an unknown {name}" for name in inputs if name not in expected]
+        if wrong:
+            rule = f"the program takes {', '.join(expected) or 'no inputs'}"
+            raise ShapeError(rule, received=", ".join(wrong))
         for name, t in expected.items():
             array = inputs[name]
             if array.shape != t.shape or array.dtype != t.dtype:

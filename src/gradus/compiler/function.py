@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dis
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import CodeType, MethodType
 from typing import Any
 
 import numpy as np
@@ -14,8 +17,16 @@ from gradus import random
 from gradus.autodiff import grad
 from gradus.compiler.executor import Executor, Program
 from gradus.compiler.reference import ReferenceExecutor
-from gradus.compiler.trace import OutputName, Traced, is_traced_leaf, named_arguments, symbol, trace
-from gradus.compiler.tree import leaves, rebuild
+from gradus.compiler.trace import (
+    OutputName,
+    Traced,
+    is_traced_leaf,
+    named_arguments,
+    symbol,
+    trace,
+    type_of,
+)
+from gradus.compiler.tree import named, rebuild, structure
 from gradus.errors import TraceError
 from gradus.ops import Primitive
 from gradus.tensor import Tensor, current_trace, is_recording, record_of, tensor
@@ -58,8 +69,22 @@ def _result(traced: Traced, name: str, array: Array, given: Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class _Prepared:
+    """A program, and what its function saw outside when it was traced."""
+
     traced: Traced
     program: Program
+    outside: list[Any]
+
+    def holds(self, outside: list[Any]) -> bool:
+        """Whether the function would still be traced as it was."""
+        if not all(a is b for a, b in zip(self.outside, outside, strict=True)):
+            return False
+        recorded = self.traced.recorded
+        return all(
+            (place in recorded) == self.traced.captured[node.name].requires_grad
+            for place, node in enumerate(self.traced.graph.nodes)
+            if node.name in self.traced.captured
+        )
 
 
 class CompiledFunction:
@@ -70,6 +95,13 @@ class CompiledFunction:
         self.function = function
         self.executor = executor
         self._prepared: dict[Any, _Prepared] = {}
+        inner = inspect.unwrap(function)
+        self._inner = getattr(inner, "__func__", inner)
+        self._globals = sorted(_global_names(getattr(self._inner, "__code__", None)))
+
+    def __get__(self, owner: Any, _: Any = None) -> Any:
+        """The compiled function as a method of the object it is asked of."""
+        return self if owner is None else MethodType(self, owner)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program for arguments of this kind; trace first if they are new."""
@@ -77,14 +109,14 @@ class CompiledFunction:
             return self.function(*args, **kwargs)
         tree = named_arguments(self.function, args, kwargs)
         prepared = self._prepare(tree, args, kwargs)
-        given = {n: _as_tensor(leaf) for n, leaf in leaves(tree) if is_traced_leaf(leaf)}
+        given = {n: _as_tensor(leaf) for n, leaf in named(tree).items() if is_traced_leaf(leaf)}
         given.update(prepared.traced.captured)
         if _SEED in prepared.traced.graph.inputs:
             given.update(_fresh_draws())
         arrays = prepared.program.run({n: t.numpy() for n, t in given.items()})
         results = {n: _result(prepared.traced, n, a, given) for n, a in arrays.items()}
         shape = prepared.traced.output
-        found = [results[v.name] if isinstance(v, OutputName) else v for _, v in leaves(shape)]
+        found = [results[v.name] if isinstance(v, OutputName) else v for v in named(shape).values()]
         return rebuild(shape, iter(found))
 
     def graph(self, *args: Any, **kwargs: Any) -> Any:
@@ -93,16 +125,12 @@ class CompiledFunction:
         return self._prepare(tree, args, kwargs).program.graph
 
     def _prepare(self, tree: Any, args: Any, kwargs: Any) -> _Prepared:
-        modules = list(_modules_of(self.function))
-        key = (
-            is_recording(),
-            tuple((n, _kind(leaf)) for n, leaf in leaves(tree)),
-            tuple(m.training for top in modules for _, m in top.named_modules()),
-        )
+        outside = self._outside()
+        modules = [m for m in (*outside, *named(tree).values()) if _is_module(m)]
+        modes = tuple(m.training for top in modules for _, m in top.named_modules())
+        key = (is_recording(), structure(tree, _kind), modes)
         prepared = self._prepared.get(key)
-        if prepared is not None and all(
-            prepared.traced.graph.inputs[n] == t.type for n, t in prepared.traced.captured.items()
-        ):
+        if prepared is not None and prepared.holds(outside):
             return prepared
         with ExitStack() as stack:
             for module in modules:
@@ -116,18 +144,32 @@ class CompiledFunction:
                         received=f"a change of {', '.join(written)}",
                         remedy="call .eval() on the module first, or train it with gd.Trainer",
                     )
-        self._prepared[key] = _Prepared(traced, self.executor.prepare(traced.graph))
+        # Looked up again: the function may have changed what it counts or collects.
+        program = self.executor.prepare(traced.graph)
+        self._prepared[key] = _Prepared(traced, program, self._outside())
         return self._prepared[key]
+
+    def _outside(self) -> list[Any]:
+        """What the function reads by name: itself, its object, its closure and its globals."""
+        cells = getattr(self._inner, "__closure__", None) or ()
+        space = getattr(self._inner, "__globals__", {})
+        return [
+            self.function,
+            getattr(self.function, "__self__", None),
+            *(c.cell_contents if _full(c) else None for c in cells),
+            *(space.get(name) for name in self._globals),
+        ]
 
 
 def compile(function: Callable[..., Any], *, executor: Executor | None = None) -> CompiledFunction:
     """Compile a function of tensors into one program.
 
     The function is traced at the first call, and again when the shape or dtype of an argument,
-    a Python value among the arguments, or the mode of a module it uses changes. Tensors that it
-    reads from outside, such as weights, are read anew at every call. Random draws differ from
-    call to call. Inside the function nothing may depend on the *value* of a tensor: use
-    ``gd.ops.where`` instead of ``if``. Put the gradient inside, for the program to compute it too.
+    a Python value among the arguments, the mode of a module it uses, or what a name that it reads
+    from outside is bound to changes. Tensors that it reads from outside, such as weights, are
+    read anew at every call. Random draws differ from call to call. Inside the function nothing
+    may depend on the *value* of a tensor: use ``gd.ops.where`` instead of ``if``. Put the gradient
+    inside, for the program to compute it too.
 
     Args:
         function: takes and returns tensors, arrays, and nested tuples, lists and dictionaries.
@@ -166,12 +208,12 @@ def _as_tensor(leaf: Any) -> Tensor:
     return leaf if isinstance(leaf, Tensor) else tensor(np.asarray(leaf))
 
 
-def _kind(leaf: Any) -> Any:
+def _kind(leaf: Any) -> Hashable:
     """What of an argument the program depends on."""
-    if isinstance(leaf, Tensor):
-        return leaf.type, leaf.requires_grad
     if is_traced_leaf(leaf):
-        return TensorType.of(np.asarray(leaf)), False
+        return type_of(leaf), isinstance(leaf, Tensor) and leaf.requires_grad
+    if isinstance(leaf, (float, complex)):
+        return type(leaf), repr(leaf)  # which tells 0.0 from −0.0, and nan from nothing
     try:
         hash(leaf)
     except TypeError:
@@ -183,15 +225,17 @@ def _kind(leaf: Any) -> Any:
     return type(leaf), leaf
 
 
-def _modules_of(function: Any) -> Iterator[Any]:
-    """Modules that a function uses: itself, its object, its closure, and its globals."""
-    candidates = [function, getattr(function, "__self__", None)]
-    inner = getattr(function, "__wrapped__", function)
-    candidates += [c.cell_contents for c in getattr(inner, "__closure__", None) or () if _full(c)]
-    code = getattr(inner, "__code__", None)
-    if code is not None:
-        candidates += [inner.__globals__.get(name) for name in code.co_names]
-    return (c for c in candidates if hasattr(c, "named_modules") and hasattr(c, "bind"))
+def _is_module(thing: Any) -> bool:
+    return hasattr(thing, "named_modules") and hasattr(thing, "bind")
+
+
+def _global_names(code: CodeType | None) -> set[str]:
+    """Globals that a function reads, the functions written inside it included."""
+    if code is None:
+        return set()
+    names = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
+    return names.union(*map(_global_names, inner))
 
 
 def _full(cell: Any) -> bool:

@@ -53,7 +53,7 @@ def _simpler(builder: Builder, node: Node) -> int:
     if node.op in (ops.reshape, ops.broadcast_to, ops.astype) and first.type == node.type:
         return node.inputs[0]
     if node.op is ops.reshape and first.op is ops.reshape:
-        return builder.apply(ops.reshape, first.inputs, node.params)
+        return _simpler(builder, Node(node.type, node.op, first.inputs, node.params))
     if node.op is ops.permute_dims:
         axes = node.params["axes"]
         if axes == tuple(range(len(axes))):

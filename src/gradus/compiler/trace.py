@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradus.compiler.graph import Builder, Graph, Node
-from gradus.compiler.tree import leaves, rebuild
+from gradus.compiler.tree import named, rebuild
 from gradus.errors import TraceError
 from gradus.tensor import (
     Record,
@@ -26,7 +26,7 @@ from gradus.tensor import (
     no_grad,
     tracing,
 )
-from gradus.types import TensorType
+from gradus.types import TensorType, as_dtype
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Traced:
 
     Raises:
         TraceError: the function asks for the value of a symbolic tensor, or stores one outside.
+        DtypeError: an argument of a dtype that gradus does not compute in.
 
     >>> import gradus as gd
     >>> print(trace(lambda x: x * 2.0, gd.tensor([1.0, 3.0])).graph)
@@ -93,23 +94,19 @@ def trace(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Traced:
       return result=%2
     """
     tree = named_arguments(function, args, kwargs)
+    given = named(tree)
     with tracing() as active:
         inputs = {
-            name: symbol(name, _type_of(leaf), isinstance(leaf, Tensor) and leaf.requires_grad)
-            for name, leaf in leaves(tree)
+            name: symbol(name, type_of(leaf), isinstance(leaf, Tensor) and leaf.requires_grad)
+            for name, leaf in given.items()
             if is_traced_leaf(leaf)
         }
-        arguments = rebuild(tree, iter([inputs.get(n, leaf) for n, leaf in leaves(tree)]))
+        arguments = rebuild(tree, iter([inputs.get(n, leaf) for n, leaf in given.items()]))
         positional = list(arguments.values())[: len(args)]
         result = function(*positional, **{k: arguments[k] for k in kwargs})
-    outputs: dict[str, Tensor] = {}
-    shape = []
-    for name, leaf in leaves(result, "" if isinstance(result, dict) else "result"):
-        if isinstance(leaf, Tensor):
-            outputs[name] = leaf
-            shape.append(OutputName(name))
-        else:
-            shape.append(leaf)
+    found = named(result, "" if isinstance(result, dict) else "result")
+    outputs = {name: leaf for name, leaf in found.items() if isinstance(leaf, Tensor)}
+    shape = [OutputName(name) if name in outputs else leaf for name, leaf in found.items()]
     graph, captured, recorded = _graph_of(inputs, outputs, active)
     return Traced(graph.verify(), captured, rebuild(result, iter(shape)), recorded)
 
@@ -132,10 +129,11 @@ def symbol(name: str, type: TensorType, requires_grad: bool = False) -> Tensor:
     return Tensor(None, type, requires_grad=requires_grad, trace=current_trace(), name=name)
 
 
-def _type_of(leaf: Any) -> TensorType:
+def type_of(leaf: Any) -> TensorType:
+    """Type of an argument that becomes an input."""
     if isinstance(leaf, (Tensor, TensorType)):
         return leaf.type if isinstance(leaf, Tensor) else leaf
-    return TensorType.of(np.asarray(leaf))
+    return TensorType(np.shape(leaf), as_dtype(leaf.dtype))
 
 
 def _graph_of(
@@ -170,7 +168,9 @@ def _graph_of(
     for t in dict.fromkeys(used):
         if t in outside and not t.literal:
             name = f"captured.{t.name or len(captured)}"
-            captured[name if name not in captured else f"{name}.{len(captured)}"] = t
+            while name in inputs or name in captured:
+                name += "'"
+            captured[name] = t
     places.update({t: builder.add(Node(t.type, name=name)) for name, t in captured.items()})
 
     def place(t: Tensor) -> int:

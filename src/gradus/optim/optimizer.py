@@ -46,9 +46,7 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if isinstance(value, np.generic):
-                # A NumPy number would impose its dtype on the parameters; Python's are weak.
-                object.__setattr__(self, name, value.item())
+            object.__setattr__(self, name, _python(value))
         self.check()
         for overrides in self.groups.values():
             self._override(overrides)
@@ -203,6 +201,15 @@ def not_negative(**settings: object) -> None:
     """Refuse settings that are not numbers ≥ 0."""
     for name, value in settings.items():
         require(is_number(value) and value >= 0, f"{name} ≥ 0", value)  # type: ignore[operator]
+
+
+def _python(value: Any) -> Any:
+    """A setting in Python's own numbers: NumPy's would impose their dtype on the parameters."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_python, value))
+    return {k: _python(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
 def _check_apply(

@@ -113,6 +113,7 @@ def _scale(axes: Axes, name: str, values: Array) -> None:
     wide = name == "loss" and finite.size and finite.min() > 0
     if wide and finite.max() / finite.min() > 30:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
         word = f"{word} (logarithmic axis)"
     axes.set_ylabel(word)
 

@@ -66,9 +66,42 @@ def _summary(path: Path) -> dict[str, Any]:
             received=f"{str(path)!r}: {error}",
             remedy="the file is missing or damaged; predict and evaluate need the model only",
         ) from None
-    if not isinstance(found, dict) or not isinstance(found.get("columns"), list):
-        raise FileError("a run's results are a JSON object with columns", received=str(path))
-    return found
+    if not _is_summary(found):
+        raise FileError(
+            "a run's results are a JSON object as gradus wrote it",
+            received=f"{str(path)!r}, in which something is missing or of another type",
+            remedy="take back the change; predict and evaluate need the model only",
+        )
+    return dict(found)
+
+
+def _is_summary(found: Any) -> bool:
+    """Whether all that is read from a summary is there."""
+    if not isinstance(found, dict) or not all(
+        isinstance(found.get(name), kinds) for name, kinds in _TYPES.items()
+    ):
+        return False
+    columns, rows, metrics = found["columns"], found["rows"], found["metrics"] or {}
+    numbers = [*metrics.values(), *found["training_metrics"].values()]
+    return (
+        all(isinstance(column, dict) and column.keys() >= _COLUMN for column in columns)
+        and all(type(rows.get(part)) is int for part in ("training", "held_out"))
+        and all(isinstance(value, int | float | None) for value in numbers)
+    )
+
+
+_COLUMN = {"name", "kind", "missing", "distinct", "note"}
+_TYPES: dict[str, Any] = {
+    "columns": list,
+    "rows": dict,
+    "metrics": dict | None,
+    "training_metrics": dict,
+    "epochs": int,
+    "steps": int,
+    "seconds": int | float,
+    "stop_reason": str,
+    "failure": str | None,
+}
 
 
 def _no_run(received: str) -> FileError:

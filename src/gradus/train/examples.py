@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,42 +47,39 @@ class Examples:
 
 
 def examples(
-    X: npt.ArrayLike,
+    x: Array,
     y: npt.ArrayLike,
     weight: npt.ArrayLike | None,
     dtype: DType,
-    output_shape: Callable[[Array], Shape],
+    output_shape: Shape,
 ) -> Examples:
-    """Check and convert what a caller gave; rows of weight 0 are left out.
+    """Check and convert targets and weights; rows of weight 0 are left out.
 
     Args:
-        X: inputs, (rows, …).
+        x: inputs that ``as_features`` gave, (rows, …).
         y: targets, (rows, …).
         weight: a weight ≥ 0 a row, or None.
-        dtype: of the network's parameters: floating-point inputs and targets are converted to it.
+        dtype: of the network's parameters, to which floats are converted.
         output_shape: the network's output shape for one row of the inputs. Targets of one number
             a row are given a second axis where the network has one output.
 
     Raises:
         ShapeError: different numbers of rows.
-        DataError: no rows, NaN or infinite numbers, negative weights.
+        DataError: NaN or infinite numbers, negative weights.
         DtypeError: text or objects.
     """
-    x = as_features(X, dtype)
     target = _as_array(y, "targets", dtype)
     _check_rows("targets", target, len(x))
-    if target.ndim == 1 and output_shape(x) == (1, 1):
+    if target.ndim == 1 and output_shape == (1, 1):
         target = target.reshape(-1, 1)
     if weight is None:
         return Examples(x, target)
-    w = np.ascontiguousarray(_as_array(weight, "sample_weight", dtype), dtype)
+    w = _as_array(weight, "sample_weight", dtype).astype(dtype)
     _check_rows("sample_weight", w, len(x))
     if w.ndim != 1:
         raise ShapeError("sample_weight has one number a row", received=w.shape)
-    if not (np.all(w >= 0) and np.all(np.isfinite(w)) and w.sum() > 0):
-        raise DataError(
-            "weights are finite, ≥ 0, and not all 0", received=f"from {w.min()} to {w.max()}"
-        )
+    if not (np.all(w >= 0) and w.sum() > 0):
+        raise DataError("weights are ≥ 0, and not all 0", received=f"from {w.min()} to {w.max()}")
     found = Examples(x, target, w)
     # A batch of them alone would have no mean.
     return found if np.all(w > 0) else found.take(np.flatnonzero(w))

@@ -25,18 +25,16 @@ class Progress(Callback):
             MofNCompleteColumn,
             Progress,
             TextColumn,
-            TimeElapsedColumn,
             TimeRemainingColumn,
         )
 
         self._steps_per_epoch, self._epochs = steps_per_epoch, 0
+        # Narrow, so that the numbers of a classification fit into 80 columns beside it.
         self._bar = Progress(
             TextColumn("epoch"),
             MofNCompleteColumn(),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=10),
+            TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[numbers]}"),
             console=Console(stderr=True),
             auto_refresh=False,

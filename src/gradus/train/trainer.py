@@ -25,7 +25,7 @@ from gradus.train.interrupt import StopSignals
 from gradus.train.metrics import Metric, metrics_named
 from gradus.train.progress import Progress, wanted
 from gradus.train.step import REDUCTIONS, Loss
-from gradus.types import Array, Shape
+from gradus.types import Array
 
 EXECUTORS: dict[str, type[Executor]] = {"auto": ReferenceExecutor, "reference": ReferenceExecutor}
 
@@ -51,7 +51,7 @@ class Trainer:
     >>> from gradus import losses, nn, optim
     >>> X = np.linspace(-1, 1, 50, dtype="float32").reshape(-1, 1)
     >>> net = nn.Sequential(nn.Linear(1, 1))
-    >>> trainer = gd.Trainer(net, losses.squared_error, optim.SGD(0.1))
+    >>> trainer = gd.Trainer(net, losses.squared_error, optim.SGD(0.5))
     >>> history = trainer.fit(X, 3 * X + 1, epochs=50, progress=False)
     >>> round(net[0].weight.item(), 3), round(net[0].bias.item(), 3)
     (3.0, 1.0)
@@ -195,7 +195,8 @@ class Trainer:
         if validation is None:
             return rows, None
         if isinstance(validation, (tuple, list)) and len(validation) == 2:
-            return rows, self._examples(*validation, None)
+            X_held, y_held = validation
+            return rows, self._examples(X_held, y_held, None)
         if not isinstance(validation, float):
             raise ArgumentError(
                 "validation is a share of the rows between 0 and 1, (X, y), or None",
@@ -302,14 +303,10 @@ class Trainer:
         return {n: float(f(outputs["prediction"], rows.y)) for n, f in self.metrics.items()}
 
     def _examples(self, X: Any, y: Any, weight: Any) -> Examples:
-        first: list[Array] = []
-
-        def output_shape(x: Array) -> Shape:
-            first.append(self._engine.forward(x[:1])["prediction"])
-            return first[0].shape
-
-        rows = examples(X, y, weight, self._engine.dtype, output_shape)
-        self._check_targets(first[0], rows.y)
+        x = as_features(X, self._engine.dtype)
+        first = self._engine.forward(x[:1])["prediction"]
+        rows = examples(x, y, weight, self._engine.dtype, first.shape)
+        self._check_targets(first, rows.y)
         return rows
 
     def _check_targets(self, prediction: Array, y: Array) -> None:
