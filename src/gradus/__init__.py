@@ -13,18 +13,18 @@ One computational graph is evaluated, differentiated, traced and compiled.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gradus import ops
+from gradus import evaluate, ops  # noqa: F401 - evaluate lets operations be called
 from gradus.autodiff import backward, grad, gradcheck, hvp
+from gradus.modes import enable_grad, no_grad
 from gradus.random import manual_seed
-from gradus.tensor import Tensor, arange, enable_grad, full, no_grad, ones, tensor, zeros
+from gradus.tensor import Tensor, arange, full, ones, tensor, zeros
+from gradus.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from gradus import data, losses, nn, optim
     from gradus.compiler import compile
     from gradus.nn import load
     from gradus.train import History, Trainer
-
-__version__ = "0.1.0"
 
 # Loaded when first used, so that ``import gradus`` costs little more than NumPy: the name, and the
 # module that has it (or is it).

@@ -15,7 +15,8 @@ import numpy as np
 
 from gradus import ops, random
 from gradus.errors import DtypeError, GradientError, ShapeError
-from gradus.tensor import Record, Tensor, full, no_grad, tensor, zeros
+from gradus.modes import no_grad
+from gradus.tensor import Record, Tensor, full, tensor, zeros
 from gradus.types import Array, Shape, is_float
 
 

@@ -8,9 +8,7 @@ parameters: data, not closures), and the records are the computational graph.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ContextDecorator, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,8 +17,9 @@ import numpy.typing as npt
 
 from gradus import ops
 from gradus.errors import DtypeError, GradientError, ShapeError, TraceError
+from gradus.modes import Trace, current_trace
 from gradus.ops.getitem import getitem
-from gradus.ops.primitive import Params, Primitive, as_given
+from gradus.ops.primitive import Params, Primitive
 from gradus.types import (
     Array,
     DType,
@@ -31,84 +30,9 @@ from gradus.types import (
     float32,
     int64,
     is_float,
-    promote,
 )
 
-# ── Modes ───────────────────────────────────────────────────────────────────────────────────────
-
-
-class Trace:
-    """One run of a function on symbolic tensors; ``closed`` once the run is over."""
-
-    def __init__(self) -> None:
-        self.closed = False
-
-
-class _Modes(threading.local):
-    """What holds for the operations of this thread."""
-
-    recording = True
-    trace: Trace | None = None
-
-    def __init__(self) -> None:
-        self.before: list[bool] = []  # what held outside the blocks that are open
-
-
-_modes = _Modes()
-
-
-class no_grad(ContextDecorator):  # noqa: N801 - the field's name for it
-    """Record nothing for differentiation inside the block, or the decorated function.
-
-    >>> import gradus as gd
-    >>> x = gd.tensor(2.0, requires_grad=True)
-    >>> with gd.no_grad():
-    ...     (x * x).requires_grad
-    False
-    """
-
-    _recording = False
-
-    # What held before is kept by the thread: a decorated function may run in several at once.
-    def __enter__(self) -> None:
-        _modes.before.append(_modes.recording)
-        _modes.recording = self._recording
-
-    def __exit__(self, *_: object) -> None:
-        _modes.recording = _modes.before.pop()
-
-
-class enable_grad(no_grad):  # noqa: N801 - the field's name for it
-    """Record inside the block, or the decorated function, even within ``no_grad``."""
-
-    _recording = True
-
-
-@contextmanager
-def tracing() -> Iterator[Trace]:
-    """Make every operation of the block symbolic, part of one new trace."""
-    before, trace = _modes.trace, Trace()
-    _modes.trace = trace
-    try:
-        yield trace
-    finally:
-        trace.closed = True
-        _modes.trace = before
-
-
-def is_recording() -> bool:
-    """Whether operations of this thread are recorded for differentiation."""
-    return _modes.recording
-
-
-def current_trace() -> Trace | None:
-    """The trace that operations of this thread belong to, if there is one."""
-    return _modes.trace
-
-
 # ── The record and the tensor ───────────────────────────────────────────────────────────────────
-
-_clock = itertools.count()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +48,15 @@ class Record:
     params: Params
     versions: tuple[int, ...]
     order: int
+
+
+_clock = itertools.count()
+
+
+def record_of(op: Primitive, operands: Sequence[Tensor], params: Params | None = None) -> Record:
+    """Record of an operation that is applied now."""
+    versions = tuple(t.version for t in operands)
+    return Record(op, tuple(operands), params or {}, versions, next(_clock))
 
 
 class Tensor:
@@ -293,7 +226,7 @@ class Tensor:
                 received=repr(self),
                 remedy="compute a new tensor, or change a copy: x = x.detach()",
             )
-        array = np.array(_array(value), dtype=self.dtype, order="C")
+        array = np.array(as_array(value), dtype=self.dtype, order="C")
         if array.shape != self.shape:
             raise ShapeError(
                 f"a new value has the shape of the old one, {self.shape}", received=array.shape
@@ -303,12 +236,12 @@ class Tensor:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         changed = np.array(self.numpy())
-        changed[np.asarray(key) if isinstance(key, Tensor) else key] = _array(value)
+        changed[np.asarray(key) if isinstance(key, Tensor) else key] = as_array(value)
         self.assign(changed)
 
     def detach(self) -> Tensor:
         """The same value as a constant: no derivative flows through."""
-        if self._value is None or _modes.trace is not None:
+        if self._value is None or current_trace() is not None:
             return ops.stop_gradient(self)
         return Tensor(self._value, self.type)
 
@@ -495,7 +428,7 @@ class Tensor:
 # ── Making tensors ──────────────────────────────────────────────────────────────────────────────
 
 
-def _array(value: Any) -> Array:
+def as_array(value: Any) -> Array:
     """Array of a value: NumPy's dtype kept, Python floats as float32."""
     if isinstance(value, Tensor):
         return value.numpy()
@@ -551,7 +484,7 @@ def tensor(
     (2, 2)
     """
     try:
-        array = _array(value) if dtype is None or isinstance(value, Tensor) else np.array(value)
+        array = as_array(value) if dtype is None or isinstance(value, Tensor) else np.array(value)
     except ValueError as error:
         raise ShapeError(
             "nested lists make a tensor when they are equally long",
@@ -583,104 +516,3 @@ def full(shape: int | Shape, value: Any, dtype: npt.DTypeLike = float32) -> Tens
 def arange(start: float, stop: float | None = None, step: float = 1) -> Tensor:
     """Evenly spaced numbers in [start, stop), or in [0, start) where only one is given."""
     return tensor(np.arange(start, stop, step) if stop is not None else np.arange(start))
-
-
-# ── Applying an operation ───────────────────────────────────────────────────────────────────────
-
-_NUMBERS = (bool, int, float)
-
-
-def _literal(number: Any, dtype: DType) -> Tensor:
-    array = np.asarray(number, dtype)
-    return Tensor(array, TensorType((), dtype), literal=True)
-
-
-def _operands(op: Primitive, inputs: tuple[Any, ...]) -> list[Tensor]:
-    """Tensors of the inputs. Python numbers are weakly typed: they take the others' dtype."""
-    known: list[Tensor | None] = []
-    for x in inputs:
-        if isinstance(x, Tensor):
-            known.append(x)
-        elif type(x) in _NUMBERS:
-            known.append(None)
-        else:
-            array = np.array(_array(x), order="C")  # a copy: the caller may change theirs
-            known.append(Tensor(array, TensorType(array.shape, array.dtype), literal=True))
-    strong = [t.dtype for t in known if t is not None]
-    weak_joins = bool(strong) and op.dtype_rule is not as_given
-    found = []
-    for x, t in zip(inputs, known, strict=True):
-        if t is None:
-            own = {bool: bool_, int: int64, float: float32}[type(x)]
-            if weak_joins:
-                meet = promote(*strong)
-                own = meet if _rank(own) <= _rank(meet) else own
-            t = _literal(x, own)
-        found.append(t)
-    return found
-
-
-def _rank(dtype: DType) -> int:
-    """Kind of number: boolean, integer, float. A weak number only widens the kind."""
-    return {"b": 0, "u": 1, "i": 1, "f": 2}[dtype.kind]
-
-
-def _check_trace(op: Primitive, operands: list[Tensor]) -> None:
-    for t in operands:
-        if t.trace is not None and t.trace is not _modes.trace:
-            ended = t.trace.closed
-            raise TraceError(
-                "a symbolic tensor lives in its own trace only",
-                received=f"{t.type} of {'a trace that has ended' if ended else 'another trace'}, "
-                f"as an operand of {op.name}",
-                remedy="return it from the traced function instead of storing it outside"
-                if ended
-                else "pass it as an argument of the inner function",
-            )
-
-
-def record_of(op: Primitive, operands: Sequence[Tensor], params: Params | None = None) -> Record:
-    """Record of an operation that is applied now."""
-    versions = tuple(t.version for t in operands)
-    return Record(op, tuple(operands), params or {}, versions, next(_clock))
-
-
-def apply(op: Primitive, inputs: tuple[Any, ...], params: Params) -> Tensor:
-    """Apply a primitive: cast the operands, work out the type, compute, record."""
-    operands = _operands(op, inputs)
-    trace = _modes.trace
-    _check_trace(op, operands)
-    wanted = op.dtype_rule(*(t.type for t in operands))
-    operands = [
-        t
-        if t.dtype == d
-        else (_literal(t.numpy(), d) if t.literal and not t.shape else t.astype(d))
-        for t, d in zip(operands, wanted, strict=True)
-    ]
-    types = [t.type for t in operands]
-    if op.canonical is not None:
-        try:
-            params = op.canonical(*types, **params)
-        except TypeError as error:
-            raise TypeError(f"{op.name}: {error}") from error
-    result = op.type_rule(*types, **params)
-    if trace is None:
-        with np.errstate(all="ignore"):
-            value = op.forward(*(t._value for t in operands), **params)
-        # One memory layout, whatever the operands' were: executors give the same bits.
-        value = np.asarray(value) if op.view else np.asarray(value, order="C")
-    else:
-        value = None
-    requires_grad = (
-        _modes.recording
-        and is_float(result.dtype)
-        and not op.blocks_gradient
-        and any(t.requires_grad for t in operands)
-    )
-    record = None
-    if requires_grad or trace is not None:
-        record = record_of(op, operands, params)
-    return Tensor(value, result, requires_grad=requires_grad, record=record, trace=trace)
-
-
-Primitive.evaluator = staticmethod(apply)

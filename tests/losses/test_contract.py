@@ -11,8 +11,9 @@ import pytest
 
 import gradus as gd
 from gradus import losses
+from gradus.modes import tracing
 from gradus.ops.primitive import Draw
-from gradus.tensor import Tensor, tracing
+from gradus.tensor import Tensor
 from gradus.types import TensorType
 
 

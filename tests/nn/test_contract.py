@@ -12,8 +12,9 @@ import pytest
 import gradus as gd
 from gradus import nn, random
 from gradus.errors import ArgumentError
+from gradus.modes import tracing
 from gradus.ops.primitive import Draw
-from gradus.tensor import Tensor, tracing
+from gradus.tensor import Tensor
 from gradus.types import TensorType
 
 X = Draw()(5, 4)

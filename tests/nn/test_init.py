@@ -10,8 +10,9 @@ import pytest
 
 from gradus import nn, random
 from gradus.errors import ArgumentError, ShapeError, TraceError
+from gradus.modes import tracing
 from gradus.nn.init import fans
-from gradus.tensor import Tensor, tracing
+from gradus.tensor import Tensor
 from gradus.types import TensorType
 
 SHAPE = (300, 200)  # fan_in 200, fan_out 300

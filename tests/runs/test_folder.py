@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +23,19 @@ def write_old_run(folder: Path) -> None:
     (folder / "config.toml").write_bytes(b"old")
 
 
+def break_off(place: Path, error: type[BaseException], *, force: bool = False) -> None:
+    with RunDraft(place, force=force) as draft:
+        draft.write("model.safetensors", b"new")
+        raise error
+
+
+def make(place: Path, *, force: bool = False, meanwhile: Callable[[], object]) -> None:
+    with RunDraft(place, force=force) as draft:
+        draft.write("model.safetensors", b"new")
+        meanwhile()
+        draft.finish()
+
+
 def test_a_finished_draft_stands_at_its_place_with_nothing_beside_it(tmp_path: Path) -> None:
     with RunDraft(tmp_path / "a" / "b" / "run") as draft:
         draft.write("config.toml", "é")
@@ -32,9 +46,8 @@ def test_a_finished_draft_stands_at_its_place_with_nothing_beside_it(tmp_path: P
 
 
 def test_an_abandoned_draft_leaves_no_file_and_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), RunDraft(tmp_path / "a" / "run") as draft:
-        draft.write("config.toml", "x")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        break_off(tmp_path / "a" / "run", KeyboardInterrupt)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -81,9 +94,8 @@ def test_force_never_replaces_a_folder_that_holds_anything_but_a_run(
 def test_an_old_run_survives_when_the_new_one_breaks_off(tmp_path: Path) -> None:
     write_old_run(tmp_path / "run")
     before = listing(tmp_path)
-    with pytest.raises(ValueError), RunDraft(tmp_path / "run", force=True) as draft:
-        draft.write("model.safetensors", b"new")
-        raise ValueError
+    with pytest.raises(ValueError):
+        break_off(tmp_path / "run", ValueError, force=True)
     assert listing(tmp_path) == before
 
 
@@ -100,19 +112,17 @@ def test_an_old_run_comes_back_when_the_new_one_cannot_take_its_place(
             raise OSError(5, "Input/output error")
         rename(source, target)
 
-    with pytest.raises(FileError, match="Input/output error"):  # noqa: SIM117
-        with RunDraft(tmp_path / "run", force=True) as draft:
-            draft.write("model.safetensors", b"new")
-            monkeypatch.setattr(os, "rename", failing)
-            draft.finish()
+    with pytest.raises(FileError, match="Input/output error"):
+        make(
+            tmp_path / "run", force=True,
+            meanwhile=lambda: monkeypatch.setattr(os, "rename", failing),
+        )  # fmt: skip
     assert listing(tmp_path) == before
 
 
 def test_a_place_that_was_taken_meanwhile_is_not_replaced(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="new or empty"), RunDraft(tmp_path / "run") as draft:
-        draft.write("config.toml", "x")
-        write_old_run(tmp_path / "run")
-        draft.finish()
+    with pytest.raises(FileError, match="new or empty"):
+        make(tmp_path / "run", meanwhile=lambda: write_old_run(tmp_path / "run"))
     assert listing(tmp_path / "run")["config.toml"] == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-import gradus
 from gradus.cli.screen import say, say_json, say_table
+from gradus.version import __version__
 
 # Module that must load, by the name of its distribution.
 _NEEDED = {
@@ -49,7 +49,7 @@ def doctor(
 
 def examine(environment: Mapping[str, str]) -> dict[str, Any]:
     """Versions, processor cores, executors, and what is wrong or slow."""
-    versions = {"gradus": gradus.__version__, "python": platform.python_version()}
+    versions = {"gradus": __version__, "python": platform.python_version()}
     problems, warnings = [], []
     for name, module in _NEEDED.items():
         try:

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-import gradus
 from gradus.cli.doctor import doctor
 from gradus.cli.evaluate import evaluate
 from gradus.cli.info import info
@@ -18,6 +17,7 @@ from gradus.cli.screen import remark, say
 from gradus.cli.train import train
 from gradus.errors import DivergenceError, GradusError
 from gradus.runs import to_json
+from gradus.version import __version__
 
 app = typer.Typer(
     name="gradus",
@@ -35,7 +35,7 @@ _USAGE: Any = typer.BadParameter.mro()[1]
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        say(f"gradus {gradus.__version__}")
+        say(f"gradus {__version__}")
         raise typer.Exit
 
 

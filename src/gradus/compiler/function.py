@@ -28,8 +28,9 @@ from gradus.compiler.trace import (
 )
 from gradus.compiler.tree import named, rebuild, structure
 from gradus.errors import TraceError
+from gradus.modes import current_trace, is_recording
 from gradus.ops import Primitive
-from gradus.tensor import Tensor, current_trace, is_recording, record_of, tensor
+from gradus.tensor import Tensor, record_of, tensor
 from gradus.types import Array, TensorType, int64
 
 _SEED, _STEP = "random.seed", "random.step"

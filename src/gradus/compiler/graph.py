@@ -63,8 +63,9 @@ class Graph:
         """Return the graph if it keeps every rule of a graph.
 
         Raises:
-            GraphError: a node that uses a later one, a type that is not what the rule of its
-                operation says, two inputs of one name, or an output that does not exist.
+            GraphError: a node that uses a later one, too few or too many operands, a type that is
+                not what the rule of its operation says, two inputs of one name, or an output that
+                does not exist.
         """
         names: set[str] = set()
         for place, node in enumerate(self.nodes):
@@ -89,6 +90,9 @@ class Graph:
         assert node.op is not None
         earlier = all(0 <= i < place for i in node.inputs)
         _expect(earlier, f"%{place} = {node.op.name} uses earlier values", node.inputs)
+        count = len(node.inputs)
+        fits = count >= node.op.arity if node.op.variadic else count == node.op.arity
+        _expect(fits, f"%{place} = {node.op.name} takes {node.op.arity} operands", count)
         types = [self.nodes[i].type for i in node.inputs]
         dtypes = tuple(t.dtype for t in types)
         try:

@@ -17,15 +17,8 @@ import numpy as np
 from gradus.compiler.graph import Builder, Graph, Node
 from gradus.compiler.tree import named, rebuild
 from gradus.errors import TraceError
-from gradus.tensor import (
-    Record,
-    Tensor,
-    Trace,
-    current_trace,
-    enable_grad,
-    no_grad,
-    tracing,
-)
+from gradus.modes import Trace, current_trace, enable_grad, no_grad, tracing
+from gradus.tensor import Record, Tensor
 from gradus.types import TensorType, as_dtype
 
 

@@ -8,44 +8,22 @@ Every operation takes tensors, NumPy arrays or numbers, and gives a tensor.
 [0.5, 0.5]
 """
 
-from gradus.ops.elementwise import (
+from gradus.ops.arithmetic import (
     abs,
     add,
-    astype,
     bitwise_right_shift,
-    cos,
     divide,
-    equal,
-    erf,
-    exp,
-    expm1,
-    greater,
-    greater_equal,
-    isfinite,
-    less,
-    less_equal,
-    log,
-    log1p,
-    logaddexp,
-    logical_and,
-    logical_not,
-    logical_or,
     maximum,
     minimum,
     multiply,
     negative,
-    not_equal,
     power,
-    sigmoid,
     sign,
-    sin,
     sqrt,
     square,
-    stop_gradient,
     subtract,
-    tanh,
-    where,
 )
+from gradus.ops.cast import astype, stop_gradient
 from gradus.ops.functions import (
     clip,
     log_sigmoid,
@@ -60,6 +38,19 @@ from gradus.ops.functions import (
 )
 from gradus.ops.index import scatter_add, scatter_add_along_axis, take, take_along_axis
 from gradus.ops.linalg import matmul
+from gradus.ops.logic import (
+    equal,
+    greater,
+    greater_equal,
+    isfinite,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
+    where,
+)
 from gradus.ops.movement import (
     broadcast_to,
     concat,
@@ -77,6 +68,18 @@ from gradus.ops.movement import (
 from gradus.ops.primitive import COMPOSITES, PRIMITIVES, Composite, Primitive, every_sample
 from gradus.ops.random import random_bits
 from gradus.ops.reduce import argmax, argmin, cumulative_sum, max, min, sum
+from gradus.ops.transcendental import (
+    cos,
+    erf,
+    exp,
+    expm1,
+    log,
+    log1p,
+    logaddexp,
+    sigmoid,
+    sin,
+    tanh,
+)
 from gradus.ops.windows import fold_windows, sliding_window
 
 __all__ = [

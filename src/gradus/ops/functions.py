@@ -11,23 +11,12 @@ from typing import Any
 import numpy as np
 
 from gradus.errors import ArgumentError
-from gradus.ops.elementwise import (
-    divide,
-    exp,
-    greater,
-    isfinite,
-    less,
-    less_equal,
-    log,
-    logaddexp,
-    negative,
-    sqrt,
-    square,
-    stop_gradient,
-    where,
-)
+from gradus.ops.arithmetic import divide, negative, sqrt, square
+from gradus.ops.cast import stop_gradient
+from gradus.ops.logic import greater, isfinite, less, less_equal, where
 from gradus.ops.primitive import call, composite, normalise_axes
 from gradus.ops.reduce import max, sum
+from gradus.ops.transcendental import exp, log, logaddexp
 
 Axis = int | Iterable[int] | None
 

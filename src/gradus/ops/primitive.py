@@ -3,7 +3,7 @@
 A primitive holds, in one place, the maths in one line, the rule for the type of its result, a
 NumPy forward, its gradient *written in ops* (so that a gradient is a graph again), and sample
 inputs for the contract tests. The forward knows arrays only. Calling a primitive on tensors goes
-through the evaluator that ``gradus.tensor`` installs here; this file knows no tensor.
+through the evaluator that ``gradus.evaluate`` installs here; this file knows no tensor.
 """
 
 from __future__ import annotations
@@ -205,6 +205,29 @@ def composite(sampler: Sampler) -> Callable[[Function], Function]:
         return function
 
     return register
+
+
+# ── Samples of elementwise operations ───────────────────────────────────────────────────────────
+
+
+def one_operand(**domain: Any) -> Sampler:
+    """Samples of a function of one number."""
+
+    def sampler(draw: Draw) -> Iterable[Call]:
+        yield call(draw(3, 4, **domain))
+        yield call(draw(**domain))
+        yield call(draw(0, 3, **domain))
+
+    return sampler
+
+
+def two_operands(draw: Draw) -> Iterable[Call]:
+    """Samples of a function of two numbers: equal shapes, and every way of broadcasting."""
+    yield call(draw(3, 4), draw(3, 4))
+    yield call(draw(3, 4), draw(4))
+    yield call(draw(2, 1, 3), draw(4, 1))
+    yield call(draw(), draw(2, 3))
+    yield call(draw(0, 3), draw(3))
 
 
 # ── Dtype rules: what the inputs are cast to ────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradus.errors import ArgumentError
-from gradus.ops.elementwise import equal, where
+from gradus.ops.logic import equal, where
 from gradus.ops.movement import broadcast_to, flip, reshape
 from gradus.ops.primitive import (
     Call,

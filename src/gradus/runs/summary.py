@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-import gradus
 from gradus.runs.config import RunConfig
 from gradus.train.tabular import TableRun
+from gradus.version import __version__
 
 
 def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
         "seed": config.seed,
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         "versions": {
-            "gradus": gradus.__version__,
+            "gradus": __version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
         },

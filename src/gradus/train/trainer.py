@@ -14,9 +14,10 @@ from gradus.compiler import Executor, ReferenceExecutor
 from gradus.data import batch_bounds, epoch_order
 from gradus.data.checks import whole_number
 from gradus.errors import ArgumentError, DivergenceError
+from gradus.modes import no_grad
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
-from gradus.tensor import no_grad, tensor
+from gradus.tensor import tensor
 from gradus.train.callbacks import Callback, Row
 from gradus.train.engine import Engine
 from gradus.train.examples import Examples, as_features, examples, hold_out

@@ -1,0 +1,76 @@
+"""What holds for the operations of a thread: whether they are recorded, and in which trace."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ContextDecorator, contextmanager
+
+
+class Trace:
+    """One run of a function on symbolic tensors; ``closed`` once the run is over."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+
+class _Modes(threading.local):
+    """What holds for the operations of this thread."""
+
+    recording = True
+    trace: Trace | None = None
+
+    def __init__(self) -> None:
+        self.before: list[bool] = []  # what held outside the blocks that are open
+
+
+_modes = _Modes()
+
+
+class no_grad(ContextDecorator):  # noqa: N801 - the field's name for it
+    """Record nothing for differentiation inside the block, or the decorated function.
+
+    >>> import gradus as gd
+    >>> x = gd.tensor(2.0, requires_grad=True)
+    >>> with gd.no_grad():
+    ...     (x * x).requires_grad
+    False
+    """
+
+    _recording = False
+
+    # What held before is kept by the thread: a decorated function may run in several at once.
+    def __enter__(self) -> None:
+        _modes.before.append(_modes.recording)
+        _modes.recording = self._recording
+
+    def __exit__(self, *_: object) -> None:
+        _modes.recording = _modes.before.pop()
+
+
+class enable_grad(no_grad):  # noqa: N801 - the field's name for it
+    """Record inside the block, or the decorated function, even within ``no_grad``."""
+
+    _recording = True
+
+
+@contextmanager
+def tracing() -> Iterator[Trace]:
+    """Make every operation of the block symbolic, part of one new trace."""
+    before, trace = _modes.trace, Trace()
+    _modes.trace = trace
+    try:
+        yield trace
+    finally:
+        trace.closed = True
+        _modes.trace = before
+
+
+def is_recording() -> bool:
+    """Whether operations of this thread are recorded for differentiation."""
+    return _modes.recording
+
+
+def current_trace() -> Trace | None:
+    """The trace that operations of this thread belong to, if there is one."""
+    return _modes.trace

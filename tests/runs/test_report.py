@@ -1,0 +1,195 @@
+"""The report is one page that needs nothing else, says everything, and cannot be attacked."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradus.data import Table, load
+from gradus.optim import SGD
+from gradus.runs import RunConfig, RunDraft, save_run
+from gradus.train.tabular import DivergedRun, train_table
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Elements of a page, each opened one closed again, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self._open or self._open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def tags(self, name: str) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs in self.elements if tag == name]
+
+
+def html_of(table: Table, target: str, folder: Path, source: str = "t.csv", **settings: Any) -> str:
+    config = RunConfig(source, target)
+    failure = None
+    try:
+        run = train_table(table, target, progress=False, **{"epochs": 4, **settings})
+    except DivergedRun as error:
+        run, failure = error.run, str(error)
+    with RunDraft(folder / "run") as draft:
+        save_run(draft, run, config, failure)
+    return (folder / "run" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module", params=["digits", "wine", "diabetes"])
+def html(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return html_of(*load(request.param), tmp_path_factory.mktemp("run"), request.param)
+
+
+def test_the_report_names_no_address_outside_itself(html: str) -> None:
+    without_names = re.sub(r'xmlns(:\w+)?="[^"]*"', "", html)
+    assert not re.search(
+        r"(?i)https?:|//\w|@import|<script|<link|<iframe|<img|\bsrc=", without_names
+    )
+    targets = re.findall(r'href="([^"]*)"|url\(([^)]*)\)', html)
+    assert all("".join(target).startswith("#") for target in targets)
+
+
+def test_the_report_is_well_formed_and_its_references_point_somewhere(html: str) -> None:
+    ids = [a["id"] for _, a in Page(html).elements if "id" in a]
+    assert len(set(ids)) == len(ids)
+    used = set(re.findall(r'href="#([^"]*)"', html)) | set(re.findall(r"url\(#([^)]*)\)", html))
+    assert used <= set(ids)
+
+
+def test_the_report_has_a_language_a_viewport_and_headings_in_order(html: str) -> None:
+    page = Page(html)
+    assert page.tags("html") == [{"lang": "en"}]
+    assert any(a.get("name") == "viewport" for a in page.tags("meta"))
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+
+
+def test_every_picture_is_described_and_every_table_scrolls_in_a_box_of_its_own(html: str) -> None:
+    page = Page(html)
+    assert len(page.tags("svg")) >= 2
+    for attrs in page.tags("svg"):
+        assert attrs["role"] == "img"
+        assert len(attrs["aria-label"] or "") > 20
+    boxes = [a for a in page.tags("div") if a.get("class") == "scroll"]
+    assert len(boxes) == len(page.tags("table"))
+    assert all(a.get("aria-label") for a in boxes)
+
+
+def test_text_in_the_pictures_stays_text_in_the_colour_of_the_page(html: str) -> None:
+    pictures = " ".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL))
+    assert "epoch (pass over the training rows)" in pictures
+    assert "currentColor" in pictures
+    assert "held-out rows" in pictures
+    assert "font-family" not in pictures
+
+
+def test_the_report_has_every_section(html: str) -> None:
+    text = Page(html).text
+    for part in (
+        "The task", "The data’s columns", "How it learnt", "Results on held-out rows", "Metrics",
+        "The network", "How it was trained", "Repeat this run", "Adam, learning rate 0.001",
+        "Linear(", "parameters", "all 4 epochs done", "gradus train", "--seed 0", "NumPy", "Python",
+        "rows that training never saw", "For comparison",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+def test_a_classification_shows_its_confusion_matrix_with_every_row_counted(tmp_path: Path) -> None:
+    html = html_of(*load("digits"), tmp_path, "digits")
+    matrix = re.search(r'<table class="confusion">.*?</table>', html, re.DOTALL)
+    assert matrix
+    cells = [int(n) for n in re.findall(r"<td class=[^>]*>(\d+)</td>", matrix[0])]
+    assert len(cells) == 100
+    assert sum(cells) == 359
+    assert "Show all 64 columns" in html
+
+
+def test_a_regression_shows_predicted_against_actual_with_the_diagonal(tmp_path: Path) -> None:
+    text = Page(html_of(*load("diabetes"), tmp_path, "diabetes")).text
+    for part in ("predicted = actual", "actual progression", "predicted progression", "RMSE", "R²"):
+        assert part in text
+
+
+EVIL = '<script>alert("1")</script>'
+
+
+def test_hostile_names_and_classes_are_shown_as_text(tmp_path: Path) -> None:
+    rows = 40
+    table = Table.from_arrays({
+        EVIL: np.arange(rows) % 7,
+        "$\\frac$ & <b>": ["<img src=x onerror=alert(1)>", "'\"><svg onload=alert(2)>"] * 20,
+        "class": ["</style><script>x</script>", "{{ 7 * 7 }}"] * 20,
+    })  # fmt: skip
+    html = html_of(table, "class", tmp_path, f"{EVIL}.csv")
+    page = Page(html)
+    assert {"script", "img", "b"}.isdisjoint(tag for tag, _ in page.elements)
+    assert not any(name.startswith("on") for _, attrs in page.elements for name in attrs)
+    assert EVIL in page.text
+    assert "{{ 7 * 7 }}" in page.text
+
+
+def test_a_hostile_regression_target_reaches_the_picture_as_text(tmp_path: Path) -> None:
+    target = "$\\x$<script>\x1b é 日本"
+    table = Table.from_arrays({"a": np.arange(30.0), target: np.arange(30.0) ** 2})
+    page = Page(html_of(table, target, tmp_path))
+    assert page.tags("script") == []
+    assert "actual $\\x$<script>\ufffd é 日本" in page.text
+
+
+def test_many_classes_get_a_list_of_mistakes_instead_of_a_matrix(tmp_path: Path) -> None:
+    labels = [f"c{i % 40:02}" for i in range(400)]
+    table = Table.from_arrays({"a": np.arange(400) % 3, "class": labels})
+    html = html_of(table, "class", tmp_path)
+    assert 'class="confusion"' not in html
+    assert "Most frequent mistakes" in html
+
+
+def test_a_run_without_held_out_rows_says_that_it_proves_nothing(tmp_path: Path) -> None:
+    text = Page(html_of(*load("iris"), tmp_path, "iris", validation=0.0)).text
+    assert "None were held out" in text
+    assert "Results on the training rows" in text
+
+
+def test_a_run_that_diverged_in_its_first_epoch_has_a_report_that_says_so(tmp_path: Path) -> None:
+    text = Page(html_of(*load("diabetes"), tmp_path, "diabetes", optimizer=SGD(1e30))).text
+    assert "Training broke off." in text
+    assert "last good" in text
+    assert "there are no curves" in text
+
+
+def test_a_linear_model_and_a_single_epoch_are_drawn(tmp_path: Path) -> None:
+    text = Page(html_of(*load("wine"), tmp_path, "wine", layers=(), epochs=1)).text
+    assert "1 layer," in text
+    assert "over 1 epoch" not in text  # it stands in the description, not in the text
