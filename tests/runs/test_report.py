@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from gradus.data import Table, load
 from gradus.optim import SGD
 from gradus.runs import RunConfig, RunDraft, save_run
-from gradus.train.tabular import DivergedRun, train_table
+from gradus.train.tabular import DivergedRunError, train_table
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -58,7 +59,7 @@ def html_of(table: Table, target: str, folder: Path, source: str = "t.csv", **se
     failure = None
     try:
         run = train_table(table, target, progress=False, **{"epochs": 4, **settings})
-    except DivergedRun as error:
+    except DivergedRunError as error:
         run, failure = error.run, str(error)
     with RunDraft(folder / "run") as draft:
         save_run(draft, run, config, failure)
@@ -93,7 +94,7 @@ def test_the_report_has_a_language_a_viewport_and_headings_in_order(html: str) -
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1
     assert levels[0] == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b - a <= 1 for a, b in pairwise(levels))
 
 
 def test_every_picture_is_described_and_every_table_scrolls_in_a_box_of_its_own(html: str) -> None:
@@ -190,6 +191,6 @@ def test_a_run_that_diverged_in_its_first_epoch_has_a_report_that_says_so(tmp_pa
 
 
 def test_a_linear_model_and_a_single_epoch_are_drawn(tmp_path: Path) -> None:
-    text = Page(html_of(*load("wine"), tmp_path, "wine", layers=(), epochs=1)).text
-    assert "1 layer," in text
-    assert "over 1 epoch" not in text  # it stands in the description, not in the text
+    html = html_of(*load("wine"), tmp_path, "wine", layers=(), epochs=1)
+    assert "1 layer," in Page(html).text
+    assert "Curve of the loss over 1 epoch:" in html

@@ -6,20 +6,20 @@ import dataclasses
 import shlex
 import signal
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import typer
 
 from gradus.cli.screen import remark, say, say_json
 from gradus.cli.settings import read_source, settings
-from gradus.data import BUNDLED, KINDS, TargetEncoder
+from gradus.data import BUNDLED, KINDS, Table, TargetEncoder
 from gradus.errors import DivergenceError
 from gradus.nn import ACTIVATIONS
 from gradus.optim import OPTIMIZERS
 from gradus.runs import RunConfig, RunDraft, brief, default_place, save_run
 from gradus.runs.words import baseline, count, result
 from gradus.train import Callback, StopSignals, Trainer
-from gradus.train.tabular import DivergedRun, TableRun, Task, train_table
+from gradus.train.tabular import DivergedRunError, TableRun, Task, train_table
 
 _SOURCE = f"Bundled set ({', '.join(BUNDLED)}), or a .csv, .tsv or .parquet file."
 _OUT = "Folder of the run (default: runs/SOURCE-DATE-TIME)."
@@ -82,8 +82,23 @@ def train(
     place = out or default_place(settled.source)
     loud = not (quiet or json)
     # The folder comes first: hours of training must not end at a place that cannot be written.
-    with RunDraft(place, force=force) as draft:
-        stopped, summary, run = _train_into(draft, settled, loud)
+    # The first signal ends training after its step, and the run is saved all the same.
+    with (
+        StopSignals((signal.SIGINT, signal.SIGTERM)) as signals,
+        RunDraft(place, force=force) as draft,
+    ):
+        table, settled, found = _read(settled)
+        run, failure = _train(table, settled, found if loud else "")
+        stopped = signals.received
+        if stopped and not any(row["steps"] for row in run.history):
+            raise typer.Exit(128 + stopped)  # nothing was learnt yet
+        summary = save_run(draft, run, settled, str(failure) if failure else None)
+    if failure:
+        raise DivergenceError(
+            failure.rule,
+            received=failure.received,
+            remedy=f"{failure.remedy}, and is saved in {place}",
+        )
     if json:
         say_json({"run": str(place), "stopped_by": stopped and stopped.name, **brief(summary)})
     elif loud:
@@ -92,43 +107,39 @@ def train(
         raise typer.Exit(128 + stopped)
 
 
-def _train_into(
-    draft: RunDraft, config: RunConfig, loud: bool
-) -> tuple[signal.Signals | None, dict[str, Any], TableRun]:
-    """Train and save; a signal ends training after its step, and the run is saved all the same."""
+def _read(config: RunConfig) -> tuple[Table, RunConfig, str]:
+    """Table, settings with the target and the task that follow from it, and both in words."""
     table, target = read_source(config)
     encoder = TargetEncoder.fit(table.column(target), config.task)
-    task = encoder.task
-    config = dataclasses.replace(config, target=target, task=task)
-    words = f"{task} into {len(encoder.classes)} classes" if encoder.classes else task
+    config = dataclasses.replace(config, target=target, task=encoder.task)
     rows = f"{count(len(table), 'row')}, {count(len(table.names) - 1, 'column')} to learn from"
-    shown = [_Found(f"{config.source}: {rows}; {words} by {target!r}")] if loud else []
-    with StopSignals((signal.SIGINT, signal.SIGTERM)) as signals:
-        try:
-            run = train_table(
-                table,
-                target,
-                task=cast(Task | None, task),
-                kinds=config.kind_of_columns(),
-                layers=config.layers,
-                activation=config.activation,
-                optimizer=config.make_optimizer(),
-                epochs=config.epochs,
-                batch_size=config.batch_size,
-                validation=config.validation,
-                seed=config.seed,
-                threads=config.threads,
-                callbacks=shown,
-                progress=None if loud else False,
-            )
-        except DivergedRun as error:
-            save_run(draft, error.run, config, str(error))
-            raise DivergenceError(
-                error.rule,
-                received=error.received,
-                remedy=f"{error.remedy}, and is saved in {draft.place}",
-            ) from None
-        return signals.received, save_run(draft, run, config), run
+    into = f" into {len(encoder.classes)} classes" if encoder.classes else ""
+    return table, config, f"{config.source}: {rows}; {encoder.task}{into} by {target!r}"
+
+
+def _train(table: Table, config: RunConfig, found: str) -> tuple[TableRun, DivergedRunError | None]:
+    """The run, and why it broke off, where it did; ``found`` is said, and progress shown."""
+    assert config.target is not None, "settled by _read"
+    try:
+        run = train_table(
+            table,
+            config.target,
+            task=cast(Task | None, config.task),
+            kinds=config.kind_of_columns(),
+            layers=config.layers,
+            activation=config.activation,
+            optimizer=config.make_optimizer(),
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            validation=config.validation,
+            seed=config.seed,
+            threads=config.threads,
+            callbacks=[_Found(found)] if found else [],
+            progress=None if found else False,
+        )
+    except DivergedRunError as error:
+        return error.run, error
+    return run, None
 
 
 class _Found(Callback):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dis
 import functools
-import inspect
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import CodeType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -45,6 +44,7 @@ class CompiledCall(Primitive):
 
     def __init__(self, traced: Traced, output: str) -> None:  # not one of the ops' primitives
         self.name = "compiled"
+        self.maths = "y = f(x), a function that was compiled"
         self.blocks_gradient = False
         self.gradient_rule = self._differentiate
         self.traced, self.output = traced, output
@@ -75,17 +75,19 @@ class _Prepared:
     traced: Traced
     program: Program
     outside: list[Any]
+    grads: list[bool]  # whether each captured tensor asked for gradients
 
     def holds(self, outside: list[Any]) -> bool:
         """Whether the function would still be traced as it was."""
-        if not all(a is b for a, b in zip(self.outside, outside, strict=True)):
-            return False
-        recorded = self.traced.recorded
-        return all(
-            (place in recorded) == self.traced.captured[node.name].requires_grad
-            for place, node in enumerate(self.traced.graph.nodes)
-            if node.name in self.traced.captured
+        return (
+            len(self.outside) == len(outside)
+            and all(a is b for a, b in zip(self.outside, outside, strict=True))
+            and self.grads == _grads(self.traced)
         )
+
+
+def _grads(traced: Traced) -> list[bool]:
+    return [t.requires_grad for t in traced.captured.values()]
 
 
 class CompiledFunction:
@@ -96,9 +98,6 @@ class CompiledFunction:
         self.function = function
         self.executor = executor
         self._prepared: dict[Any, _Prepared] = {}
-        inner = inspect.unwrap(function)
-        self._inner = getattr(inner, "__func__", inner)
-        self._globals = sorted(_global_names(getattr(self._inner, "__code__", None)))
 
     def __get__(self, owner: Any, _: Any = None) -> Any:
         """The compiled function as a method of the object it is asked of."""
@@ -126,8 +125,8 @@ class CompiledFunction:
         return self._prepare(tree, args, kwargs).program.graph
 
     def _prepare(self, tree: Any, args: Any, kwargs: Any) -> _Prepared:
-        outside = self._outside()
-        modules = [m for m in (*outside, *named(tree).values()) if _is_module(m)]
+        outside = _outside(self.function)
+        modules = _modules_in([*outside, *named(tree).values()])
         modes = tuple(m.training for top in modules for _, m in top.named_modules())
         key = (is_recording(), structure(tree, _kind), modes)
         prepared = self._prepared.get(key)
@@ -147,30 +146,20 @@ class CompiledFunction:
                     )
         # Looked up again: the function may have changed what it counts or collects.
         program = self.executor.prepare(traced.graph)
-        self._prepared[key] = _Prepared(traced, program, self._outside())
+        outside = _outside(self.function)
+        self._prepared[key] = _Prepared(traced, program, outside, _grads(traced))
         return self._prepared[key]
-
-    def _outside(self) -> list[Any]:
-        """What the function reads by name: itself, its object, its closure and its globals."""
-        cells = getattr(self._inner, "__closure__", None) or ()
-        space = getattr(self._inner, "__globals__", {})
-        return [
-            self.function,
-            getattr(self.function, "__self__", None),
-            *(c.cell_contents if _full(c) else None for c in cells),
-            *(space.get(name) for name in self._globals),
-        ]
 
 
 def compile(function: Callable[..., Any], *, executor: Executor | None = None) -> CompiledFunction:
     """Compile a function of tensors into one program.
 
     The function is traced at the first call, and again when the shape or dtype of an argument,
-    a Python value among the arguments, the mode of a module it uses, or what a name that it reads
-    from outside is bound to changes. Tensors that it reads from outside, such as weights, are
-    read anew at every call. Random draws differ from call to call. Inside the function nothing
-    may depend on the *value* of a tensor: use ``gd.ops.where`` instead of ``if``. Put the gradient
-    inside, for the program to compute it too.
+    a Python value among the arguments, the mode of a module it uses, or what a name that it (or a
+    function it uses) reads from outside is bound to changes. Tensors that it reads from outside,
+    such as weights, are read anew at every call. Random draws differ from call to call. Inside
+    the function nothing may depend on the *value* of a tensor: use ``gd.ops.where`` instead of
+    ``if``. Put the gradient inside, for the program to compute it too.
 
     Args:
         function: takes and returns tensors, arrays, and nested tuples, lists and dictionaries.
@@ -226,17 +215,49 @@ def _kind(leaf: Any) -> Hashable:
     return type(leaf), leaf
 
 
-def _is_module(thing: Any) -> bool:
-    return hasattr(thing, "named_modules") and hasattr(thing, "bind")
+# ── What a function uses from outside ───────────────────────────────────────────────────────────
 
 
-def _global_names(code: CodeType | None) -> set[str]:
+def _outside(function: Any) -> list[Any]:
+    """A function, what it reads by name, and what the functions among that read by name."""
+    found = [function]
+    for thing in found:  # which grows on the way
+        found += [v for v in _read_by(thing) if not any(v is f for f in found)]
+    return found
+
+
+def _read_by(thing: Any) -> list[Any]:
+    """What a function reads by name: its object, its closure and its globals."""
+    if isinstance(thing, CompiledFunction):
+        return [thing.function]
+    if isinstance(thing, MethodType):
+        return [thing.__self__, thing.__func__]
+    if isinstance(thing, functools.partial):
+        return [thing.func, *thing.args, *thing.keywords.values()]
+    if not isinstance(thing, FunctionType) or str(thing.__module__).startswith("gradus."):
+        return []
+    cells = [cell.cell_contents for cell in thing.__closure__ or () if _full(cell)]
+    return cells + [thing.__globals__.get(name) for name in _global_names(thing.__code__)]
+
+
+@functools.cache
+def _global_names(code: CodeType) -> tuple[str, ...]:
     """Globals that a function reads, the functions written inside it included."""
-    if code is None:
-        return set()
-    names = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
-    inner = [c for c in code.co_consts if isinstance(c, CodeType)]
-    return names.union(*map(_global_names, inner))
+    names = [i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"]
+    for inner in code.co_consts:
+        names += _global_names(inner) if isinstance(inner, CodeType) else ()
+    return tuple(dict.fromkeys(names))
+
+
+def _modules_in(things: list[Any]) -> list[Any]:
+    """The modules among things and in the fields of things."""
+    fields = [
+        field
+        for thing in things
+        if not isinstance(thing, (FunctionType, ModuleType, type))
+        for field in getattr(thing, "__dict__", {}).values()
+    ]
+    return [m for m in (*things, *fields) if hasattr(m, "named_modules") and hasattr(m, "bind")]
 
 
 def _full(cell: Any) -> bool:

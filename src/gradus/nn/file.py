@@ -14,12 +14,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from gradus.errors import FileError
+from gradus.errors import ArgumentError, FileError
 from gradus.files import write_bytes
 from gradus.nn.module import Module
 from gradus.nn.registry import from_config, to_config
+from gradus.tensor import Tensor
 from gradus.types import DTYPES, Array
 
 FORMAT = 1
@@ -35,13 +34,13 @@ def save(network: Module, path: str | Path, extra: Mapping[str, Any] | None = No
         extra: further plain data for the header, such as preprocessing.
 
     Raises:
-        ArgumentError: a module that cannot be described as plain data.
+        ArgumentError: a module, or something in ``extra``, that is no plain data.
         FileError: the folder cannot be written.
     """
     from safetensors.numpy import save as to_bytes  # late: only who saves pays for it
 
-    tensors = {n: np.ascontiguousarray(a) for n, a in _weights(network).items()}
-    header = {"format": FORMAT, "network": to_config(network), "extra": dict(extra or {})}
+    tensors = {n: t.numpy() for n, t in _tensors(network).items()}
+    header = _as_read({"format": FORMAT, "network": to_config(network), "extra": dict(extra or {})})
     text = json.dumps({**header, "sha256": _digest(header, tensors)})
     write_bytes(Path(path), to_bytes(tensors, {_KEY: text}), "model")
 
@@ -85,9 +84,21 @@ def load(path: str | Path, modules: Iterable[type[Module]] = ()) -> Module:
 Module.saver = save
 
 
-def _weights(network: Module) -> dict[str, Array]:
-    named = {**network.named_parameters(), **network.named_buffers()}
-    return {n: t.numpy() for n, t in named.items()}
+def _tensors(network: Module) -> dict[str, Tensor]:
+    return {**network.named_parameters(), **network.named_buffers()}
+
+
+def _as_read(header: dict[str, Any]) -> dict[str, Any]:
+    """The header as it will be read: the digest is taken of lists and text keys."""
+    try:
+        found: dict[str, Any] = json.loads(json.dumps(header, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            "what a model file says beside the weights is plain data, as in JSON",
+            received=str(error),
+            remedy="convert arrays with tolist(), and leave out NaN and infinity",
+        ) from None
+    return found
 
 
 def _digest(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> str:
@@ -126,6 +137,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         header = json.loads(metadata[_KEY])
         stated = header.pop("sha256")
         version = header["format"]
+        found = _digest(header, tensors)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path, f"a header that cannot be read: {error!r}") from None
     if version != FORMAT:
@@ -136,7 +148,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         )
     if any(a.dtype not in DTYPES for a in tensors.values()):
         raise _damaged(path, "tensors of a dtype that gradus does not compute in")
-    if stated != _digest(header, tensors):
+    if stated != found:
         raise _damaged(path, "content that does not have the recorded SHA-256")
     if header.keys() != {"format", "network", "extra"}:
         raise _damaged(path, f"a header with {sorted(header)}")
@@ -145,7 +157,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
 
 def _fill(network: Module, tensors: Mapping[str, Array], path: str | Path) -> None:
     """Put the stored weights into the network that the header describes."""
-    named = {**network.named_parameters(), **network.named_buffers()}
+    named = _tensors(network)
     if named.keys() != tensors.keys():
         raise _damaged(path, f"other tensors than {', '.join(named)}")
     for name, t in named.items():

@@ -40,12 +40,12 @@ def count(number: int, thing: str) -> str:
 def number(value: float | None) -> str:
     """A result for people: four significant digits, and no sign of NaN's name.
 
-    >>> number(0.97777), number(41.046084), number(123456.7), number(None)
-    ('0.9778', '41.05', '123,457', 'not a finite number')
+    >>> number(0.97777), number(41.046084), number(123456.7), number(1e30), number(None)
+    ('0.9778', '41.05', '123,457', '1e+30', 'not a finite number')
     """
     if value is None or not np.isfinite(value):
         return "not a finite number"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def result(model: TableModel, found: Evaluation, rows: str) -> str:
@@ -65,7 +65,9 @@ def result(model: TableModel, found: Evaluation, rows: str) -> str:
         return f"On {of}, the predictions are not finite numbers."
     text = f"On {of}, predictions are off by {number(metrics['mae'])} on average"
     if metrics["r2"] <= 0:
-        return f"{text}: no better than always answering with the mean (R² {metrics['r2']:.2f})."
+        return (
+            f"{text}: no better than always answering with the mean (R² {number(metrics['r2'])})."
+        )
     return f"{text}; they explain {percent(metrics['r2'], 1)} of the variance (R²)."
 
 

@@ -30,7 +30,7 @@ class History:
             ``gradient_norm`` (Euclidean, all parameters, at the last full batch),
             ``gradient_norms`` (by parameter), ``learning_rate``, ``seconds`` since the start.
         stop_reason: why the run ended.
-        best_epoch: epoch whose weights were kept, where that is not the last.
+        best_epoch: epoch whose weights early stopping kept, or None.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -81,20 +81,23 @@ class History:
         Training and validation share a panel; the epoch whose weights were kept is marked.
         """
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
 
         panels = list(dict.fromkeys(name.removeprefix("val_") for name in self.metrics))
         figure = Figure(figsize=(5.0 * max(len(panels), 1), 3.4), layout="constrained")
+        marker = "o" if len(self) == 1 else ""  # a curve of one point shows nothing
         for k, name in enumerate(panels):
             axes = figure.add_subplot(1, len(panels), k + 1)
-            for column, label, style in (
-                (name, "training", "-"),
-                (f"val_{name}", "validation", "--"),
-            ):
+            curves = ((name, "training", "C0-"), (f"val_{name}", "validation", "C1--"))
+            for column, label, style in curves:
                 if column in self.metrics:
-                    axes.plot(self["epoch"], self[column], style, label=label, linewidth=1.8)
+                    values = self[column]
+                    axes.plot(self["epoch"], values, style + marker, label=label, linewidth=1.8)
             if self.best_epoch is not None:
-                axes.axvline(self.best_epoch, color="0.6", linewidth=1, label="weights kept")
-            axes.set(xlabel="epoch", ylabel=name, title=name)
+                axes.axvline(self.best_epoch, color="0.5", linestyle=":", label="weights kept")
+            axes.set(xlabel="epoch", ylabel=name)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.spines[["top", "right"]].set_visible(False)
             axes.grid(alpha=0.3)
             axes.legend()
         return figure

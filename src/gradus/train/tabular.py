@@ -19,7 +19,7 @@ from gradus.data import (
     infer_schema,
     split_indices,
 )
-from gradus.errors import ArgumentError, DataError, DivergenceError, FileError
+from gradus.errors import ArgumentError, DataError, DivergenceError, FileError, GradusError
 from gradus.io import Model, read_model, write_model
 from gradus.optim import Adam, Optimizer
 from gradus.random import manual_seed
@@ -153,7 +153,24 @@ class TableModel:
         name = model.info.get("target_name")
         if not isinstance(name, str):
             raise FileError("a table's model names its target", received=f"{path} without a name")
-        return cls(model.network, model.inputs, model.target, name)
+        found = cls(model.network, model.inputs, model.target, name)
+        found._check_fit(path)
+        return found
+
+    def _check_fit(self, path: str | Path) -> None:
+        """Raise FileError unless the network takes the features and gives what the target needs."""
+        ends = len(self.inputs.feature_names), len(self.target.classes) or 1
+        try:
+            shape: object = self._trainer().predict(np.zeros((1, ends[0]), np.float32)).shape
+        except GradusError as error:
+            shape = error
+        if shape != (1, ends[1]):
+            raise FileError(
+                f"a table model has a network that fits its columns: {ends[0]} inputs, "
+                f"{ends[1]} outputs",
+                received=f"{path}, whose network gives {shape}",
+                remedy="the file was made by other means; train again",
+            )
 
     def _trainer(self) -> Trainer:
         return Trainer(self.network, _loss(self.task))
@@ -180,7 +197,7 @@ class TableRun:
     rows: tuple[int, int]
 
 
-class DivergedRun(DivergenceError):
+class DivergedRunError(DivergenceError):
     """Training on a table that left the finite numbers.
 
     Attributes:
@@ -233,7 +250,7 @@ def train_table(
     Raises:
         DataError: a table that cannot be learnt from; the message says why.
         ArgumentError: settings outside their ranges.
-        DivergedRun: training left the finite numbers; the run so far is in its ``run``.
+        DivergedRunError: training left the finite numbers; the run so far is in its ``run``.
     """
     _check_settings(table, target, layers, activation, validation)
     encoder = TargetEncoder.fit(table.column(target), task)
@@ -245,7 +262,10 @@ def train_table(
         rows, held = split_indices(
             len(table), validation, seed, labels if encoder.task == "classification" else None
         )
-    inputs = TableEncoder.fit(features.take(rows), schema)
+    # The whole table first: a message about a cell then names its row in the table.
+    inputs = TableEncoder.fit(features, schema)
+    if len(held):
+        inputs = TableEncoder.fit(features.take(rows), schema)
     if encoder.task == "regression":
         encoder = TargetEncoder.fit(table.column(target)[rows], encoder.task)
     manual_seed(seed)
@@ -284,7 +304,7 @@ def train_table(
     except DivergenceError as error:
         # The last good weights can be so large that outputs overflow.
         with np.errstate(all="ignore"):
-            raise DivergedRun(error, result()) from error
+            raise DivergedRunError(error, result()) from error
     return result()
 
 

@@ -14,10 +14,8 @@ from gradus.compiler import Executor, ReferenceExecutor
 from gradus.data import batch_bounds, epoch_order
 from gradus.data.checks import whole_number
 from gradus.errors import ArgumentError, DivergenceError
-from gradus.modes import no_grad
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
-from gradus.tensor import tensor
 from gradus.train.callbacks import Callback, Row
 from gradus.train.engine import Engine
 from gradus.train.examples import Examples, as_features, examples, hold_out
@@ -307,18 +305,8 @@ class Trainer:
         x = as_features(X, self._engine.dtype)
         first = self._engine.forward(x[:1])["prediction"]
         rows = examples(x, y, weight, self._engine.dtype, first.shape)
-        self._check_targets(first, rows.y)
+        self._engine.check_targets(first, rows.y)
         return rows
-
-    def _check_targets(self, prediction: Array, y: Array) -> None:
-        """Let the loss look at all targets, beside one row's prediction.
-
-        In a trace it sees no values, and could not refuse a label or a probability out of range.
-        """
-        for start, end in batch_bounds(len(y), 1024):
-            repeated = np.repeat(prediction, end - start, axis=0)
-            with no_grad():
-                self._engine.loss(tensor(repeated), tensor(y[start:end]))
 
     def _thread_limit(self) -> AbstractContextManager[Any]:
         """Hold NumPy's matrix products to the number of threads."""

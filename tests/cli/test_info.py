@@ -1,0 +1,129 @@
+"""gradus info and gradus doctor, the version, the help."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import gradus as gd
+from gradus.cli import doctor
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Gradus
+
+
+def test_info_shows_network_columns_classes_results_and_the_command(
+    gradus: Gradus, wine_model: Path
+) -> None:
+    done = gradus("info", wine_model)
+    assert (done.code, done.err) == (0, "")
+    for text in (
+        "classification by 'cultivar'",
+        "Classes: class_0, class_1, class_2",
+        "Linear(13 → 100)",
+        "alcalinity_of_ash",
+        "log loss",
+        "Trained on 142 rows, 36 held out: 8 epochs, 40 steps",
+        "Repeat: gradus train wine --target cultivar",
+    ):
+        assert text in done.out
+
+
+def test_info_as_json_holds_the_recorded_summary(gradus: Gradus, wine_model: Path) -> None:
+    found = gradus("info", wine_model, "--json").json
+    assert found["summary"] == json.loads((wine_model / "metrics.json").read_text())
+    assert found["classes"] == ["class_0", "class_1", "class_2"]
+    assert found["network"]["type"] == "Sequential"
+    assert found["columns"][0] == {"name": "alcohol", "kind": "numeric"}
+
+
+def test_info_of_a_model_file_alone_says_what_that_knows(gradus: Gradus, wine_model: Path) -> None:
+    done = gradus("info", wine_model / "model.safetensors")
+    assert done.code == 0
+    assert "alcohol" in done.out
+    assert "its run's folder does" in done.out
+    found = gradus("info", wine_model / "model.safetensors", "--json").json
+    assert found["summary"] is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"columns": 3}', None])
+def test_damaged_results_are_refused_while_the_model_still_predicts(
+    gradus: Gradus, wine_model: Path, wine_csv: Path, here: Path, content: str | None
+) -> None:
+    shutil.copytree(wine_model, here / "run")
+    (here / "run" / "metrics.json").unlink()
+    if content is not None:
+        (here / "run" / "metrics.json").write_text(content)
+    done = gradus("info", "run")
+    assert done.code == 2
+    assert "metrics.json" in done.err
+    assert gradus("predict", "run", wine_csv).code == 0
+
+
+def test_control_characters_in_names_do_not_reach_the_terminal(gradus: Gradus, here: Path) -> None:
+    rows = "".join(f"{i},{i % 2}\n" for i in range(20))
+    (here / "t.csv").write_text("a\x1b[31m,y\n" + rows)
+    assert gradus("train", "t.csv", "--target", "y", "--epochs", 1, "--out", "r").code == 0
+    done = gradus("info", "r")
+    assert "\x1b" not in done.out
+    assert "a\ufffd[31m" in done.out
+
+
+def test_doctor_reports_versions_cores_and_executors(gradus: Gradus) -> None:
+    found = gradus("doctor", "--json").json
+    assert found["versions"]["gradus"] == gd.__version__
+    assert {"numpy", "scikit-learn", "pyarrow", "python"} <= set(found["versions"])
+    assert found["cores"] >= 1
+    assert found["executors"] == {"reference": True, "native": False}
+    assert found["problems"] == []
+    text = gradus("doctor")
+    assert text.code == 0
+    assert "The native one is not in this build" in text.out
+    assert "gradus can work here" in text.out
+
+
+def test_doctor_names_the_traps_that_are_set_and_the_remedy() -> None:
+    found = doctor.examine({"OPENBLAS_CORETYPE": "Haswell"})
+    assert any("unset OPENBLAS_CORETYPE" in text for text in found["warnings"])
+    assert not any("OPENBLAS" in text for text in doctor.examine({})["warnings"])
+
+
+def test_doctor_fails_where_a_part_does_not_load(
+    gradus: Gradus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = doctor.importlib.import_module
+
+    def broken(name: str) -> Any:
+        if name == "pyarrow":
+            raise ImportError("no such library")
+        return load(name)
+
+    monkeypatch.setattr(doctor.importlib, "import_module", broken)
+    done = gradus("doctor", "--json")
+    assert done.code == 1
+    assert "pip install --upgrade pyarrow" in done.json["problems"][0]
+
+
+def test_a_folder_that_cannot_be_written_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refused)
+    assert any("--out" in text for text in doctor.examine({})["warnings"])
+
+
+def test_the_version_is_the_packages(gradus: Gradus) -> None:
+    assert gradus("--version").out == f"gradus {gd.__version__}\n"
+
+
+def test_help_lists_every_command_and_every_option_says_its_default(gradus: Gradus) -> None:
+    done = gradus("--help")
+    assert all(name in done.out for name in ("train", "predict", "evaluate", "info", "doctor"))
+    done = gradus("train", "--help")
+    assert done.code == 0
+    words = " ".join(done.out.replace("│", " ").split())
+    assert "Passes over the training rows (default: 60)." in words

@@ -1,0 +1,210 @@
+"""gradus train: what it makes, what it prints, and that it can be repeated."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gradus.data import Table, load
+from gradus.runs import RunConfig
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Gradus
+
+FILES = {"model.safetensors", "config.toml", "history.jsonl", "metrics.json", "report.html"}
+
+
+def test_a_bundled_set_is_trained_by_name_into_a_run_of_five_files(
+    gradus: Gradus, here: Path
+) -> None:
+    done = gradus("train", "wine", "--epochs", 3)
+    assert (done.code, done.err) == (0, "")
+    (run,) = (here / "runs").iterdir()
+    assert run.name.startswith("wine-2")
+    assert {p.name for p in run.iterdir()} == FILES
+    for text in (
+        "wine: 178 rows, 13 columns to learn from; classification into 3 classes by 'cultivar'",
+        "Linear(13 → 100) → ReLU() → Linear(100 → 3); 1,703 parameters",
+        "Of 36 rows that training never saw, ",
+        f"Run: runs/{run.name}\n",
+        f"gradus predict runs/{run.name} NEW.csv",
+    ):
+        assert text in done.out
+
+
+def test_the_set_by_name_and_its_csv_give_the_same_metrics_and_the_same_bits(
+    gradus: Gradus, wine_csv: Path, here: Path
+) -> None:
+    by_name = gradus("train", "wine", "--epochs", 5, "--seed", 3, "--out", "a", "--json").json
+    words = ["--target", "cultivar", "--epochs", 5, "--seed", 3, "--out", "b", "--json"]
+    by_file = gradus("train", wine_csv, *words).json
+    assert by_name["metrics"] == by_file["metrics"]
+    model = [(here / run / "model.safetensors").read_bytes() for run in "ab"]
+    assert model[0] == model[1]
+
+
+def test_another_seed_gives_other_weights(gradus: Gradus, here: Path) -> None:
+    for seed in (0, 1):
+        assert gradus("train", "iris", "--epochs", 1, "--seed", seed, "--out", seed).code == 0
+    model = [(here / run / "model.safetensors").read_bytes() for run in "01"]
+    assert model[0] != model[1]
+
+
+def test_json_is_one_object_on_stdout_and_nothing_on_stderr(gradus: Gradus) -> None:
+    done = gradus("train", "digits", "--epochs", 2, "--out", "r", "--json")
+    assert done.err == ""
+    found = done.json
+    assert found["run"] == "r"
+    assert found["stopped_by"] is None
+    assert found["task"] == "classification"
+    assert found["rows"] == {"training": 1438, "held_out": 359}
+    assert found["columns"] == 64
+    assert set(found["metrics"]) == {"accuracy", "log_loss"}
+    assert found["epochs"] == 2
+    assert found["parameters"] == 7510
+
+
+def test_quiet_prints_nothing(gradus: Gradus) -> None:
+    done = gradus("train", "digits", "--epochs", 1, "--quiet")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_columns_that_are_not_used_are_reported(gradus: Gradus, here: Path) -> None:
+    columns = {"id": [f"u{i}" for i in range(300)], "x": range(300), "y": [0, 1] * 150}
+    Table.from_arrays({k: list(v) for k, v in columns.items()}).write(here / "t.csv")
+    done = gradus("train", "t.csv", "--target", "y", "--epochs", 1)
+    assert "'id' (ignored): 300 different texts in 300 rows look like an id" in done.err
+
+
+def test_metrics_and_history_are_json_that_every_reader_takes(gradus: Gradus, here: Path) -> None:
+    gradus("train", "diabetes", "--epochs", 3, "--out", "r")
+
+    def strict(text: str) -> object:
+        raise AssertionError(text)
+
+    metrics = json.loads((here / "r" / "metrics.json").read_text(), parse_constant=strict)
+    assert set(metrics["metrics"]) == {"rmse", "mae", "r2"}
+    assert [c["name"] for c in metrics["columns"]][:2] == ["age", "sex"]
+    lines = (here / "r" / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line, parse_constant=strict)["epoch"] for line in lines] == [1, 2, 3]
+
+
+def test_the_recorded_config_and_the_recorded_command_repeat_the_run(
+    gradus: Gradus, wine_csv: Path, here: Path
+) -> None:
+    words = ["--target", "cultivar", "--layers", "7,5", "--activation", "tanh", "--epochs", 4,
+             "--batch-size", 50, "--optimizer", "sgd", "--learning-rate", 0.05, "--seed", 9,
+             "--validation", 0.3, "--kind", "ash=categorical", "--threads", 1]  # fmt: skip
+    assert gradus("train", "wine.csv", *words, "--out", "a").code == 0
+    assert gradus("train", "--config", "a/config.toml", "--out", "b").code == 0
+    config = tomllib.loads((here / "a" / "config.toml").read_text())
+    assert config["task"] == "classification"
+    command = RunConfig(**{n: tuple(v) if isinstance(v, list) else v for n, v in config.items()})
+    assert gradus(*shlex.split(command.command())[1:], "--out", "c").code == 0
+    model = [(here / run / "model.safetensors").read_bytes() for run in "abc"]
+    assert model[0] == model[1] == model[2]
+
+
+def test_options_win_over_the_config_file_and_the_file_over_the_defaults(
+    gradus: Gradus, here: Path
+) -> None:
+    (here / "c.toml").write_text('source = "wine"\nepochs = 2\nlayers = [4]\nseed = 5\n')
+    assert gradus("train", "iris", "--config", "c.toml", "--epochs", 1, "--out", "r").code == 0
+    config = tomllib.loads((here / "r" / "config.toml").read_text())
+    assert (config["source"], config["epochs"]) == ("iris", 1)
+    assert (config["layers"], config["seed"]) == ([4], 5)
+    assert config["batch_size"] == 32
+
+
+def test_kinds_of_single_columns_win_over_those_of_the_file(gradus: Gradus, here: Path) -> None:
+    (here / "c.toml").write_text(
+        'source = "wine"\nepochs = 1\nkinds = ["ash=ignored", "hue=ignored"]\n'
+    )
+    gradus("train", "--config", "c.toml", "--kind", "hue=numeric", "--out", "r")
+    found = json.loads((here / "r" / "metrics.json").read_text())
+    kinds = {c["name"]: c["kind"] for c in found["columns"]}
+    assert (kinds["ash"], kinds["hue"]) == ("ignored", "numeric")
+
+
+def test_categories_stay_as_they_are_written(gradus: Gradus, here: Path) -> None:
+    rows = "".join(f"{zip_code},{i % 2}\n" for i, zip_code in enumerate(["01", "1"] * 20))
+    (here / "t.csv").write_text("zip,y\n" + rows)
+    gradus("train", "t.csv", "--target", "y", "--kind", "zip=categorical", "--epochs", 1,
+           "--out", "r")  # fmt: skip
+    found = json.loads((here / "r" / "metrics.json").read_text())
+    assert found["columns"][0]["distinct"] == 2
+    assert gradus("evaluate", "r", "t.csv").err == ""
+
+
+@pytest.mark.parametrize("layers", ["none", ""])
+def test_no_layers_make_a_linear_model(gradus: Gradus, layers: str) -> None:
+    done = gradus("train", "iris", "--layers", layers, "--epochs", 1, "--json")
+    assert done.json["parameters"] == 15
+
+
+def test_no_held_out_rows_are_said_to_prove_nothing(gradus: Gradus) -> None:
+    done = gradus("train", "iris", "--validation", 0, "--epochs", 1)
+    assert "No rows were held out" in done.out
+
+
+def test_a_bundled_set_may_be_asked_for_another_of_its_columns(gradus: Gradus) -> None:
+    done = gradus("train", "wine", "--target", "alcohol", "--epochs", 1, "--json")
+    assert (done.json["target"], done.json["task"]) == ("alcohol", "regression")
+
+
+def test_diverged_training_saves_the_last_good_weights_and_exits_with_1(
+    gradus: Gradus, here: Path
+) -> None:
+    words = ["train", "diabetes", "--optimizer", "SGD", "--learning-rate", 1e30]
+    done = gradus(*words, "--out", "r")
+    assert done.code == 1
+    assert "training left the finite numbers at step" in done.err
+    assert "saved in r" in done.err
+    assert {p.name for p in (here / "r").iterdir()} == FILES
+    found = json.loads((here / "r" / "metrics.json").read_text())
+    assert "training left the finite numbers" in found["failure"]
+    assert gradus("info", "r").code == 0
+    again = gradus(*words, "--out", "s", "--json")
+    assert again.code == 1
+    assert "step" in again.error["error"]
+
+
+@pytest.mark.parametrize("place", ["r", "deep/er/r"])
+def test_a_run_goes_where_it_is_told(gradus: Gradus, here: Path, place: str) -> None:
+    assert gradus("train", "iris", "--epochs", 1, "--out", place).code == 0
+    assert {p.name for p in (here / place).iterdir()} == FILES
+
+
+def test_an_existing_run_is_refused_and_replaced_with_force(
+    gradus: Gradus, files: Callable[[], dict[str, bytes]]
+) -> None:
+    gradus("train", "iris", "--epochs", 1, "--out", "r")
+    before = files()
+    done = gradus("train", "iris", "--epochs", 2, "--out", "r")
+    assert done.code == 2
+    assert "--force" in done.err
+    assert files() == before
+    assert gradus("train", "iris", "--epochs", 2, "--out", "r", "--force").code == 0
+    assert files().keys() == before.keys()
+    assert all(files()[f"r/{name}"] != before[f"r/{name}"] for name in FILES)
+
+
+def test_every_bundled_set_trains(gradus: Gradus) -> None:
+    for name in ("iris", "breast_cancer"):
+        assert gradus("train", name, "--epochs", 1, "--quiet").code == 0
+
+
+def test_parquet_and_tsv_train_like_csv(gradus: Gradus, here: Path) -> None:
+    table, target = load("iris")
+    models = []
+    for suffix in ("csv", "tsv", "parquet"):
+        table.write(here / f"t.{suffix}")
+        gradus("train", f"t.{suffix}", "--target", target, "--epochs", 1, "--out", suffix)
+        models.append((here / suffix / "model.safetensors").read_bytes())
+    assert models[0] == models[1] == models[2]

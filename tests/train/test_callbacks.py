@@ -1,0 +1,235 @@
+"""Hooks: which, when, in what order; early stopping and convergence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradus as gd
+from gradus import losses, nn, optim
+from gradus.errors import ArgumentError
+from gradus.train import Callback, Convergence, EarlyStopping
+from gradus.types import Array
+
+X = np.random.default_rng(0).normal(size=(20, 2))
+Y = X @ np.array([[1.0], [-2.0]])
+
+
+def trainer(rate: float = 0.05) -> gd.Trainer:
+    gd.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 1, dtype="float64"))
+    return gd.Trainer(net, losses.squared_error, optim.SGD(rate))
+
+
+def fit(made: gd.Trainer, *callbacks: Callback, **options: Any) -> gd.History:
+    arguments = {"epochs": 3, "batch_size": 10, "progress": False, **options}
+    return made.fit(X, Y, callbacks=callbacks, **arguments)
+
+
+class Diary(Callback):
+    def __init__(self, name: str, diary: list[str]) -> None:
+        self.name, self.diary = name, diary
+
+    def on_fit_begin(self, trainer: gd.Trainer, epochs: int, steps_per_epoch: int) -> None:
+        self.diary.append(f"{self.name} begin {epochs}x{steps_per_epoch}")
+
+    def on_step(self, trainer: gd.Trainer, step: int) -> None:
+        self.diary.append(f"{self.name} step {step}")
+
+    def on_epoch_end(self, trainer: gd.Trainer, row: dict[str, Any]) -> None:
+        assert trainer.history.rows[-1] is row
+        self.diary.append(f"{self.name} epoch {row['epoch']}")
+
+    def on_fit_end(self, trainer: gd.Trainer) -> None:
+        self.diary.append(f"{self.name} end: {trainer.history.stop_reason}")
+
+
+def test_every_hook_is_called_in_order() -> None:
+    diary: list[str] = []
+    fit(trainer(), Diary("a", diary), Diary("b", diary), epochs=2)
+    alone = [
+        "begin 2x2", "step 0", "step 1", "epoch 1", "step 2", "step 3", "epoch 2",
+        "end: all 2 epochs done",
+    ]  # fmt: skip
+    assert diary == [f"{name} {entry}" for entry in alone for name in "ab"]
+
+
+def test_the_hooks_of_the_base_class_do_nothing() -> None:
+    plain, hooked = trainer(), trainer()
+    fit(plain)
+    fit(hooked, Callback())
+    assert plain.history["loss"].tolist() == hooked.history["loss"].tolist()
+
+
+def test_a_callback_that_raises_ends_the_training_and_every_hook_hears_of_the_end() -> None:
+    class Broken(Callback):
+        def on_epoch_end(self, trainer: gd.Trainer, row: dict[str, Any]) -> None:
+            raise KeyError("mine")
+
+    diary: list[str] = []
+    made = trainer()
+    before = made.network[0].weight.numpy().copy()  # type: ignore[index]
+    with pytest.raises(KeyError, match="mine"):
+        fit(made, Broken(), Diary("a", diary))
+    assert diary[-1] == "a end: KeyError"
+    assert not np.array_equal(before, made.network[0].weight.numpy())  # type: ignore[index]
+
+
+def test_stop_ends_after_the_epoch_and_says_why() -> None:
+    class Enough(Callback):
+        def on_step(self, trainer: gd.Trainer, step: int) -> None:
+            if step == 2:
+                trainer.stop("enough")
+
+    history = fit(trainer(), Enough())
+    assert len(history) == 2
+    assert history.stop_reason == "enough"
+    assert fit(trainer()).stop_reason == "all 3 epochs done"
+
+
+def test_a_callback_may_change_the_weights() -> None:
+    class Zero(Callback):
+        def on_epoch_end(self, trainer: gd.Trainer, row: dict[str, Any]) -> None:
+            trainer.restore({n: np.zeros_like(a) for n, a in trainer.weights().items()})
+
+    made = trainer()
+    history = fit(made, Zero())
+    assert (made.predict(X) == 0).all()
+    assert np.isclose(history["loss"][1], history["loss"][2], rtol=0.5)
+
+
+def test_weights_taken_by_a_callback_are_not_changed_by_later_steps() -> None:
+    taken: list[dict[str, Array]] = []
+
+    class Take(Callback):
+        def on_epoch_end(self, trainer: gd.Trainer, row: dict[str, Any]) -> None:
+            taken.append(trainer.weights())
+
+    fit(trainer(), Take())
+    values = [w["0.weight"].tolist() for w in taken]
+    assert values[0] != values[1]
+    assert values[1] != values[2]
+
+
+# ── Early stopping ──────────────────────────────────────────────────────────────────────────────
+
+
+class Scripted(Callback):
+    """Writes given numbers into the history, and notes the weights of each epoch."""
+
+    def __init__(self, column: str, values: list[float]) -> None:
+        self.column, self.values = column, values
+        self.weights: list[dict[str, Array]] = []
+
+    def on_epoch_end(self, trainer: gd.Trainer, row: dict[str, Any]) -> None:
+        row[self.column] = self.values[row["epoch"] - 1]
+        self.weights.append(trainer.weights())
+
+
+def stopped(
+    values: list[float], column: str = "val_loss", **options: Any
+) -> tuple[gd.Trainer, Scripted]:
+    made, script = trainer(), Scripted(column, values)
+    fit(made, script, EarlyStopping(**options), epochs=len(values))
+    return made, script
+
+
+def test_early_stopping_restores_the_best_weights_and_says_why() -> None:
+    made, script = stopped([5.0, 3.0, 4.0, 3.5, 1.0], patience=2)
+    history = made.history
+    assert len(history) == 4
+    assert history.stop_reason == "val_loss has not improved for 2 epochs"
+    assert history.best_epoch == 2
+    found = made.weights()
+    assert all(np.array_equal(found[n], w) for n, w in script.weights[1].items())
+
+
+def test_without_a_stop_the_best_weights_are_kept_all_the_same() -> None:
+    made, script = stopped([5.0, 3.0, 4.0], patience=9)
+    assert made.history.stop_reason == "all 3 epochs done"
+    assert np.array_equal(made.weights()["0.weight"], script.weights[1]["0.weight"])
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "epochs", "best"),
+    [
+        ([5.0, 4.99, 4.98, 4.0], {"patience": 2, "min_delta": 0.1}, 3, 1),
+        ([0.1, 0.5, 0.4, 0.3, 0.9], {"patience": 2, "mode": "max"}, 4, 2),
+        ([5.0, 5.0, 5.0], {"patience": 2}, 3, 1),
+        ([np.nan, 5.0, np.nan, np.nan], {"patience": 2}, 4, 2),
+        ([5.0, 4.0, 3.0], {"patience": 1}, 3, 3),
+    ],
+)
+def test_early_stopping_counts(
+    values: list[float], options: dict[str, Any], epochs: int, best: int
+) -> None:
+    made, _ = stopped(values, **options)
+    assert (len(made.history), made.history.best_epoch) == (epochs, best)
+
+
+def test_early_stopping_watches_the_training_loss_without_validation() -> None:
+    made = trainer(rate=1e-15)
+    history = fit(made, EarlyStopping(patience=2, min_delta=0.1), epochs=9)
+    assert len(history) == 3
+    assert history.stop_reason.startswith("loss has not improved")
+
+
+def test_early_stopping_watches_a_named_column() -> None:
+    made, _ = stopped([1.0, 2.0, 2.0], column="profit", monitor="profit", mode="max", patience=1)
+    assert made.history.best_epoch == 2
+
+
+def test_an_unknown_column_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ArgumentError, match=r"one of epoch, .*loss.*received val_accuracy"):
+        fit(trainer(), EarlyStopping("val_accuracy"))
+
+
+def test_a_second_training_starts_its_count_anew() -> None:
+    made, stopping = trainer(1e-15), EarlyStopping(patience=2, min_delta=0.1)
+    assert len(fit(made, stopping, epochs=9)) == 3
+    assert len(fit(made, stopping, epochs=9)) == 6
+    fit(made, epochs=1)
+    assert made.history.best_epoch is None, "the weights are those of the last epoch again"
+
+
+@pytest.mark.parametrize(
+    "options", [{"mode": "best"}, {"patience": 0}, {"min_delta": -1.0}], ids=str
+)
+def test_early_stopping_refuses(options: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match="received"):
+        EarlyStopping(**options)
+
+
+# ── Convergence ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_training_stops_when_the_gradient_vanishes() -> None:
+    history = fit(trainer(0.3), Convergence(gradient_norm=1e-6), epochs=1000)
+    assert len(history) < 1000
+    assert history["gradient_norm"][-1] <= 1e-6 < history["gradient_norm"][-2]
+    assert history.stop_reason.startswith("converged: gradient norm")
+
+
+def test_training_stops_when_the_loss_stands_still() -> None:
+    history = fit(trainer(1e-9), Convergence(loss_change=0.01), epochs=1000)
+    assert len(history) == 2
+    assert history.stop_reason == "converged: the loss changed by at most 0.01 of itself"
+
+
+def test_a_loss_of_zero_has_converged() -> None:
+    made = trainer()
+    made.network[0].weight = np.array([[1.0, -2.0]])  # type: ignore[index]
+    made.network[0].bias = np.zeros(1)  # type: ignore[index]
+    assert len(fit(made, Convergence(loss_change=1e-6), epochs=50)) == 2
+
+
+def test_a_training_that_goes_on_has_not_converged() -> None:
+    strict = Convergence(gradient_norm=1e-30, loss_change=1e-30)
+    assert len(fit(trainer(0.01), strict, epochs=5)) == 5
+
+
+def test_a_convergence_without_a_criterion_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="gradient_norm or loss_change"):
+        Convergence()
