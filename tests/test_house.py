@@ -18,7 +18,6 @@ FLOORS = {
     "ops": 1, "data": 1,
     "modes": 2, "tensor": 2, "evaluate": 2, "autodiff": 2,
     "nn": 3, "losses": 3, "optim": 3, "compiler": 3,
-    "io": 4,
     "train": 5,
     "runs": 6,
     "cli": 8,

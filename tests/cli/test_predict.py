@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gradus.data import Table, load
-from gradus.train.tabular import TableModel
+from gradus.train.table_model import TableModel
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Gradus

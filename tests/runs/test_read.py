@@ -12,9 +12,9 @@ from safetensors.numpy import load_file, save_file
 
 import gradus as gd
 from gradus.errors import FileError
-from gradus.io import Model, write_model
 from gradus.runs import RunConfig, RunDraft, read_model_of, read_run, save_run
-from gradus.train.tabular import TableModel, train_table
+from gradus.train.table_model import TableModel
+from gradus.train.tabular import train_table
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,13 @@ def test_a_network_that_does_not_fit_its_table_is_refused(
 ) -> None:
     good = read_model_of(run)
     net = gd.nn.Sequential(gd.nn.Linear(*layers))
-    info = {"target_name": "species"}
-    write_model(tmp_path / "m.safetensors", Model(net, good.inputs, good.target, info))
+    TableModel(net, good.inputs, good.target, "species").save(tmp_path / "m.safetensors")
     with pytest.raises(FileError, match="network that fits its columns"):
         TableModel.load(tmp_path / "m.safetensors")
 
 
-@pytest.mark.parametrize("name", ["inputs", "target", "info", "network"])
-@pytest.mark.parametrize("value", [[], 3, "x", {}, None, [{"kind": "numeric"}]])
+@pytest.mark.parametrize("name", ["inputs", "target", "target_name", "extra", "network"])
+@pytest.mark.parametrize("value", [[], 3, {}, None, [{"kind": "numeric"}]])
 def test_a_forged_description_with_a_right_checksum_is_refused(
     run: Path, tmp_path: Path, name: str, value: Any
 ) -> None:
@@ -72,7 +71,8 @@ def forge(source: Path, target: Path, change: dict[str, Any]) -> None:
     with safe_open(str(source), framework="numpy") as file:
         header = json.loads(file.metadata()["gradus"])
     del header["sha256"]
-    header |= change
+    for name, value in change.items():
+        (header["extra"] if name in header["extra"] else header)[name] = value
     tensors = load_file(source)
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):

@@ -13,7 +13,7 @@ from gradus.data import Table
 from gradus.errors import FileError
 from gradus.runs import read_model_of
 from gradus.runs.words import count
-from gradus.train.tabular import TableModel
+from gradus.train.table_model import TableModel
 
 _MOST_TEXTS = 5
 

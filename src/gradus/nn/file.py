@@ -150,7 +150,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         raise _damaged(path, "tensors of a dtype that gradus does not compute in")
     if stated != found:
         raise _damaged(path, "content that does not have the recorded SHA-256")
-    if header.keys() != {"format", "network", "extra"}:
+    if header.keys() != {"format", "network", "extra"} or not isinstance(header["extra"], dict):
         raise _damaged(path, f"a header with {sorted(header)}")
     return header, tensors
 

@@ -10,7 +10,7 @@ from typing import Any
 from gradus.errors import FileError
 from gradus.runs.config import RunConfig, read_config
 from gradus.runs.folder import CONFIG, MODEL, SUMMARY
-from gradus.train.tabular import TableModel
+from gradus.train.table_model import TableModel
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradus.train.tabular import Evaluation, TableModel
+from gradus.train.table_model import Evaluation, TableModel
 from gradus.types import Array
 
 MEANINGS = {

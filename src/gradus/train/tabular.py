@@ -1,16 +1,15 @@
-"""A table in, a trained network out: the way from columns to predictions and back."""
+"""A table in, a trained network out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from gradus import losses, nn
+from gradus import nn
 from gradus.data import (
     Column,
     Table,
@@ -19,161 +18,17 @@ from gradus.data import (
     infer_schema,
     split_indices,
 )
-from gradus.errors import ArgumentError, DataError, DivergenceError, FileError, GradusError
-from gradus.io import Model, read_model, write_model
+from gradus.errors import ArgumentError, DataError, DivergenceError
 from gradus.optim import Adam, Optimizer
 from gradus.random import manual_seed
 from gradus.train.callbacks import Callback
 from gradus.train.history import History
-from gradus.train.metrics import accuracy, mae, r2, rmse
+from gradus.train.metrics import rmse
+from gradus.train.table_model import Evaluation, TableModel, loss_of
 from gradus.train.trainer import Trainer
 from gradus.types import Array
 
 Task = Literal["classification", "regression"]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model is worth on some rows.
-
-    Attributes:
-        metrics: by name; ``accuracy`` and ``log_loss`` (nats), or ``rmse``, ``mae`` (in the unit of
-            the target) and ``r2``.
-        truth: class numbers, or values.
-        predicted: likewise.
-    """
-
-    metrics: dict[str, float]
-    truth: Array
-    predicted: Array
-
-
-@dataclass(frozen=True)
-class TableModel:
-    """A network with the preprocessing that turns a table into its inputs and outputs back.
-
-    Attributes:
-        network: gives a score a class, or the standardised value.
-        inputs: columns to features.
-        target: labels or values to targets and back.
-        target_name: column that is predicted.
-    """
-
-    network: nn.Module
-    inputs: TableEncoder
-    target: TargetEncoder
-    target_name: str
-
-    @property
-    def task(self) -> str:
-        """``"classification"`` or ``"regression"``."""
-        return self.target.task
-
-    def read(self, path: str | Path) -> Table:
-        """Read a table file as the training table was read: text stays text, "01" is not 1.
-
-        Raises:
-            DataError: as ``Table.read``.
-        """
-        text = list(self.inputs.text_columns)
-        if any(isinstance(label, str) for label in self.target.classes):
-            text.append(self.target_name)
-        return Table.read(path, text=text)
-
-    def outputs(self, table: Table) -> Array:
-        """Probabilities of the classes, (rows, classes), or values in the target's unit, (rows,).
-
-        Raises:
-            DataError: columns that are missing, of another kind, or infinite.
-        """
-        return self.decode(self._trainer().predict(self.inputs.transform(table)))
-
-    def decode(self, raw: Array) -> Array:
-        """What the network's outputs mean: probabilities, or values in the target's unit."""
-        if self.task == "regression":
-            return self.target.decode_values(raw)
-        scores = raw.astype(np.float64)
-        e = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(e / e.sum(axis=1, keepdims=True))
-
-    def predict(self, table: Table) -> Table:
-        """The table with what is predicted for each row in further columns.
-
-        ``predicted <target>``, and for classes ``probability <class>`` each.
-        """
-        outputs = self.outputs(table)
-        if self.task == "regression":
-            found: dict[str, Any] = {f"predicted {self.target_name}": outputs}
-        else:
-            labels = self.target.decode(outputs.argmax(axis=1))
-            found = {f"predicted {self.target_name}": labels}
-            for k, name in enumerate(self.target.classes):
-                found[f"probability {name}"] = outputs[:, k]
-        return table.with_columns({_free(n, table.names): v for n, v in found.items()})
-
-    def evaluate(self, table: Table) -> Evaluation:
-        """Compare predictions with the target column.
-
-        Raises:
-            DataError: the target column is missing, has gaps, or holds unknown classes.
-        """
-        if self.target_name not in table.names:
-            raise DataError(
-                f"an evaluation needs the target column {self.target_name!r}",
-                received=f"the columns {', '.join(table.names)}",
-                remedy="add it, or use predict",
-            )
-        column = table.column(self.target_name)
-        truth = self.target.encode(column)
-        outputs = self.outputs(table)
-        if self.task == "classification":
-            certainty = np.take_along_axis(outputs, truth[:, None], axis=1)
-            metrics = {
-                "accuracy": accuracy(outputs, truth),
-                "log_loss": float(-np.log(np.maximum(certainty, 1e-15)).mean()),
-            }
-            return Evaluation(metrics, truth, outputs.argmax(axis=1))
-        values = self.target.decode_values(truth)
-        metrics = {f.__name__: f(outputs, values) for f in (rmse, mae, r2)}
-        return Evaluation(metrics, values, outputs)
-
-    def save(self, path: str | Path) -> None:
-        """Write one model file with network, preprocessing and classes."""
-        info = {"target_name": self.target_name}
-        write_model(path, Model(self.network, self.inputs, self.target, info))
-
-    @classmethod
-    def load(cls, path: str | Path) -> TableModel:
-        """Read a model file that ``save`` wrote.
-
-        Raises:
-            FileError: the file is missing, damaged, or holds a bare network.
-        """
-        model = read_model(path)
-        name = model.info.get("target_name")
-        if not isinstance(name, str):
-            raise FileError("a table's model names its target", received=f"{path} without a name")
-        found = cls(model.network, model.inputs, model.target, name)
-        found._check_fit(path)
-        return found
-
-    def _check_fit(self, path: str | Path) -> None:
-        """Raise FileError unless the network takes the features and gives what the target needs."""
-        ends = len(self.inputs.feature_names), len(self.target.classes) or 1
-        try:
-            shape: object = self._trainer().predict(np.zeros((1, ends[0]), np.float32)).shape
-        except GradusError as error:
-            shape = error
-        if shape != (1, ends[1]):
-            raise FileError(
-                f"a table model has a network that fits its columns: {ends[0]} inputs, "
-                f"{ends[1]} outputs",
-                received=f"{path}, whose network gives {shape}",
-                remedy="the file was made by other means; train again",
-            )
-
-    def _trainer(self) -> Trainer:
-        return Trainer(self.network, _loss(self.task))
 
 
 @dataclass(frozen=True)
@@ -279,7 +134,7 @@ def train_table(
 
     trainer = Trainer(
         network,
-        _loss(encoder.task),
+        loss_of(encoder.task),
         optimizer or Adam(1e-3),
         metrics=["accuracy"] if encoder.task == "classification" else [_rmse_in_unit(model)],
         seed=seed,
@@ -321,10 +176,6 @@ def perceptron(inputs: int, layers: Sequence[int], activation: str, outputs: int
     return nn.Sequential(*parts, nn.Linear(widths[-1], outputs))
 
 
-def _loss(task: str) -> Any:
-    return losses.cross_entropy if task == "classification" else losses.squared_error
-
-
 def _rmse_in_unit(model: TableModel) -> Any:
     """RMSE in the unit of the target, from standardised outputs and targets."""
 
@@ -353,10 +204,3 @@ def _check_settings(
         )
     if not 0 <= validation < 1:
         raise ArgumentError("validation is a share in [0, 1)", received=validation)
-
-
-def _free(name: str, taken: Sequence[str]) -> str:
-    """The name, with underscores behind it until no column of the table has it."""
-    while name in taken:
-        name += "_"
-    return name

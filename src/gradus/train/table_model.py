@@ -1,0 +1,189 @@
+"""A trained network that takes tables: columns in, predictions out, and one file for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradus import losses, nn, ops
+from gradus.data import Table, TableEncoder, TargetEncoder
+from gradus.errors import DataError, FileError, GradusError
+from gradus.tensor import tensor
+from gradus.train.metrics import accuracy, mae, r2, rmse
+from gradus.train.trainer import Trainer
+from gradus.types import Array
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model is worth on some rows.
+
+    Attributes:
+        metrics: by name; ``accuracy`` and ``log_loss`` (nats), or ``rmse``, ``mae`` (in the unit of
+            the target) and ``r2``.
+        truth: class numbers, or values.
+        predicted: likewise.
+    """
+
+    metrics: dict[str, float]
+    truth: Array
+    predicted: Array
+
+
+@dataclass(frozen=True)
+class TableModel:
+    """A network with the preprocessing that turns a table into its inputs and outputs back.
+
+    Attributes:
+        network: gives a score a class, or the standardised value.
+        inputs: columns to features.
+        target: labels or values to targets and back.
+        target_name: column that is predicted.
+    """
+
+    network: nn.Module
+    inputs: TableEncoder
+    target: TargetEncoder
+    target_name: str
+
+    @property
+    def task(self) -> str:
+        """``"classification"`` or ``"regression"``."""
+        return self.target.task
+
+    def read(self, path: str | Path) -> Table:
+        """Read a table file as the training table was read: text stays text, "01" is not 1.
+
+        Raises:
+            DataError: as ``Table.read``.
+        """
+        text = list(self.inputs.text_columns)
+        if any(isinstance(label, str) for label in self.target.classes):
+            text.append(self.target_name)
+        return Table.read(path, text=text)
+
+    def outputs(self, table: Table) -> Array:
+        """Probabilities of the classes, (rows, classes), or values in the target's unit, (rows,).
+
+        Raises:
+            DataError: columns that are missing, of another kind, or infinite.
+        """
+        return self.decode(self._trainer().predict(self.inputs.transform(table)))
+
+    def decode(self, raw: Array) -> Array:
+        """What the network's outputs mean: probabilities, or values in the target's unit."""
+        if self.task == "regression":
+            return self.target.decode_values(raw)
+        return ops.softmax(tensor(raw, "float64")).numpy()
+
+    def predict(self, table: Table) -> Table:
+        """The table with what is predicted for each row in further columns.
+
+        ``predicted <target>``, and for classes ``probability <class>`` each.
+        """
+        outputs = self.outputs(table)
+        if self.task == "regression":
+            found: dict[str, Any] = {f"predicted {self.target_name}": outputs}
+        else:
+            labels = self.target.decode(outputs.argmax(axis=1))
+            found = {f"predicted {self.target_name}": labels}
+            for k, name in enumerate(self.target.classes):
+                found[f"probability {name}"] = outputs[:, k]
+        return table.with_columns({_free(n, table.names): v for n, v in found.items()})
+
+    def evaluate(self, table: Table) -> Evaluation:
+        """Compare predictions with the target column.
+
+        Raises:
+            DataError: the target column is missing, has gaps, or holds unknown classes.
+        """
+        if self.target_name not in table.names:
+            raise DataError(
+                f"an evaluation needs the target column {self.target_name!r}",
+                received=f"the columns {', '.join(table.names)}",
+                remedy="add it, or use predict",
+            )
+        column = table.column(self.target_name)
+        truth = self.target.encode(column)
+        outputs = self.outputs(table)
+        if self.task == "classification":
+            certainty = np.take_along_axis(outputs, truth[:, None], axis=1)
+            metrics = {
+                "accuracy": accuracy(outputs, truth),
+                "log_loss": float(-np.log(np.maximum(certainty, 1e-15)).mean()),
+            }
+            return Evaluation(metrics, truth, outputs.argmax(axis=1))
+        values = self.target.decode_values(truth)
+        metrics = {f.__name__: f(outputs, values) for f in (rmse, mae, r2)}
+        return Evaluation(metrics, values, outputs)
+
+    def save(self, path: str | Path) -> None:
+        """Write one model file: network, preprocessing and classes, all of it plain data.
+
+        Raises:
+            FileError: the folder cannot be written.
+        """
+        extra = {
+            "inputs": self.inputs.to_config(),
+            "target": self.target.to_config(),
+            "target_name": self.target_name,
+        }
+        nn.save(self.network, path, extra)
+
+    @classmethod
+    def load(cls, path: str | Path) -> TableModel:
+        """Read a model file that ``save`` wrote.
+
+        Raises:
+            FileError: the file is missing, damaged, or holds a bare network.
+        """
+        network, extra = nn.read(path)
+        entries = {"inputs", "target", "target_name"}
+        if extra.keys() != entries or not isinstance(extra["target_name"], str):
+            raise FileError(
+                "predicting from a table needs a model that was trained on one",
+                received=f"{path}, a network without preprocessing",
+                remedy="use gradus.load and give it arrays",
+            )
+        found = cls(
+            network,
+            TableEncoder.from_config(extra["inputs"]),
+            TargetEncoder.from_config(extra["target"]),
+            extra["target_name"],
+        )
+        found._check_fit(path)
+        return found
+
+    def _check_fit(self, path: str | Path) -> None:
+        """Raise FileError unless the network takes the features and gives what the target needs."""
+        ends = len(self.inputs.feature_names), len(self.target.classes) or 1
+        try:
+            shape: object = self._trainer().predict(np.zeros((1, ends[0]), np.float32)).shape
+        except GradusError as error:
+            shape = error
+        if shape != (1, ends[1]):
+            raise FileError(
+                f"a table model has a network that fits its columns: {ends[0]} inputs, "
+                f"{ends[1]} outputs",
+                received=f"{path}, whose network gives {shape}",
+                remedy="the file was made by other means; train again",
+            )
+
+    def _trainer(self) -> Trainer:
+        return Trainer(self.network, loss_of(self.task))
+
+
+def loss_of(task: str) -> Any:
+    """The loss that a task is trained with."""
+    return losses.cross_entropy if task == "classification" else losses.squared_error
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """The name, with underscores behind it until no column of the table has it."""
+    while name in taken:
+        name += "_"
+    return name
