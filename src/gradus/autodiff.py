@@ -36,7 +36,7 @@ def _path(output: Tensor, targets: set[Tensor] | None) -> list[tuple[Tensor, Rec
     stack = [output]
     while stack:
         t = stack.pop()
-        if t not in seen and t.record is not None and t.requires_grad:
+        if t not in seen and t.record is not None and not t.is_leaf and t.requires_grad:
             seen[t] = t.record
             stack.extend(i for i in t.record.inputs if i.requires_grad)
     oldest_first = sorted(seen.items(), key=lambda item: item[1].order)
@@ -107,7 +107,7 @@ def _backward(
             if targets is not None and y in targets:
                 found[y] = dy
             for t, dt in zip(record.inputs, _pull_back(record, y, dy), strict=True):
-                leaf = t.record is None if targets is None else t in targets
+                leaf = t.is_leaf if targets is None else t in targets
                 if dt is None or not t.requires_grad or not (leaf or t in on_path):
                     continue
                 dt = sum_to(dt, t.shape)
@@ -134,7 +134,7 @@ def backward(output: Tensor, gradient: Any = None) -> None:
     6.0
     """
     for leaf, dy in _backward(output, _start(output, gradient), None, False).items():
-        if leaf.record is None:
+        if leaf.is_leaf:
             leaf.grad = dy if leaf.grad is None else leaf.grad + dy
 
 

@@ -121,6 +121,11 @@ class Tensor:
         return self._value is None
 
     @property
+    def is_leaf(self) -> bool:
+        """Whether differentiation ends here: made from numbers, or detached."""
+        return self.record is None or self.record.op.blocks_gradient
+
+    @property
     def shape(self) -> Shape:
         """Lengths of the axes."""
         return self.type.shape

@@ -523,3 +523,12 @@ def test_an_interrupted_call_can_be_made_again() -> None:
         compiled(X)
     state["fail"] = False
     assert compiled(X).tolist() == (X + 1.0).tolist()
+
+
+def test_a_tensor_detached_inside_is_a_leaf_as_outside() -> None:
+    def slope(x: gd.Tensor) -> gd.Tensor:
+        leaf = x.detach().requires_grad_()
+        return gd.grad((leaf * leaf * x).sum(), leaf)
+
+    x = gd.tensor([2.0, 3.0], requires_grad=True)
+    assert gd.compile(slope)(x).tolist() == slope(x).tolist() == [8.0, 18.0]

@@ -81,7 +81,7 @@ def test_the_lectures_twenty_line_network_has_the_losses_of_the_plain_loop() -> 
         w1, w2 = w1 - rate * grad_w1, w2 - rate * grad_w2
 
     # 200 steps of sums over 1000 terms that the two loops add up in other orders.
-    assert np.allclose(history["loss"] * n, plain, rtol=1e-12, atol=0)
+    assert np.allclose(history["loss"], plain, rtol=1e-12, atol=0)
     assert plain[-1] < plain[0] / 2, "the comparison is of a network that learns"
     assert np.allclose(net[0].weight.numpy().T, w1, rtol=1e-10, atol=1e-12)
 
@@ -111,7 +111,8 @@ def test_the_loss_counts_every_example_once_and_the_last_short_batch_right(
         total += (w[rows, None] * error**2).sum()
         divisor = w[rows].sum() if reduction == "mean" else 1.0
         theta = theta - 0.01 * 2.0 * (w[rows, None] * error).T @ x[rows] / divisor
-    assert np.isclose(history["loss"][0], total / w.sum(), rtol=1e-13)
+    expected = total / w.sum() if reduction == "mean" else total
+    assert np.isclose(history["loss"][0], expected, rtol=1e-13)
     assert np.allclose(net[0].weight.numpy(), theta, rtol=1e-13)
     assert history["steps"].tolist() == [3]
 
@@ -216,12 +217,13 @@ def test_weight_zero_is_the_absence_of_the_row_to_the_bit(batch_size: int) -> No
     assert same_bits(fitted(x, y, batch_size=batch_size, sample_weight=w), without)
 
 
-def test_evaluation_weighs_the_loss() -> None:
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_evaluation_weighs_and_reduces_the_loss(reduction: str) -> None:
     net = perceptron(2, "float64")
-    trainer = gd.Trainer(net, losses.squared_error)
+    trainer = gd.Trainer(net, losses.squared_error, reduction=reduction)
     w = np.arange(50.0)
     each = ((net(X.astype(np.float64)).numpy() - Y) ** 2).sum(axis=1)
-    expected = (each * w).sum() / w.sum()
+    expected = (each * w).sum() / (w.sum() if reduction == "mean" else 1.0)
     assert np.isclose(trainer.evaluate(X, Y, sample_weight=w)["loss"], expected, rtol=1e-6)
 
 

@@ -25,8 +25,9 @@ class History:
     """Rows of a training run, and how it ended.
 
     Attributes:
-        rows: one dictionary an epoch: ``epoch`` (from 1), ``steps`` so far, ``loss`` (mean over the
-            examples of the epoch, each counted once), ``val_loss`` and metrics where measured,
+        rows: one dictionary an epoch: ``epoch`` (from 1), ``steps`` so far, ``loss`` (mean or sum,
+            as it was trained on, over the examples of the epoch, each counted once), ``val_loss``
+            (likewise) and metrics where measured,
             ``gradient_norm`` (Euclidean, all parameters, at the last full batch),
             ``gradient_norms`` (by parameter), ``learning_rate``, ``seconds`` since the start.
         stop_reason: why the run ended.

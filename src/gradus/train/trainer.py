@@ -247,7 +247,7 @@ class Trainer:
         return {
             "epoch": number,
             "steps": self._engine.step,
-            "loss": loss / weight,
+            "loss": self._reduced(loss, weight),
             "learning_rate": self.optimizer.lr * float(factors[-1]),
             "gradient_norm": float(np.sqrt(sum(squares))) if squares else float("nan"),
             "gradient_norms": norms,
@@ -269,7 +269,7 @@ class Trainer:
     def evaluate(
         self, X: npt.ArrayLike, y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
-        """Loss (weighted mean over the examples) and metrics on rows of their own.
+        """Loss (the weighted mean or sum, as in training) and metrics on rows of their own.
 
         Raises:
             DataError, ShapeError, DtypeError: inputs that do not fit.
@@ -277,7 +277,7 @@ class Trainer:
         rows = self._examples(X, y, sample_weight)
         with self._thread_limit():
             outputs = self._engine.forward(rows.x, rows.y)
-        return {"loss": _mean(outputs["losses"], rows), **self._metrics(outputs, rows)}
+        return {"loss": self._loss(outputs, rows), **self._metrics(outputs, rows)}
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Outputs of the network for the rows of X, (rows, …).
@@ -295,8 +295,17 @@ class Trainer:
             return
         outputs = self._engine.forward(rows.x, rows.y)
         if prefix:
-            row["val_loss"] = _mean(outputs["losses"], rows)
+            row["val_loss"] = self._loss(outputs, rows)
         row.update({prefix + n: v for n, v in self._metrics(outputs, rows).items()})
+
+    def _loss(self, outputs: dict[str, Array], rows: Examples) -> float:
+        values = outputs["losses"].astype(np.float64)
+        total = values.sum() if rows.weight is None else values @ rows.weight.astype(np.float64)
+        return self._reduced(float(total), rows.weight_of(np.arange(len(rows))))
+
+    def _reduced(self, total: float, weight: float) -> float:
+        """The trainer's reduction of values with this weighted sum and sum of weights."""
+        return total if self._engine.reduction == "sum" else total / weight
 
     def _metrics(self, outputs: dict[str, Array], rows: Examples) -> dict[str, float]:
         return {n: float(f(outputs["prediction"], rows.y)) for n, f in self.metrics.items()}
@@ -315,7 +324,3 @@ class Trainer:
         from threadpoolctl import threadpool_limits  # late: comes with scikit-learn
 
         return threadpool_limits(self.threads)
-
-
-def _mean(losses: Array, rows: Examples) -> float:
-    return float(np.average(losses.astype(np.float64), weights=rows.weight))
