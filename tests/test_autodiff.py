@@ -12,7 +12,7 @@ import pytest
 
 import gradus as gd
 from gradus import ops
-from gradus.errors import DtypeError, GradientError, ShapeError
+from gradus.errors import DtypeError, GradientError, ShapeError, TraceError
 
 
 def leaf(value: Any) -> gd.Tensor:
@@ -345,3 +345,38 @@ def test_the_checker_leaves_its_inputs_alone() -> None:
     x = np.array([0.3, 0.4])
     gd.gradcheck(ops.exp, [x])
     assert x.tolist() == [0.3, 0.4]
+
+
+def test_a_loop_of_gradients_does_not_walk_its_whole_past() -> None:
+    theta = gd.tensor(4.0, requires_grad=True)
+    for _ in range(50):
+        theta = theta - 0.1 * gd.grad(theta**2, theta)
+    loss = theta**2
+    assert len(gd.autodiff._path(loss, {theta})) == 2
+    assert abs(theta.item()) < 1e-3
+
+
+def test_an_update_in_place_keeps_the_parameter_that_pytorchs_idiom_updates() -> None:
+    w = gd.tensor([2.0], requires_grad=True)
+    same = w
+    for _ in range(3):
+        (w * w).sum().backward()
+        assert w.grad is not None
+        with gd.no_grad():
+            w -= 0.25 * w.grad
+        w.grad = None
+    assert w is same
+    assert w.tolist() == [0.25]
+
+
+def test_backward_inside_a_compiled_function_is_refused_with_the_remedy() -> None:
+    w = gd.tensor([2.0], requires_grad=True)
+    with pytest.raises(TraceError, match=r"return gd\.grad"):
+        gd.compile(lambda x: (w * x).sum().backward())(gd.tensor([1.0]))
+    assert w.grad is None
+
+
+def test_the_gradient_of_something_that_is_no_tensor_is_refused() -> None:
+    x = gd.tensor(1.0, requires_grad=True)
+    with pytest.raises(GradientError, match="input 0"):
+        gd.grad(x * 2.0, [np.ones(3)])

@@ -340,3 +340,30 @@ def test_detach_shares_the_value_and_cuts_the_record() -> None:
     y = x * x.detach()
     assert gd.grad(y, x).item() == 3.0
     assert not x.detach().requires_grad
+
+
+@pytest.mark.parametrize(
+    "make", [gd.zeros, gd.ones, lambda n: gd.full(n, 2), gd.arange]
+)
+def test_every_maker_gives_a_tensor_that_a_compiled_function_reads_anew(make: Any) -> None:
+    w = make(3)
+    double = gd.compile(lambda x: x + w)
+    double(gd.tensor([1.0, 1.0, 1.0]))
+    w.assign(np.array([5, 6, 7]))
+    assert double(gd.tensor([1.0, 1.0, 1.0])).tolist() == [6, 7, 8]
+
+
+def test_a_tensor_of_integers_cannot_ask_for_gradients_by_its_field_either() -> None:
+    t = gd.tensor([1, 2])
+    with pytest.raises(GradientError, match="floating-point"):
+        t.requires_grad = True
+
+
+def test_a_tensor_is_not_equal_to_none_or_text() -> None:
+    t = gd.tensor([1.0, 2.0])
+    assert (t == None, t != None, t == "a") == (False, True, False)  # noqa: E711
+
+
+def test_arange_of_python_floats_is_float32() -> None:
+    assert gd.arange(0, 1, 0.25).dtype == np.float32
+    assert gd.arange(3).dtype == np.int64

@@ -14,9 +14,9 @@ from typing import Any, overload
 import numpy as np
 
 from gradus import ops, random
-from gradus.errors import DtypeError, GradientError, ShapeError
+from gradus.errors import DtypeError, GradientError, ShapeError, TraceError
 from gradus.modes import no_grad
-from gradus.tensor import Record, Tensor, full, tensor, zeros
+from gradus.tensor import Record, Tensor, constant, tensor
 from gradus.types import Array, Shape, is_float
 
 
@@ -34,9 +34,19 @@ def _path(output: Tensor, targets: set[Tensor] | None) -> list[tuple[Tensor, Rec
     """Recorded tensors from which a target (any leaf: None) can be reached, newest first."""
     seen: dict[Tensor, Record] = {}
     stack = [output]
+    # What was computed before every target cannot depend on one: a loop that takes the gradient
+    # with respect to its last result does not walk its whole past.
+    leaves = targets is None or any(t.record is None for t in targets)
+    oldest = -1 if leaves else min(t.record.order for t in targets or () if t.record is not None)
     while stack:
         t = stack.pop()
-        if t not in seen and t.record is not None and not t.is_leaf and t.requires_grad:
+        if (
+            t not in seen
+            and t.record is not None
+            and not t.is_leaf
+            and t.requires_grad
+            and t.record.order >= oldest
+        ):
             seen[t] = t.record
             stack.extend(i for i in t.record.inputs if i.requires_grad)
     oldest_first = sorted(seen.items(), key=lambda item: item[1].order)
@@ -86,7 +96,7 @@ def _start(output: Tensor, gradient: Any) -> Tensor:
                 received=output.type,
                 remedy="reduce it first, for example with .sum() or .mean(), or pass gradient=",
             )
-        return full(output.shape, 1, output.dtype)
+        return constant(np.ones(output.shape, output.dtype))
     dy = gradient if isinstance(gradient, Tensor) else tensor(gradient, output.dtype)
     if dy.type != output.type:
         raise ShapeError(f"gradient= has the output's type, {output.type}", received=dy.type)
@@ -134,6 +144,12 @@ def backward(output: Tensor, gradient: Any = None) -> None:
     6.0
     """
     for leaf, dy in _backward(output, _start(output, gradient), None, False).items():
+        if dy.is_symbolic and not leaf.is_symbolic:
+            raise TraceError(
+                "a traced function leaves nothing behind in .grad",
+                received=f"backward() towards {leaf!r}",
+                remedy="return gd.grad(loss, parameters) from it instead",
+            )
         if leaf.is_leaf:
             leaf.grad = dy if leaf.grad is None else leaf.grad + dy
 
@@ -189,7 +205,7 @@ def grad(
     """
     several = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     for i, t in enumerate(several):
-        if not t.requires_grad:
+        if not isinstance(t, Tensor) or not t.requires_grad:
             raise GradientError(
                 "derivatives are taken with respect to tensors with requires_grad=True",
                 received=f"input {i}: {t!r}",
@@ -206,7 +222,7 @@ def grad(
                 received=f"an output that does not depend on input {i}: {t!r}",
                 remedy="leave the input out, or pass allow_unused=True for zeros",
             )
-    gradients = [found[t] if t in found else zeros(t.shape, t.dtype) for t in several]
+    gradients = [found[t] if t in found else constant(np.zeros(t.shape, t.dtype)) for t in several]
     return gradients[0] if isinstance(inputs, Tensor) else gradients
 
 

@@ -9,15 +9,14 @@ import numpy as np
 from gradus.errors import TraceError
 from gradus.modes import current_trace, is_recording
 from gradus.ops.primitive import Params, Primitive, as_given
-from gradus.tensor import Tensor, as_array, record_of
-from gradus.types import DType, TensorType, bool_, float32, int64, is_float, promote
+from gradus.tensor import Tensor, as_array, constant, record_of
+from gradus.types import DType, bool_, float32, int64, is_float, promote
 
 _NUMBERS = (bool, int, float)
 
 
 def _literal(number: Any, dtype: DType) -> Tensor:
-    array = np.asarray(number, dtype)
-    return Tensor(array, TensorType((), dtype), literal=True)
+    return constant(np.asarray(number, dtype))
 
 
 def _operands(op: Primitive, inputs: tuple[Any, ...]) -> list[Tensor]:
@@ -29,8 +28,7 @@ def _operands(op: Primitive, inputs: tuple[Any, ...]) -> list[Tensor]:
         elif type(x) in _NUMBERS:
             known.append(None)
         else:
-            array = np.array(as_array(x), order="C")  # a copy: the caller may change theirs
-            known.append(Tensor(array, TensorType(array.shape, array.dtype), literal=True))
+            known.append(constant(np.array(as_array(x), order="C")))  # the caller may change theirs
     strong = [t.dtype for t in known if t is not None]
     weak_joins = bool(strong) and op.dtype_rule is not as_given
     found = []

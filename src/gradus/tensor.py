@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gradus import ops
 from gradus.errors import DtypeError, GradientError, ShapeError, TraceError
-from gradus.modes import Trace, current_trace
+from gradus.modes import Trace, current_trace, is_recording
 from gradus.ops.getitem import getitem
 from gradus.ops.primitive import Params, Primitive
 from gradus.types import (
@@ -75,12 +75,12 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
+        "_requires_grad",
         "_value",
         "grad",
         "literal",
         "name",
         "record",
-        "requires_grad",
         "trace",
         "type",
         "version",
@@ -105,7 +105,7 @@ class Tensor:
     ) -> None:
         self._value = value
         self.type = type
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         self.grad: Tensor | None = None
         self.record = record
         self.trace = trace
@@ -252,14 +252,23 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask, or no longer ask, for derivatives with respect to this tensor; returns it."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether derivatives with respect to it may be asked for."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
         if requires_grad and not is_float(self.dtype):
             raise GradientError(
                 "only floating-point tensors have derivatives",
                 received=self.type,
                 remedy="use x.astype('float32') first",
             )
-        self.requires_grad = requires_grad
-        return self
+        self._requires_grad = requires_grad
 
     def backward(self, gradient: Any = None) -> None:
         """Add the derivatives of this number to ``.grad`` of every leaf it depends on.
@@ -268,6 +277,26 @@ class Tensor:
         """
         assert Tensor.differentiator is not None, "import gradus before differentiating"
         Tensor.differentiator(self, gradient)
+
+    def _in_place(self, changed: Callable[[], Tensor]) -> Any:
+        """``w -= …`` under no_grad keeps the parameter w; elsewhere w is bound to a new tensor."""
+        parameter = self.requires_grad and self.record is None and not self.is_symbolic
+        if is_recording() or not parameter:
+            return NotImplemented
+        self.assign(changed())
+        return self
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(lambda: self + other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(lambda: self - other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(lambda: self * other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(lambda: self / other)
 
     # Operators ----------------------------------------------------------------------------------
 
@@ -334,9 +363,13 @@ class Tensor:
         return ops.logical_or(other, self)
 
     def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
+        if other is None or isinstance(other, str):
+            return NotImplemented  # then Python compares identities
         return ops.equal(self, other)
 
     def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+        if other is None or isinstance(other, str):
+            return NotImplemented
         return ops.not_equal(self, other)
 
     def __lt__(self, other: Any) -> Tensor:
@@ -498,7 +531,8 @@ def tensor(
         ) from error
     _check_numbers(value, array)  # NumPy would read the text "1.5" as a number
     array = np.array(array, dtype=None if dtype is None else as_dtype(dtype), order="C")
-    made = Tensor(array, TensorType(array.shape, as_dtype(array.dtype)), name=name)
+    as_dtype(array.dtype)
+    made = _made(array, name)
     return made.requires_grad_() if requires_grad else made
 
 
@@ -514,10 +548,31 @@ def ones(shape: int | Shape, dtype: npt.DTypeLike = float32) -> Tensor:
 
 def full(shape: int | Shape, value: Any, dtype: npt.DTypeLike = float32) -> Tensor:
     """Tensor of one number."""
-    array = np.full(shape, value, as_dtype(dtype))
+    if not isinstance(dtype, (str, type, np.dtype)):
+        raise DtypeError(
+            "a shape is one argument", received=f"dtype={dtype!r}", remedy="zeros((3, 4))"
+        )
+    lengths = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if any(n < 0 for n in lengths):
+        raise ShapeError("lengths are at least 0", received=lengths)
+    return _made(np.full(lengths, value, as_dtype(dtype)))
+
+
+def _made(array: Array, name: str | None = None) -> Tensor:
+    """Tensor of an array. Made inside a traced function it is a constant of the trace."""
+    inside = current_trace() is not None
+    return Tensor(array, TensorType(array.shape, array.dtype), name=name, literal=inside)
+
+
+def constant(array: Array) -> Tensor:
+    """Tensor of numbers that never change: a trace keeps them instead of reading them anew."""
     return Tensor(array, TensorType(array.shape, array.dtype), literal=True)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1) -> Tensor:
-    """Evenly spaced numbers in [start, stop), or in [0, start) where only one is given."""
-    return tensor(np.arange(start, stop, step) if stop is not None else np.arange(start))
+    """Evenly spaced numbers in [start, stop), or in [0, start) where only one is given.
+
+    Integers give int64, floats float32.
+    """
+    found = np.arange(start, stop, step) if stop is not None else np.arange(start)
+    return tensor(found, int64 if found.dtype.kind == "i" else float32)

@@ -532,3 +532,12 @@ def test_a_tensor_detached_inside_is_a_leaf_as_outside() -> None:
 
     x = gd.tensor([2.0, 3.0], requires_grad=True)
     assert gd.compile(slope)(x).tolist() == slope(x).tolist() == [8.0, 18.0]
+
+
+def test_a_changed_field_of_a_module_is_seen() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.LeakyReLU(0.5))
+    x = gd.tensor([[-3.0, 4.0]])
+    compiled = gd.compile(lambda x: net(x))
+    compiled(x)
+    net[1].negative_slope = 0.25
+    assert compiled(x).tolist() == net(x).tolist()

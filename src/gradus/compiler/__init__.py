@@ -6,6 +6,7 @@ from gradus.compiler.graph import Builder, Graph, Node
 from gradus.compiler.memory import lifetimes, place
 from gradus.compiler.passes import optimise
 from gradus.compiler.reference import ReferenceExecutor
+from gradus.compiler.settings import settings
 from gradus.compiler.trace import Traced, trace
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "lifetimes",
     "optimise",
     "place",
+    "settings",
     "trace",
 ]

@@ -16,6 +16,7 @@ from gradus import random
 from gradus.autodiff import grad
 from gradus.compiler.executor import Executor, Program
 from gradus.compiler.reference import ReferenceExecutor
+from gradus.compiler.settings import settings
 from gradus.compiler.trace import (
     OutputName,
     Traced,
@@ -125,10 +126,7 @@ class CompiledFunction:
         return self._prepare(tree, args, kwargs).program.graph
 
     def _prepare(self, tree: Any, args: Any, kwargs: Any) -> _Prepared:
-        outside = _outside(self.function)
-        modules = _modules_in([*outside, *named(tree).values()])
-        modes = tuple(m.training for top in modules for _, m in top.named_modules())
-        key = (is_recording(), structure(tree, _kind), modes)
+        key, outside, modules = self._seen(tree)
         prepared = self._prepared.get(key)
         if prepared is not None and prepared.holds(outside):
             return prepared
@@ -144,22 +142,30 @@ class CompiledFunction:
                         received=f"a change of {', '.join(written)}",
                         remedy="call .eval() on the module first, or train it with gd.Trainer",
                     )
-        # Looked up again: the function may have changed what it counts or collects.
         program = self.executor.prepare(traced.graph)
-        outside = _outside(self.function)
+        # Looked at again: the function may have changed what it counts or collects.
+        key, outside, _ = self._seen(tree)
         self._prepared[key] = _Prepared(traced, program, outside, _grads(traced))
         return self._prepared[key]
+
+    def _seen(self, tree: Any) -> tuple[Hashable, list[Any], list[Any]]:
+        """What the program depends on, what the function reads by name, and the modules in it."""
+        outside = _outside(self.function)
+        modules = _modules_in([*outside, *named(tree).values()])
+        plain = tuple(map(settings, modules))
+        return (is_recording(), structure(tree, _kind), plain), outside, modules
 
 
 def compile(function: Callable[..., Any], *, executor: Executor | None = None) -> CompiledFunction:
     """Compile a function of tensors into one program.
 
     The function is traced at the first call, and again when the shape or dtype of an argument,
-    a Python value among the arguments, the mode of a module it uses, or what a name that it (or a
-    function it uses) reads from outside is bound to changes. Tensors that it reads from outside,
-    such as weights, are read anew at every call. Random draws differ from call to call. Inside
-    the function nothing may depend on the *value* of a tensor: use ``gd.ops.where`` instead of
-    ``if``. Put the gradient inside, for the program to compute it too.
+    a Python value among the arguments, the mode or a plain field of a module it uses, or what a
+    name that it (or a function it uses) reads from outside is bound to changes. Tensors that it
+    reads from outside, such as weights, are read anew at every call; arrays, and what stands in
+    lists or in fields of objects that are no modules, are constants. Random draws differ from call
+    to call. Inside the function nothing may depend on the *value* of a tensor: use
+    ``gd.ops.where`` instead of ``if``. Put the gradient inside, for the program to compute it too.
 
     Args:
         function: takes and returns tensors, arrays, and nested tuples, lists and dictionaries.

@@ -1,0 +1,41 @@
+"""What of a module a traced function may have read as plain Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from gradus.tensor import Tensor
+
+
+def settings(module: Any) -> Hashable:
+    """Plain fields of a module and of its inner modules: a program depends on them.
+
+    Numbers, text and tuples count by value, tensors by identity and role (their numbers are read at every
+    call); lists and arrays are taken to be constants.
+
+    >>> from gradus import nn
+    >>> net = nn.Sequential(nn.Dropout(0.5))
+    >>> before = settings(net)
+    >>> net[0].p = 0.1
+    >>> settings(net) == before
+    False
+    """
+    return tuple(
+        (name, type(m), m.training, _plain_fields(m)) for name, m in module.named_modules()
+    )
+
+
+def _plain_fields(module: Any) -> Hashable:
+    fields = {name: v for name, v in vars(module).items() if name != "training"}
+    return tuple((name, plain) for name, v in fields.items() if (plain := _plain(v)) is not None)
+
+
+def _plain(value: Any) -> Hashable:
+    if isinstance(value, Tensor):
+        return id(value), value.requires_grad
+    if isinstance(value, (bool, int, float, str)):
+        return type(value), repr(value)  # repr tells 0.0 from −0.0, and nan from nothing
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return "None" if value is None else None
