@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED = 1
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: demo test test-slow check oracle format import-time clean help
+.PHONY: demo test check oracle format import-time clean help
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -15,11 +15,8 @@ help:            ## this list
 demo: $(VENV)/.installed   ## train on the handwritten digits and show the result
 	$(BIN)/gradus train digits --out runs/demo --force
 
-test: $(VENV)/.test        ## the fast tests
+test: $(VENV)/.test        ## the tests
 	$(BIN)/python -m pytest
-
-test-slow: $(VENV)/.test   ## the long ones
-	$(BIN)/python -m pytest -m slow --timeout 1800
 
 check: $(VENV)/.check      ## format, lint, strict types, docstrings, README and docs examples
 	$(BIN)/ruff format --check .

@@ -1,6 +1,6 @@
 """What ``import gradus`` costs beside ``import numpy``: fresh processes, in turn, medians.
 
-    python benchmarks/import_time.py [rounds]
+python benchmarks/import_time.py [rounds]
 """
 
 from __future__ import annotations

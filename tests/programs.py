@@ -15,7 +15,7 @@ Instruction = Callable[[list[gd.Tensor]], gd.Tensor]
 
 _UNARY = [
     ops.tanh, ops.sigmoid, ops.square, ops.negative, ops.sin, ops.cos, ops.abs, ops.relu,
-    ops.softplus, ops.erf, lambda x: ops.exp(ops.clip(x, high=3.0)),
+    ops.softplus, ops.erf, lambda x: ops.exp(ops.clip(x, max=3.0)),
     lambda x: ops.sqrt(x * x + 1.0), lambda x: ops.log1p(ops.abs(x)), lambda x: x * 0.5 - 1.0,
     lambda x: ops.expm1(ops.minimum(x, 2.0)),
 ]  # fmt: skip

@@ -342,9 +342,7 @@ def test_detach_shares_the_value_and_cuts_the_record() -> None:
     assert not x.detach().requires_grad
 
 
-@pytest.mark.parametrize(
-    "make", [gd.zeros, gd.ones, lambda n: gd.full(n, 2), gd.arange]
-)
+@pytest.mark.parametrize("make", [gd.zeros, gd.ones, lambda n: gd.full(n, 2), gd.arange])
 def test_every_maker_gives_a_tensor_that_a_compiled_function_reads_anew(make: Any) -> None:
     w = make(3)
     double = gd.compile(lambda x: x + w)

@@ -86,7 +86,13 @@ def test_a_table_that_cannot_be_learnt_from_is_refused(
         (["train", "iris", "--epochs", "x"], ["--epochs", "see gradus train --help"]),
         (["train", "iris", "--batch-size", "0"], ["batch_size must be at least 1"]),
         (["train", "iris", "--learning-rate", "nan"], ["nan"]),
-        (["train", "iris", "--learning-rate", "-1"], ["-1"]),
+        (
+            ["train", "iris", "--learning-rate", "-1"],
+            ["learning_rate is a finite number above 0; received -1", "--learning-rate 0.01"],
+        ),
+        (["train", "iris", "--clip-norm", "0"], ["clip_norm", "--clip-norm 1"]),
+        (["train", "iris", "--activation", "sign"], ["activation is one of", "sign"]),
+        (["train", "iris", "--activation", "logistic"], ["activation is one of", "sigmoid"]),
         (["train", "iris", "--validation", "1"], ["validation", "1"]),
         (["train", "iris", "--validation", "nan"], ["validation", "nan"]),
         (["train", "iris", "--threads", "0"], ["threads"]),
@@ -117,13 +123,17 @@ def test_a_mistake_in_the_command_is_explained(
     assert files() == before
 
 
-def test_an_activation_without_a_gradient_is_refused_and_leaves_nothing(
-    gradus: Gradus, files: Files
-) -> None:
-    done = gradus("train", "iris", "--activation", "sign", "--out", "r")
+def test_a_target_that_is_infinite_is_named_by_its_column(gradus: Gradus, here: Path) -> None:
+    rows = "".join(f"{i},{i * 0.5}\n" for i in range(30))
+    (here / "t.csv").write_text("a,price\n" + rows + "1,inf\n")
+    done = gradus("train", "t.csv", "--target", "price", "--out", "r")
     assert done.code == 2
-    assert "sign has no derivative" in done.err
-    assert files() == {}
+    assert "target 'price' must be finite; received inf in row 31" in done.err
+    (here / "good.csv").write_text("a,price\n" + rows)
+    assert gradus("train", "good.csv", "--target", "price", "--epochs", 1, "--out", "r").code == 0
+    done = gradus("evaluate", "r", "t.csv")
+    assert done.code == 2
+    assert "target 'price' must be finite" in done.err
 
 
 def test_nan_in_numbers_is_a_missing_value_and_a_constant_column_does_no_harm(
@@ -156,6 +166,18 @@ def test_an_unwritable_place_is_found_before_training(
     assert done.code == 2
     assert "folder" in done.err
     assert files() == before
+
+
+def test_predictions_to_a_file_that_is_no_table_are_refused_before_predicting(
+    gradus: Gradus, wine_model: Path, wine_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("a prediction began")
+
+    monkeypatch.setattr("gradus.cli.predict.read_model_of", never)
+    done = gradus("predict", wine_model, wine_csv, "--out", "x.txt")
+    assert done.code == 2
+    assert ".csv, .tsv, .parquet; received x.txt" in done.err
 
 
 def test_predictions_to_a_folder_that_does_not_exist_are_refused(
@@ -265,6 +287,10 @@ def test_a_signal_before_the_first_step_leaves_nothing(
 
     monkeypatch.setattr(train, "read_source", interrupted)
     assert gradus("train", "iris", "--out", "new/r", "--quiet").code == code
+    assert files() == {}
+    stopped = gradus("train", "iris", "--out", "new/r", "--json")
+    assert stopped.code == code
+    assert stopped.json == {"run": None, "stopped_by": signal.Signals(number).name}
     assert files() == {}
 
 

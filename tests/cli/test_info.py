@@ -126,4 +126,8 @@ def test_help_lists_every_command_and_every_option_says_its_default(gradus: Grad
     done = gradus("train", "--help")
     assert done.code == 0
     words = " ".join(done.out.replace("│", " ").split())
+    activations = words.partition("Of the hidden layers: ")[2].partition("(")[0]
+    assert "relu" in activations
+    assert "sign," not in activations, "a network with sign units cannot be trained"
+    assert "logistic" not in activations, "another name of the sigmoid"
     assert "Passes over the training rows (default: 60)." in words

@@ -66,15 +66,6 @@ def test_a_signal_ends_training_after_its_step_and_the_run_is_saved(
     assert json.loads(done.stdout)["metrics"]["accuracy"] > 0.5
 
 
-def test_with_json_a_stopped_run_is_one_object_too(here: Path) -> None:
-    process = start(*LONG, "--json")
-    time.sleep(4)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, "")
-    assert json.loads(out)["stopped_by"] == "SIGINT"
-
-
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)]
 )

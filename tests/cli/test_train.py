@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
+import signal
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gradus.cli import train
 from gradus.data import Table, load
 from gradus.runs import RunConfig
+from gradus.train import Callback, Trainer
+from gradus.train.train_table import train_table
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Gradus
@@ -173,6 +178,63 @@ def test_diverged_training_saves_the_last_good_weights_and_exits_with_1(
     again = gradus(*words, "--out", "s", "--json")
     assert again.code == 1
     assert "step" in again.error["error"]
+
+
+def test_a_loss_that_explodes_is_training_that_broke_down(gradus: Gradus, here: Path) -> None:
+    done = gradus("train", "wine", "--learning-rate", 1e6, "--out", "r")
+    assert done.code == 1
+    assert "the loss exploded in epoch 1" in done.err
+    assert {p.name for p in (here / "r").iterdir()} == FILES
+    assert "exploded" in json.loads((here / "r" / "metrics.json").read_text())["failure"]
+
+
+def test_the_remedies_for_training_that_broke_down_exist_at_the_command_line(
+    gradus: Gradus, here: Path
+) -> None:
+    words = ["train", "diabetes", "--optimizer", "SGD", "--learning-rate", 0.5, "--epochs", 5]
+    done = gradus(*words, "--out", "r")
+    assert done.code == 1
+    assert "lower --learning-rate, or clip the gradients with --clip-norm 1" in done.err
+    assert "clip_norm=1" not in (here / "r" / "report.html").read_text()
+    assert gradus(*words, "--clip-norm", 1, "--out", "s").code == 0
+    config = tomllib.loads((here / "s" / "config.toml").read_text())
+    assert config["clip_norm"] == 1.0
+    assert "--clip-norm 1.0" in gradus("info", "s").out
+
+
+class Stop(Callback):
+    """Ctrl-C in the second epoch."""
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        if row["epoch"] == 2:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_with_json_a_stopped_run_is_one_object_too(
+    gradus: Gradus, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = functools.partial(train_table, callbacks=[Stop()])
+    monkeypatch.setattr(train, "train_table", lambda *a, callbacks, **o: stopped(*a, **o))
+    done = gradus("train", "wine", "--out", "r", "--json")
+    assert (done.code, done.err) == (130, "")
+    assert (done.json["stopped_by"], done.json["run"]) == ("SIGINT", "r")
+    assert 2 <= done.json["epochs"] <= 3
+    assert {p.name for p in (here / "r").iterdir()} == FILES
+
+
+@pytest.mark.parametrize("config", [True, False])
+def test_a_run_on_a_file_is_repeated_from_any_folder(
+    gradus: Gradus, wine_csv: Path, here: Path, monkeypatch: pytest.MonkeyPatch, config: bool
+) -> None:
+    gradus("train", "wine.csv", "--target", "cultivar", "--epochs", 1, "--out", "a")
+    command = gradus("info", here / "a", "--json").json["command"]
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    words = ["train", "--config", here / "a" / "config.toml"]
+    words = words if config else shlex.split(command)[1:]
+    assert gradus(*words, "--out", "b").code == 0
+    model = [Path(run, "model.safetensors").read_bytes() for run in ("../a", "b")]
+    assert model[0] == model[1]
 
 
 @pytest.mark.parametrize("place", ["r", "deep/er/r"])

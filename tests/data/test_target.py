@@ -139,6 +139,15 @@ def test_a_class_that_training_did_not_have_is_refused_with_the_known_ones():
         TargetEncoder.fit(["1", "2"]).encode([1])
 
 
+def test_a_message_names_the_column_that_is_the_target():
+    with pytest.raises(DataError, match=r"target 'price' must be finite.*remove the row"):
+        TargetEncoder.fit([1.5, np.inf], name="price")
+    with pytest.raises(DataError, match="target 'price' must be finite"):
+        TargetEncoder.fit([1.5, 2.5]).encode([np.inf], name="price")
+    with pytest.raises(DataError, match="column 'price' must be near"):
+        TargetEncoder.fit([1.5, 2.5]).encode([1e300], name="price")
+
+
 def test_infinity_is_refused():
     with pytest.raises(DataError, match="'target' must be finite; received inf in row 2"):
         TargetEncoder.fit([1.5, np.inf])

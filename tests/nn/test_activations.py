@@ -93,11 +93,11 @@ def test_an_activation_is_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: nn.GELU("erf"), "approximate is 'none' or 'tanh'"),
-        (lambda: nn.Softplus(0.0), r"beta is a finite number in \(0, inf\]"),
+        (lambda: nn.GELU("erf"), "approximate must be 'none' or 'tanh'"),
+        (lambda: nn.Softplus(0.0), r"beta must be a finite number in \(0, inf\)"),
         (lambda: nn.LeakyReLU("0.1"), "negative_slope"),
         (lambda: nn.ELU(math.inf), "alpha"),
-        (lambda: nn.Softmax(0.5), "dim is an integer"),
+        (lambda: nn.Softmax(0.5), "dim must be a whole number"),
     ],
 )
 def test_wrong_settings_are_refused(wrong: object, message: str) -> None:

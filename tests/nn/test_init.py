@@ -91,10 +91,10 @@ def test_initialisers_are_frozen() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: nn.Normal(-1.0), r"scale is a finite number in \[0, inf\]"),
+        (lambda: nn.Normal(-1.0), r"scale must be a finite number in \[0, inf\)"),
         (lambda: nn.Uniform(float("nan")), "bound"),
-        (lambda: nn.Constant("1"), "value is a finite number; received '1'"),
-        (lambda: nn.Xavier("gaussian"), "distribution is 'uniform' or 'normal'.*gaussian"),
+        (lambda: nn.Constant("1"), "value must be a finite number; received '1'"),
+        (lambda: nn.Xavier("gaussian"), "distribution must be 'uniform' or 'normal'.*gaussian"),
         (lambda: nn.He(gain=0.0), "gain"),
         (lambda: nn.Linear(2, 2, init=np.zeros), "init is an initialiser or None.*nn.Xavier"),
     ],

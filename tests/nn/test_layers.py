@@ -60,17 +60,20 @@ def test_flatten_keeps_examples_apart_even_when_there_are_none() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: nn.Linear(0, 1), "in_features is an integer of at least 1; received 0"),
+        (lambda: nn.Linear(0, 1), "in_features must be at least 1; received 0"),
         (lambda: nn.Linear(2.0, 1), "in_features"),
         (lambda: nn.Linear(True, 1), "in_features"),
-        (lambda: nn.Linear(1, 1, bias="no"), "bias is True or False"),
+        (lambda: nn.Linear(1, 1, bias="no"), "bias must be True or False"),
         (lambda: nn.Maxout(2, 2, pieces=0), "pieces"),
-        (lambda: nn.Flatten("1"), "start_dim is an integer"),
+        (lambda: nn.Flatten("1"), "start_dim must be a whole number"),
         (lambda: nn.Embedding(3, -1), "embedding_dim"),
         (lambda: nn.LayerNorm(()), "one axis or more"),
-        (lambda: nn.LayerNorm((2, 0)), "each normalized length"),
+        (
+            lambda: nn.LayerNorm((2, 0)),
+            "whole numbers of at least 1",
+        ),
         (lambda: nn.LayerNorm(2, eps=-1.0), "eps"),
-        (lambda: nn.BatchNorm(2, momentum=1.5), r"momentum is a finite number in \[0, 1\]"),
+        (lambda: nn.BatchNorm(2, momentum=1.5), r"momentum must be a finite number in \[0, 1\]"),
     ],
 )
 def test_wrong_settings_are_refused(wrong: object, message: str) -> None:
@@ -139,7 +142,7 @@ def test_dropping_almost_everything_still_works() -> None:
 
 @pytest.mark.parametrize("p", [1.0, 1, -0.1, float("nan"), "0.5", None, True])
 def test_a_share_outside_0_to_1_is_refused(p: object) -> None:
-    with pytest.raises(ArgumentError, match=r"p is a finite number in \[0, 1\)"):
+    with pytest.raises(ArgumentError, match=r"p must be a finite number in \[0, 1\)"):
         nn.Dropout(p)  # type: ignore[arg-type]
 
 
@@ -230,6 +233,16 @@ def test_an_embedding_equals_a_linear_layer_on_one_hot_rows() -> None:
 def test_an_index_outside_the_embedding_is_refused(index: int) -> None:
     with pytest.raises(ArgumentError, match=rf"lie between 0 and 4; received {min(index, 0)}"):
         nn.Embedding(5, 3)([0, index] if index < 0 else [index, 0])
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize(("index", "low"), [(-1, 0), (-6, 0), (5, -5)])
+def test_a_compiled_embedding_names_the_index_that_it_was_given(
+    index: int, low: int, dtype: str
+) -> None:
+    compiled = gd.compile(nn.Embedding(5, 3))
+    with pytest.raises(ArgumentError, match=rf"\[{low}, 5\); received {index}\..*count from 0"):
+        compiled(gd.tensor([0, index], dtype))
 
 
 def test_indices_that_are_no_integers_are_refused() -> None:

@@ -99,6 +99,13 @@ def test_weights_of_another_shape_are_refused_with_both_shapes() -> None:
         layer.weight = gd.zeros((2, 1))
 
 
+def test_a_tensor_cannot_be_taken_out_of_a_module() -> None:
+    layer = nn.Linear(2, 1)
+    with pytest.raises(ArgumentError, match=r"bias = None for Linear.*bias=False"):
+        layer.bias = None
+    assert layer.bias is not None
+
+
 @pytest.mark.parametrize("x", [[[1.0, 2.0]], [[1, 2]], np.array([[1, 2]])])
 def test_lists_and_arrays_are_inputs_too(x: object) -> None:
     assert nn.Linear(2, 1)(x).shape == (1, 1)

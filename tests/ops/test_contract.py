@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,7 @@ import pytest
 import gradus as gd
 from gradus import ops
 from gradus.errors import GradientError
-from gradus.ops import COMPOSITES, PRIMITIVES, every_sample
-from gradus.ops.primitive import Call
+from gradus.ops.primitive import COMPOSITES, PRIMITIVES, Call, every_sample
 from gradus.types import TensorType
 
 ROWS = [
@@ -92,6 +93,30 @@ def test_gradients_agree_with_finite_differences_to_second_order(op: Any, sample
         return
     assert gd.gradcheck(function, floats, rtol=1e-8, atol=1e-9)
     assert gd.gradcheck(function, floats, order=2, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("op", "sample"),
+    [r for r in ROWS if r.values[1].params and r.values[0] is not PRIMITIVES["concat"]],
+)
+def test_parameters_may_stand_behind_the_operands(op: Any, sample: Call) -> None:
+    names = (
+        op.param_names
+        if isinstance(op, ops.Primitive)
+        else list(inspect.signature(op.function).parameters)[len(sample.inputs) :]
+    )
+    behind = list(itertools.takewhile(sample.params.__contains__, names))
+    named = {n: v for n, v in sample.params.items() if n not in behind}
+    run = function_of(op)
+    placed = run(*sample.inputs, *(sample.params[n] for n in behind), **named)
+    assert np.array_equal(placed.numpy(), run(*sample.inputs, **sample.params).numpy())
+
+
+def test_public_names_are_operations_and_their_table() -> None:
+    for name in ops.__all__:
+        assert name in ("PRIMITIVES", "Primitive") or name in {
+            *PRIMITIVES, *COMPOSITES, "concat", "stack",
+        }  # fmt: skip
 
 
 def test_every_primitive_without_a_gradient_is_known() -> None:

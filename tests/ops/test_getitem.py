@@ -146,7 +146,10 @@ def test_tensors_lists_and_numpy_integers_are_keys() -> None:
         (np.True_, DtypeError, "an index is an integer"),
         (1.0, DtypeError, "an index is an integer.*received 1.0"),
         (np.array([0.0]), DtypeError, "an index is an integer"),
-        ("a", DtypeError, "an index is an integer"),
+        ("a", DtypeError, "an index is an integer.*received 'a'.*no names or keys: give positions"),
+        ([0, "a"], DtypeError, "an index is an integer.*give positions"),
+        ({}, DtypeError, "an index is an integer.*give positions"),
+        ([[0], [0, 1]], DtypeError, r"an index is an integer.*\[\[0\], \[0, 1\]\]"),
     ],
 )
 def test_a_key_that_fits_nothing_is_refused(key: Any, error: type[Exception], says: str) -> None:

@@ -107,6 +107,16 @@ def test_division_by_a_subnormal_has_a_derivative_without_nan() -> None:
     assert gd.grad(a / b, b).item() == 0.0
 
 
+def test_the_derivatives_of_a_constant_power_are_zero_at_zero_too() -> None:
+    for power in (0, 1):
+        x = gd.tensor(np.array([0.0, 2.0]), requires_grad=True)
+        first = gd.grad((x**power).sum(), x, create_graph=True)
+        assert first.tolist() == [power, power]
+        second = gd.grad(first.sum(), x, create_graph=True)
+        assert second.tolist() == [0.0, 0.0]
+        assert gd.grad(second.sum(), x).tolist() == [0.0, 0.0]
+
+
 def test_the_unchosen_branch_of_where_does_not_poison_the_chosen_one() -> None:
     # log(x) at x ≤ 0 is NaN or -∞, its slope too; where must give them weight 0, not 0 · NaN.
     x = gd.tensor(np.array([-1.0, 2.0]), requires_grad=True)

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import gradus as gd
 from gradus import ops
-from gradus.ops import COMPOSITES, PRIMITIVES, every_sample
-from gradus.ops.primitive import Call
+from gradus.ops.primitive import COMPOSITES, PRIMITIVES, Call, every_sample
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -88,8 +87,8 @@ def folded(y: Any, lengths: Any, **params: Any) -> Any:
     return torch.autograd.grad((windows(x, **params) * y).sum(), x, create_graph=True)[0]
 
 
-def clamped(x: Any, low: Any = None, high: Any = None) -> Any:
-    return torch.clamp(x, low, high)
+def clamped(x: Any, min: Any = None, max: Any = None) -> Any:
+    return torch.clamp(x, min, max)
 
 
 TABLE: dict[str, Callable[..., Any]] = {
@@ -279,7 +278,7 @@ ELEMENTWISE = sorted(
     | {"clip", "log_sigmoid", "relu", "softplus"}
 )
 COUNT = {name: PRIMITIVES[name].arity if name in PRIMITIVES else 1 for name in ELEMENTWISE}
-PARAMS: dict[str, dict[str, Any]] = {"clip": {"low": -0.5, "high": 0.75}}
+PARAMS: dict[str, dict[str, Any]] = {"clip": {"min": -0.5, "max": 0.75}}
 
 
 def layouts() -> dict[str, list[np.ndarray]]:
@@ -443,9 +442,9 @@ def test_nan_and_infinity_pass_through_reductions_as_in_pytorch(name: str) -> No
     [
         ("abs", [[0.0, -0.0, 1.0]], {}),
         ("relu", [[0.0, -0.0, 1.0, -1.0]], {}),
-        ("clip", [[-0.5, 0.75, 0.0, 1.0]], {"low": -0.5, "high": 0.75}),
-        ("clip", [[-0.5, 0.0]], {"low": -0.5}),
-        ("clip", [[0.5, 0.5]], {"low": 0.5, "high": 0.5}),
+        ("clip", [[-0.5, 0.75, 0.0, 1.0]], {"min": -0.5, "max": 0.75}),
+        ("clip", [[-0.5, 0.0]], {"min": -0.5}),
+        ("clip", [[0.5, 0.5]], {"min": 0.5, "max": 0.5}),
         ("maximum", [[0.0, 1.0, 2.0], [0.0, 1.0, 3.0]], {}),
         ("minimum", [[0.0, 1.0, 2.0], [-0.0, 1.0, 3.0]], {}),
         ("max", [[2.0, 1.0, 2.0, 2.0]], {"axis": 0}),

@@ -14,10 +14,10 @@ import pytest
 from gradus.errors import ArgumentError, FileError
 from gradus.optim import SGD, Adam
 from gradus.runs import RunConfig, read_config
-from gradus.train.tabular import train_table
+from gradus.train.train_table import train_table
 
 FULL = RunConfig(
-    "my data.csv", "y = 2", "regression", (8, 4), "tanh", "SGD", 0.5, 3, 7, 0.25, -1, 2,
+    "my data.csv", "y = 2", "regression", (8, 4), "tanh", "SGD", 0.5, 2.0, 3, 7, 0.25, -1, 2,
     ("zip=categorical", "a=b=date"),
 )  # fmt: skip
 
@@ -47,6 +47,11 @@ def test_the_learning_rate_is_the_optimizers_own_where_none_is_given() -> None:
     assert RunConfig("wine", optimizer="sgd", learning_rate=0.3).make_optimizer() == SGD(0.3)
 
 
+def test_the_gradients_are_clipped_where_a_norm_is_given() -> None:
+    found = RunConfig("wine", optimizer="sgd", learning_rate=0.3, clip_norm=2.0).make_optimizer()
+    assert found == SGD(0.3, clip_norm=2.0)
+
+
 def test_the_command_is_quoted_for_a_shell() -> None:
     words = shlex.split(FULL.command())
     assert words[:3] == ["gradus", "train", "my data.csv"]
@@ -71,6 +76,9 @@ def test_a_columns_name_may_hold_an_equals_sign() -> None:
         ({"kinds": ("zip",)}, "COLUMN=KIND"),
         ({"kinds": ("zip=text",)}, "numeric, boolean, categorical"),
         ({"seed": 2**70}, "64 bits"),
+        ({"learning_rate": 0.0}, "learning_rate is a finite number above 0.*--learning-rate 0.01"),
+        ({"learning_rate": float("nan")}, "learning_rate is a finite number"),
+        ({"clip_norm": -1.0}, "clip_norm is a finite number above 0.*--clip-norm 1"),
         ({"source": "caf\udce9.csv"}, "valid Unicode"),
     ],
 )

@@ -14,7 +14,7 @@ import gradus as gd
 from gradus.errors import FileError
 from gradus.runs import RunConfig, RunDraft, read_model_of, read_run, save_run
 from gradus.train.table_model import TableModel
-from gradus.train.tabular import train_table
+from gradus.train.train_table import train_table
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from gradus.data import Table, load
 from gradus.optim import SGD
 from gradus.runs import RunConfig, RunDraft, save_run
-from gradus.train.tabular import DivergedRunError, train_table
+from gradus.train.train_table import DivergedRunError, train_table
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 

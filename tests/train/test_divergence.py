@@ -12,6 +12,7 @@ import gradus as gd
 from gradus import losses, nn, ops, optim
 from gradus.errors import DivergenceError
 from gradus.train import Callback, EarlyStopping
+from gradus.train.divergence import explosion
 from gradus.types import Array
 
 RNG = np.random.default_rng(0)
@@ -146,12 +147,112 @@ def test_it_says_that_the_fault_is(fault: str) -> None:
     assert all(np.isfinite(w).all() for w in weights(net).values())
 
 
-def test_too_high_a_rate_is_found_where_the_loss_is_still_finite() -> None:
+# ── Losses that explode and stay finite ─────────────────────────────────────────────────────────
+
+
+class Keep(Callback):
+    """Weights before the first step and after each epoch."""
+
+    def on_fit_begin(self, trainer: gd.Trainer, epochs: int, steps_per_epoch: int) -> None:
+        self.seen = [weights(trainer.network)]
+
+    def on_epoch_end(self, trainer: gd.Trainer, row: dict[str, Any]) -> None:
+        self.seen.append(weights(trainer.network))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_an_exploding_loss_ends_training_with_the_weights_before_that_epoch(
+    reduction: str, weighted: bool
+) -> None:
+    gd.manual_seed(0)
+    net, keep = nn.Sequential(nn.Linear(3, 2, dtype="float64")), Keep()
+    rate = 0.9 if reduction == "mean" else 0.9 / 4 / (2 if weighted else 1)
+    trainer, error = fit(
+        net,
+        optimizer=optim.SGD(rate),
+        trainer={"reduction": reduction},
+        callbacks=[keep],
+        sample_weight=np.linspace(1, 3, 24) if weighted else None,
+    )
+    epoch = len(trainer.history) + 1
+    assert epoch > 2, "some epochs were not yet absurd"
+    assert f"the loss exploded in epoch {epoch}, by step {6 * epoch}" in str(error)
+    assert "the largest gradient is that of 0.weight" in str(error)
+    assert "lower the learning rate" in str(error)
+    assert trainer.history.stop_reason == error.rule
+    for name, w in weights(net).items():
+        assert w.tobytes() == keep.seen[-1][name].tobytes()
+    assert trainer.history["loss"].max() <= 1e6 * trainer.history["loss"][0]
+
+
+def test_a_loss_that_jumps_and_stays_there_is_found_in_the_first_epoch() -> None:
+    net, keep = network(), Keep()
+    trainer, error = fit(net, optimizer=optim.Adam(1e9), epochs=1, callbacks=[keep])
+    assert "exploded in epoch 1" in str(error)
+    assert len(trainer.history) == 0
+    assert all(np.array_equal(w, keep.seen[0][n]) for n, w in weights(net).items())
+
+
+def test_after_an_explosion_training_goes_on_as_if_that_epoch_had_not_been() -> None:
+    after, before = network(), network()
+    for net in (after, before):
+        trainer = gd.Trainer(net, losses.squared_error, optim.Adam(0.01))
+        trainer.fit(X, Y, epochs=2, progress=False)
+        if net is after:
+            with pytest.raises(DivergenceError, match="exploded"):
+                trainer.fit(X, Y * 1e4, epochs=1, progress=False, callbacks=[Push()])
+        trainer.fit(X, Y, epochs=2, progress=False)
+    assert all(w.tobytes() == weights(before)[n].tobytes() for n, w in weights(after).items())
+
+
+class Push(Callback):
+    """Sets weights that are far too large before the first step, and takes them back."""
+
+    def on_fit_begin(self, trainer: gd.Trainer, epochs: int, steps_per_epoch: int) -> None:
+        self.before = trainer.weights()
+        trainer.network[2].weight = np.full((2, 5), 1e12)  # type: ignore[index]
+
+    def on_fit_end(self, trainer: gd.Trainer) -> None:
+        trainer.restore(self.before)
+
+
+def test_an_explosion_without_gradients_to_look_at_is_told_too() -> None:
+    row = {"epoch": 2, "steps": 9, "loss": 3e9, "gradient_norms": {}}
+    assert "a loss of 3e+09 where 2.5 is the size to begin with." in str(explosion(row, 2.5))
+
+
+HEALTHY: dict[str, tuple[Array, Array, dict[str, Any]]] = {
+    "targets in a large unit": (X, Y * 1e8, {"optimizer": optim.SGD(1e-3)}),
+    "inputs that nobody scaled": (X * 1e6, Y, {"optimizer": optim.Adam(1e-2)}),
+    "a row far from all others": (broken_row(23, 1e7), Y, {"optimizer": optim.Adam(1e-3)}),
+    "a first row that costs nothing": (
+        np.vstack([np.zeros((1, 3)), X]),
+        np.vstack([np.zeros((1, 2)), Y * 1e6]),
+        {"optimizer": optim.Adam(1e-3), "batch_size": 1},
+    ),
+    "targets of zero": (X, np.zeros_like(Y), {"optimizer": optim.Adam(1.0)}),
+}
+
+
+@pytest.mark.parametrize("case", HEALTHY)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_no_explosion_is_seen_in(case: str, reduction: str) -> None:
+    x, y, options = HEALTHY[case]
     net = nn.Sequential(nn.Linear(3, 2, dtype="float64"))
-    trainer, error = fit(net, optimizer=optim.SGD(1e3))
-    assert int(str(error).partition("at step ")[2].partition(";")[0]) > 10
-    assert all(np.isfinite(w).all() for w in weights(net).values())
-    assert trainer.predict(X).shape == (24, 2)
+    trainer = gd.Trainer(net, losses.squared_error, options["optimizer"], reduction=reduction)
+    size = options.get("batch_size", 4)
+    trainer.fit(x, y, epochs=4, batch_size=size, shuffle=False, progress=False)
+    assert len(trainer.history) == 4
+
+
+def test_no_explosion_is_seen_where_training_goes_on_from_a_perfect_fit() -> None:
+    net = nn.Sequential(nn.Linear(3, 2, bias=False, dtype="float64"))
+    theta = np.linalg.lstsq(X, Y * 1e6, rcond=None)[0]
+    net[0].weight = theta.T
+    trainer = gd.Trainer(net, losses.squared_error, optim.Adam(1e3))
+    history = trainer.fit(X, Y * 1e6, epochs=3, progress=False)
+    assert history["loss"].max() > 1e6, "a bounce that is small beside targets of 10⁶"
 
 
 def test_a_layer_that_stands_in_two_places_is_named_by_its_first() -> None:

@@ -11,6 +11,7 @@ import pytest
 import gradus as gd
 from gradus import losses, nn, optim
 from gradus.errors import ArgumentError, DataError, DtypeError, GradusError, ShapeError
+from gradus.train import EarlyStopping
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 LABELS = np.arange(20) % 4
@@ -108,7 +109,33 @@ BAD: dict[str, tuple[dict[str, Any], type[GradusError], str]] = {
     "epochs as text": ({"epochs": "10"}, ArgumentError, "received '10'"),
     "an empty batch": ({"batch_size": 0}, ArgumentError, "batch_size must be at least 1"),
     "a share of 1.5": ({"validation": 1.5}, ArgumentError, "between 0 and 1.*received 1.5"),
-    "a share of nothing": ({"validation": 0.0}, ArgumentError, "between 0 and 1"),
+    "a share of all": ({"validation": 1}, ArgumentError, "between 0 and 1"),
+    "a share of yes": ({"validation": True}, ArgumentError, "received bool"),
+    "a callback alone": (
+        {"callbacks": EarlyStopping()},
+        ArgumentError,
+        r"a list of Callback objects.*callbacks=\[EarlyStopping\(\)\]",
+    ),
+    "the class of a callback": (
+        {"callbacks": [EarlyStopping]},
+        ArgumentError,
+        "a list of Callback objects",
+    ),
+    "a loss that is reduced already": (
+        {"loss": lambda p, t: losses.mean(losses.cross_entropy(p, t))},
+        ShapeError,
+        r"one value an example, here \(20,\); received values of \(\).*reduction=",
+    ),
+    "a loss with a value an output": (
+        {"loss": lambda p, t: (p - t) ** 2, "y": Y, "outputs": 2},
+        ShapeError,
+        r"received values of \(20, 2\).*sum over the outputs",
+    ),
+    "a loss that is Python's number": (
+        {"loss": lambda p, t: 0.5},
+        ArgumentError,
+        "a loss gives a tensor.*received float",
+    ),
     "a share so small that no row is left": (
         {"validation": 0.01},
         DataError,
@@ -150,6 +177,40 @@ def test_refused_input_changes_nothing(fault: str) -> None:
 
 
 TRAINER: dict[str, tuple[Callable[[], Any], str]] = {
+    "a function as network": (
+        lambda: gd.Trainer(lambda x: x, losses.cross_entropy),  # type: ignore[arg-type]
+        "a gradus.nn.Module; received function",
+    ),
+    "the name of a loss": (
+        lambda: gd.Trainer(network(), "cross_entropy"),  # type: ignore[arg-type]
+        r"received 'cross_entropy'. What to do: write losses\.cross_entropy, without quotes",
+    ),
+    "the name of an optimizer": (
+        lambda: gd.Trainer(network(), losses.cross_entropy, "Adam"),  # type: ignore[arg-type]
+        r"received 'Adam'. What to do: write optim\.Adam",
+    ),
+    "the class of an optimizer": (
+        lambda: gd.Trainer(network(), losses.cross_entropy, optim.Adam),  # type: ignore[arg-type]
+        "an object of gradus.optim",
+    ),
+    "a group that no parameter belongs to": (
+        lambda: gd.Trainer(
+            network(), losses.cross_entropy, optim.Adam(groups={"*.bais": {"lr": 0.1}})
+        ),
+        r"received '\*\.bais' for 0\.weight, 0\.bias",
+    ),
+    "one metric that is no list": (
+        lambda: gd.Trainer(network(), losses.cross_entropy, metrics="accuracy"),
+        r"metrics is a list; received 'accuracy'. What to do: write metrics=\[\"accuracy\"\]",
+    ),
+    "a function as metrics": (
+        lambda: gd.Trainer(network(), losses.cross_entropy, metrics=abs),  # type: ignore[arg-type]
+        "metrics is a list",
+    ),
+    "a seed of more than 64 bits": (
+        lambda: gd.Trainer(network(), losses.cross_entropy, seed=2**70),
+        "64 bits",
+    ),
     "an unknown metric": (
         lambda: gd.Trainer(network(), losses.cross_entropy, metrics=["acc"]),
         "accuracy, rmse, mae, r2; received 'acc'",
@@ -212,6 +273,55 @@ def test_a_parameter_that_is_no_field_is_refused() -> None:
 
     with pytest.raises(ArgumentError, match=r"a field of a module.*float32\[\].*make it a field"):
         gd.Trainer(Hiding(), losses.cross_entropy).fit(X, LABELS, progress=False)
+
+
+class Pair(nn.Module):
+    """A network that gives what it should not."""
+
+    def __init__(self, give: Callable[[gd.Tensor], Any]) -> None:
+        self.inner, self.give = nn.Linear(3, 4), give
+
+    def forward(self, x: gd.Tensor) -> Any:
+        return self.give(self.inner(x))
+
+
+def test_a_network_that_gives_several_tensors_is_refused() -> None:
+    trainer = gd.Trainer(Pair(lambda y: (y, y)), losses.cross_entropy)
+    with pytest.raises(ArgumentError, match="one tensor, its prediction; received tuple"):
+        trainer.fit(X, LABELS, progress=False)
+    with pytest.raises(ArgumentError, match="received tuple"):
+        trainer.predict(X)
+
+
+def test_a_network_that_mixes_rows_is_refused() -> None:
+    trainer = gd.Trainer(Pair(lambda y: gd.ops.sum(y)), losses.cross_entropy)
+    with pytest.raises(ShapeError, match=r"a prediction for each row; received an output of \(\)"):
+        trainer.predict(X)
+
+
+@pytest.mark.parametrize("share", [0, 0.0, np.float32(0.0)])
+def test_a_share_of_nothing_is_no_validation(share: float) -> None:
+    assert "val_loss" not in fit(validation=share).columns
+
+
+def test_a_share_may_be_numpys_number() -> None:
+    assert "val_loss" in fit(validation=np.float32(0.2)).columns
+
+
+def test_a_group_may_belong_to_a_parameter_that_is_frozen_for_now() -> None:
+    net = network()
+    net[0].bias.requires_grad_(False)
+    gd.Trainer(net, losses.cross_entropy, optim.Adam(groups={"*.bias": {"lr": 0.1}}))
+
+
+def test_a_last_batch_that_the_network_cannot_take_is_refused_before_the_first_step() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm(4))
+    before = {n: t.numpy().copy() for n, t in net.named_parameters().items()}
+    trainer = gd.Trainer(net, losses.cross_entropy, optim.SGD(0.1))
+    with pytest.raises(ShapeError, match="two examples or more"):
+        trainer.fit(X[:17], LABELS[:17], batch_size=8, progress=False)
+    assert all(np.array_equal(t.numpy(), before[n]) for n, t in net.named_parameters().items())
+    assert len(trainer.history) == 0
 
 
 @pytest.mark.parametrize(

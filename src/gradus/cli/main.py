@@ -16,7 +16,7 @@ from gradus.cli.predict import predict
 from gradus.cli.screen import remark, say
 from gradus.cli.train import train
 from gradus.errors import DivergenceError, GradusError
-from gradus.runs import to_json
+from gradus.train.strict_json import to_json
 from gradus.version import __version__
 
 app = typer.Typer(
@@ -52,7 +52,7 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return its exit code.
 
-    0: done. 1: training left the finite numbers, memory or the machine failed. 2: a mistake in
+    0: done. 1: training broke down, memory or the machine failed. 2: a mistake in
     what was asked or given. 130, 143: stopped by Ctrl-C or SIGTERM.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)

@@ -28,6 +28,8 @@ def predict(
     force: Annotated[bool, typer.Option("--force", help="Replace the file at --out.")] = False,
 ) -> None:
     """Predict each row of a table; its own columns are kept, in their order."""
+    if out is not None:
+        Table.check_path(out)
     if out is not None and out.exists() and not force:
         raise FileError(
             "predictions are written to a new file",

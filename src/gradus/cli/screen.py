@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from gradus.runs import to_json
+from gradus.runs.words import plain
+from gradus.train.strict_json import to_json
 
 
 def say(text: str, style: str = "") -> None:
@@ -33,28 +34,15 @@ def say_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for k, name in enumerate(header):
         numeric = all(isinstance(row[k], int) for row in rows)
-        table.add_column(plain(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(plain(name, "\n"), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{c:,}" if isinstance(c, int) else plain(str(c)) for c in row))
+        table.add_row(*(f"{c:,}" if isinstance(c, int) else plain(str(c), "\n") for c in row))
     _console(sys.stdout).print(table)
-
-
-def plain(text: str) -> str:
-    r"""Text without control characters: a cell of a table must not steer the terminal.
-
-    >>> plain("a\x1b[31mb")
-    'a�[31mb'
-    """
-    return "".join(c if c.isprintable() or c == "\n" else _shown(c) for c in text)
-
-
-def _shown(character: str) -> str:
-    return character if character == "\N{NO-BREAK SPACE}" else "\ufffd"
 
 
 def _write(text: str, style: str, stream: TextIO) -> None:
     # Commands and paths are not broken at the terminal's edge: they are there to be copied.
-    _console(stream).print(plain(text), style=style or None, soft_wrap=True)
+    _console(stream).print(plain(text, "\n"), style=style or None, soft_wrap=True)
 
 
 def _console(stream: TextIO) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 import signal
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -14,12 +15,11 @@ from gradus.cli.screen import remark, say, say_json
 from gradus.cli.settings import read_source, settings
 from gradus.data import BUNDLED, KINDS, Table, TargetEncoder
 from gradus.errors import DivergenceError
-from gradus.nn import ACTIVATIONS
 from gradus.optim import OPTIMIZERS
 from gradus.runs import RunConfig, RunDraft, brief, default_place, save_run
 from gradus.runs.words import baseline, count, result
 from gradus.train import Callback, StopSignals, Trainer
-from gradus.train.tabular import DivergedRunError, TableRun, Task, train_table
+from gradus.train.train_table import ACTIVATIONS, DivergedRunError, TableRun, train_table
 
 _SOURCE = f"Bundled set ({', '.join(BUNDLED)}), or a .csv, .tsv or .parquet file."
 _OUT = "Folder of the run (default: runs/SOURCE-DATE-TIME)."
@@ -50,6 +50,10 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Size of a step (default: the optimizer's own).")
     ] = None,
+    clip_norm: Annotated[
+        float | None,
+        typer.Option(help="Largest norm of all gradients together (default: no limit)."),
+    ] = None,
     validation: Annotated[
         float | None, typer.Option(help="Share of the rows to hold out (default: 0.2).")
     ] = None,
@@ -75,8 +79,8 @@ def train(
     options = {
         "source": source, "target": target, "task": task, "layers": layers,
         "activation": activation, "epochs": epochs, "batch_size": batch_size,
-        "optimizer": optimizer, "learning_rate": learning_rate, "validation": validation,
-        "seed": seed, "threads": threads, "kinds": kind,
+        "optimizer": optimizer, "learning_rate": learning_rate, "clip_norm": clip_norm,
+        "validation": validation, "seed": seed, "threads": threads, "kinds": kind,
     }  # fmt: skip
     settled = settings(options, config)
     place = out or default_place(settled.source)
@@ -91,14 +95,19 @@ def train(
         run, failure = _train(table, settled, found if loud else "")
         stopped = signals.received
         if stopped and not any(row["steps"] for row in run.history):
-            raise typer.Exit(128 + stopped)  # nothing was learnt yet
+            if json:  # nothing was learnt yet, so there is no run
+                say_json({"run": None, "stopped_by": stopped.name})
+            raise typer.Exit(128 + stopped)
+        if failure:
+            failure = DivergenceError(
+                failure.rule,
+                received=failure.received,
+                remedy="lower --learning-rate, or clip the gradients with --clip-norm 1; the last "
+                f"good weights are saved in {place}",
+            )
         summary = save_run(draft, run, settled, str(failure) if failure else None)
     if failure:
-        raise DivergenceError(
-            failure.rule,
-            received=failure.received,
-            remedy=f"{failure.remedy}, and is saved in {place}",
-        )
+        raise failure
     if json:
         say_json({"run": str(place), "stopped_by": stopped and stopped.name, **brief(summary)})
     elif loud:
@@ -108,23 +117,25 @@ def train(
 
 
 def _read(config: RunConfig) -> tuple[Table, RunConfig, str]:
-    """Table, settings with the target and the task that follow from it, and both in words."""
+    """Table, settings that repeat the run from any folder, and what was found in words."""
     table, target = read_source(config)
-    encoder = TargetEncoder.fit(table.column(target), config.task)
-    config = dataclasses.replace(config, target=target, task=encoder.task)
+    encoder = TargetEncoder.fit(table.column(target), config.task, name=target)
     rows = f"{count(len(table), 'row')}, {count(len(table.names) - 1, 'column')} to learn from"
     into = f" into {len(encoder.classes)} classes" if encoder.classes else ""
-    return table, config, f"{config.source}: {rows}; {encoder.task}{into} by {target!r}"
+    found = f"{config.source}: {rows}; {encoder.task}{into} by {target!r}"
+    source = config.source if config.source in BUNDLED else os.path.abspath(config.source)
+    settled = dataclasses.replace(config, source=source, target=target, task=encoder.task)
+    return table, settled, found
 
 
-def _train(table: Table, config: RunConfig, found: str) -> tuple[TableRun, DivergedRunError | None]:
+def _train(table: Table, config: RunConfig, found: str) -> tuple[TableRun, DivergenceError | None]:
     """The run, and why it broke off, where it did; ``found`` is said, and progress shown."""
     assert config.target is not None, "settled by _read"
     try:
         run = train_table(
             table,
             config.target,
-            task=cast(Task | None, config.task),
+            task=config.task,
             kinds=config.kind_of_columns(),
             layers=config.layers,
             activation=config.activation,

@@ -11,8 +11,8 @@ from gradus.tensor import Tensor
 def settings(module: Any) -> Hashable:
     """Plain fields of a module and of its inner modules: a program depends on them.
 
-    Numbers, text and tuples count by value, tensors by identity and role (their numbers are read at every
-    call); lists and arrays are taken to be constants.
+    Numbers, text and tuples count by value, tensors by identity and role (their numbers are read
+    at every call); lists and arrays are taken to be constants.
 
     >>> from gradus import nn
     >>> net = nn.Sequential(nn.Dropout(0.5))

@@ -37,6 +37,14 @@ def whole_number(name: str, value: int, *, least: int | None = None) -> int:
     return number
 
 
+def seed_number(seed: int) -> int:
+    """Return the seed as a Python int, or raise `ArgumentError`: seeds have 64 bits and a sign."""
+    number = whole_number("seed", seed)
+    if not -(2**63) <= number < 2**63:
+        raise ArgumentError("a seed is a whole number of 64 bits", received=number)
+    return number
+
+
 def check_names(names: Sequence[str], where: str) -> None:
     """Raise `DataError` unless every column has a name of its own."""
     first: dict[str, int] = {}

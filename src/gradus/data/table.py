@@ -209,10 +209,14 @@ class Table:
             write_csv(self.arrow, path, DELIMITERS[".csv"])
             return
         path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in SUFFIXES:
+        self.check_path(path)
+        write(self.arrow, path, DELIMITERS.get(path.suffix.lower()))
+
+    @staticmethod
+    def check_path(path: Path) -> None:
+        """Raise `DataError` unless `write` has a format for a file of this name."""
+        if path.suffix.lower() not in SUFFIXES:
             raise DataError(f"a table file ends in {', '.join(SUFFIXES)}", received=str(path))
-        write(self.arrow, path, DELIMITERS.get(suffix))
 
     def _check_column(self, name: str) -> None:
         if name not in self.names:

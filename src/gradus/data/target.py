@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,8 @@ from gradus.data.schema import mostly_numbers
 from gradus.errors import ArgumentError, DataError, FileError
 from gradus.types import Array
 
-TASKS = ("classification", "regression")
+Task = Literal["classification", "regression"]
+TASKS: tuple[Task, ...] = get_args(Task)
 Label = str | bool | int | float
 
 # Text with more classes than this, in more than half of the rows, was hardly meant as classes.
@@ -40,13 +41,15 @@ class TargetEncoder:
            [1.]], dtype=float32)
     """
 
-    task: str
+    task: Task
     classes: tuple[Label, ...] = ()
     scale: Scale | None = None
 
     @classmethod
-    def fit(cls, column: npt.ArrayLike, task: str | None = None) -> TargetEncoder:
-        """Learn the classes, or mean and deviation (1 when constant).
+    def fit(
+        cls, column: npt.ArrayLike, task: Task | None = None, *, name: str = "target"
+    ) -> TargetEncoder:
+        """Learn the classes, or mean and deviation (1 when constant); `name` is for messages.
 
         Without a task: text, booleans and pandas categories are classes. Whole numbers are classes
         when there are at most 2 different ones, or at most 20 and fewer than a tenth of the rows.
@@ -63,17 +66,17 @@ class TargetEncoder:
         if task is None:
             task = _infer_task(values, column)
         if task == "regression":
-            return cls(task, scale=Scale.fit(_numbers(values), "target"))
+            return cls(task, scale=Scale.fit(_numbers(values, name), name))
         return cls(task, classes=_classes(values))
 
-    def encode(self, column: npt.ArrayLike) -> Array:
-        """Labels int64 (n,), or standardised numbers float32 (n, 1).
+    def encode(self, column: npt.ArrayLike, *, name: str = "target") -> Array:
+        """Labels int64 (n,), or standardised numbers float32 (n, 1); `name` is for messages.
 
         Raises `DataError` for missing values, and for a class that training did not have.
         """
         values = _cells(column)
         if self.scale is not None:
-            return self.scale.apply(_numbers(values), "target")[:, None]
+            return self.scale.apply(_numbers(values, name), name)[:, None]
         label = {value: i for i, value in enumerate(self.classes)}
         for row, value in enumerate(values):
             if value not in label:
@@ -123,7 +126,7 @@ class TargetEncoder:
         """Encoder from `to_config`'s data; `FileError` when it is damaged."""
         task = entry(config, "task", str)
         if task == "regression":
-            return cls(task, scale=Scale.from_config(entry(config, "scale", dict)))
+            return cls("regression", scale=Scale.from_config(entry(config, "scale", dict)))
         if task != "classification":
             raise FileError(f"task is one of {', '.join(TASKS)}", received=repr(task))
         classes = entry(config, "classes", list)
@@ -134,7 +137,7 @@ class TargetEncoder:
                 "classes are two or more different texts, booleans or finite numbers",
                 received=str(classes)[:200],
             )
-        return cls(task, classes=tuple(classes))
+        return cls("classification", classes=tuple(classes))
 
 
 def _cells(column: Any) -> list[Any]:
@@ -184,7 +187,7 @@ def _is_label(value: object) -> bool:
     )
 
 
-def _infer_task(values: list[Any], column: Any) -> str:
+def _infer_task(values: list[Any], column: Any) -> Task:
     distinct = set(values)
     if all(isinstance(value, bool) for value in distinct) or _is_dictionary(column):
         return "classification"
@@ -197,7 +200,7 @@ def _infer_task(values: list[Any], column: Any) -> str:
                 "a target of text is a column of classes, most of which repeat",
                 received=f"{len(distinct)} different texts in {len(values)} rows"
                 + (f" ({note})" if note else ""),
-                remedy="correct cells that should be numbers, or pass task='classification'",
+                remedy="correct cells that should be numbers, or choose task='classification'",
             )
         return "classification"
     if all(isinstance(value, int) for value in distinct):
@@ -212,7 +215,7 @@ def _is_dictionary(column: Any) -> bool:
     return str(getattr(column, "dtype", "")) == "category" or arrow.startswith("dictionary")
 
 
-def _numbers(values: list[Any]) -> Array:
+def _numbers(values: list[Any], name: str) -> Array:
     numbers = [number(value) if isinstance(value, str) else value for value in values]
     if None in numbers:
         row = numbers.index(None)
@@ -222,9 +225,18 @@ def _numbers(values: list[Any]) -> Array:
             remedy="correct the cell, or choose task='classification'",
         )
     try:
-        return np.array(numbers, dtype=np.float64)
+        array: Array = np.array(numbers, dtype=np.float64)
     except OverflowError:
         raise DataError("a target must fit a 64-bit float", received="a larger integer") from None
+    infinite = np.isinf(array)
+    if infinite.any():
+        row = int(np.argmax(infinite))
+        raise DataError(
+            f"the numbers of the target {name!r} must be finite",
+            received=f"{array[row]} in row {row + 1}",
+            remedy="correct the cell, or remove the row",
+        )
+    return array
 
 
 def _classes(values: list[Any]) -> tuple[Label, ...]:

@@ -67,4 +67,4 @@ def _check_yes_no(t: Tensor) -> None:
 def _bounded(log: Callable[[Any], Tensor], x: Tensor, pole: float) -> Tensor:
     """Log x, but at least −100: there, and at the pole, the derivative is 0 and not NaN."""
     at_pole = ops.equal(x, pole)
-    return ops.where(at_pole, -100.0, ops.clip(log(ops.where(at_pole, 0.5, x)), low=-100.0))
+    return ops.where(at_pole, -100.0, ops.clip(log(ops.where(at_pole, 0.5, x)), min=-100.0))

@@ -53,9 +53,3 @@ def check_unit_interval(x: Tensor, rule: str, remedy: str) -> None:
     wrong = (known(x) < 0) | (known(x) > 1)
     if wrong.any():
         raise ArgumentError(rule, received=known(x)[wrong][0], remedy=remedy)
-
-
-def require(holds: bool, rule: str, received: object) -> None:
-    """Raise an ArgumentError unless the rule holds."""
-    if not holds:
-        raise ArgumentError(rule, received=received)

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from gradus import ops
+from gradus.checks import finite_number
 from gradus.errors import ArgumentError, DtypeError, ShapeError
-from gradus.losses.checks import as_tensor, check_unit_interval, known, predicted, require
+from gradus.losses.checks import as_tensor, check_unit_interval, known, predicted
+from gradus.ops.index import from_zero
 from gradus.tensor import Tensor
 
 
@@ -57,8 +59,7 @@ def cross_entropy(prediction: Tensor, target: Any, *, label_smoothing: float = 0
     >>> round(cross_entropy([[0.0, 0.0, 0.0]], [1]).item(), 4)  # ln 3
     1.0986
     """
-    smooth = float(label_smoothing)
-    require(0 <= smooth <= 1, "label_smoothing lies in [0, 1]", label_smoothing)
+    smooth = finite_number("label_smoothing", label_smoothing, least=0, most=1)
     s = _scores(prediction)
     surprise = -ops.log_softmax(s)
     t = as_tensor(target)
@@ -92,7 +93,7 @@ def max_margin(prediction: Tensor, target: Any, *, margin: float = 1.0) -> Tenso
     >>> max_margin([[3.0, 1.0, 2.5]], [0]).tolist()
     [0.5]
     """
-    require(margin > 0, "max_margin takes margin > 0", margin)
+    margin = finite_number("margin", margin, above=0)
     s = _scores(prediction)
     labels = ops.expand_dims(_labels(target, s), axis=1)
     short = ops.relu(s - ops.take_along_axis(s, labels, axis=1) + margin)
@@ -125,8 +126,7 @@ def _labels(target: Any, scores: Tensor) -> Tensor:
             "labels are integers", received=labels.type, remedy="use labels.astype('int64')"
         )
     if labels.is_symbolic:
-        # A negative position would count from the end; K is refused when the graph runs.
-        return ops.where(labels < 0, K, labels)
+        return from_zero(labels)
     outside = (labels.numpy() < 0) | (labels.numpy() >= K)
     if outside.any():
         raise ArgumentError(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gradus import ops
+from gradus.checks import require
 from gradus.errors import ShapeError
-from gradus.losses.checks import as_tensor, known, require
+from gradus.losses.checks import as_tensor, known
 from gradus.tensor import Tensor
 
 

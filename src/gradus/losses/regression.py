@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gradus import ops
-from gradus.losses.checks import over_outputs, pair, require
+from gradus.checks import finite_number
+from gradus.losses.checks import over_outputs, pair
 from gradus.tensor import Tensor
 
 
@@ -54,7 +55,7 @@ def huber(prediction: Tensor, target: Any, *, delta: float = 1.0) -> Tensor:
     >>> huber([0.5, 3.0], [0.0, 0.0]).tolist()
     [0.125, 2.5]
     """
-    require(delta > 0, "huber takes delta > 0", delta)
+    delta = finite_number("delta", delta, above=0)
     y, t = pair(prediction, target)
     size = ops.abs(y - t)
     return over_outputs(ops.where(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta)))
@@ -70,7 +71,7 @@ def pinball(prediction: Tensor, target: Any, *, quantile: float = 0.5) -> Tensor
     >>> pinball([0.0, 4.0], [2.0, 2.0], quantile=0.75).tolist()
     [1.5, 0.5]
     """
-    require(0 < quantile < 1, "pinball takes a quantile between 0 and 1", quantile)
+    quantile = finite_number("quantile", quantile, above=0, below=1)
     y, t = pair(prediction, target)
     residual = t - y
     return over_outputs(ops.maximum(quantile * residual, (quantile - 1.0) * residual))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 from gradus import ops
+from gradus.checks import choice, finite_number, whole_number
 from gradus.errors import ArgumentError
-from gradus.nn.checks import choice, integer, real
 from gradus.nn.linear import Identity
 from gradus.nn.module import Module
 from gradus.tensor import Tensor
@@ -66,7 +66,7 @@ class LeakyReLU(Module):
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = real("negative_slope", negative_slope)
+        self.negative_slope = finite_number("negative_slope", negative_slope)
 
     def forward(self, x: Tensor) -> Tensor:
         """Each element."""
@@ -87,7 +87,7 @@ class ELU(Module):
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = real("alpha", alpha)
+        self.alpha = finite_number("alpha", alpha)
 
     def forward(self, x: Tensor) -> Tensor:
         """Each element."""
@@ -169,7 +169,7 @@ class Softplus(Module):
     """
 
     def __init__(self, beta: float = 1.0) -> None:
-        self.beta = real("beta", beta, 0, ends="(]")
+        self.beta = finite_number("beta", beta, above=0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Each element."""
@@ -186,7 +186,7 @@ class Softmax(Module):
     """
 
     def __init__(self, dim: int = -1) -> None:
-        self.dim = integer("dim", dim)
+        self.dim = whole_number("dim", dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Each row."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gradus import ops, random
-from gradus.nn.checks import real
+from gradus.checks import finite_number
 from gradus.nn.module import Module
 from gradus.tensor import Tensor
 
@@ -29,7 +29,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        self.p = real("p", p, 0, 1, ends="[)")
+        self.p = finite_number("p", p, least=0, below=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy.typing as npt
 
 from gradus import ops
+from gradus.checks import whole_number
 from gradus.errors import ArgumentError
-from gradus.nn.checks import float_dtype, positive
 from gradus.nn.init import Normal
 from gradus.nn.module import Module
-from gradus.nn.parameter import parameter
+from gradus.nn.parameter import float_dtype, parameter
+from gradus.ops.index import from_zero
 from gradus.tensor import Tensor
 
 
@@ -38,8 +39,8 @@ class Embedding(Module):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, dtype: npt.DTypeLike = "float32"
     ) -> None:
-        self.num_embeddings = positive("num_embeddings", num_embeddings)
-        self.embedding_dim = positive("embedding_dim", embedding_dim)
+        self.num_embeddings = whole_number("num_embeddings", num_embeddings, least=1)
+        self.embedding_dim = whole_number("embedding_dim", embedding_dim, least=1)
         self.dtype = float_dtype(dtype)
         shape = (self.num_embeddings, self.embedding_dim)
         self.weight = parameter(Normal(1.0), shape, self.dtype)
@@ -48,8 +49,7 @@ class Embedding(Module):
         """Integers of any shape (…) to (…, embedding_dim)."""
         last = self.num_embeddings - 1
         if x.is_symbolic:
-            # ops.take counts negative indices from the end; here they are as wrong as large ones.
-            x = ops.where(x < 0, last + 1, x)
+            x = from_zero(x)
         elif x.size and not 0 <= (value := x.numpy()).min() <= value.max() <= last:
             raise ArgumentError(
                 f"indices of {self.summary()} lie between 0 and {last}",

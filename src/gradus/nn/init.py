@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus import random
+from gradus.checks import choice, finite_number
 from gradus.errors import ShapeError, TraceError
-from gradus.nn.checks import choice, real
 from gradus.tensor import Tensor
 from gradus.types import Array, Shape, as_dtype, float32
 
@@ -40,7 +40,7 @@ class Constant(Initialiser):
     value: float
 
     def __post_init__(self) -> None:
-        real("value", self.value)
+        finite_number("value", self.value)
 
     def __call__(self, shape: Shape, dtype: npt.DTypeLike = float32) -> Array:
         """Array of initial values."""
@@ -71,7 +71,7 @@ class Normal(Initialiser):
     scale: float = 0.01
 
     def __post_init__(self) -> None:
-        real("scale", self.scale, 0)
+        finite_number("scale", self.scale, least=0)
 
     def __call__(self, shape: Shape, dtype: npt.DTypeLike = float32) -> Array:
         """Array of initial values."""
@@ -89,7 +89,7 @@ class Uniform(Initialiser):
     bound: float
 
     def __post_init__(self) -> None:
-        real("bound", self.bound, 0)
+        finite_number("bound", self.bound, least=0)
 
     def __call__(self, shape: Shape, dtype: npt.DTypeLike = float32) -> Array:
         """Array of initial values."""
@@ -111,7 +111,7 @@ class Scaled(Initialiser):
 
     def __post_init__(self) -> None:
         choice("distribution", self.distribution, "uniform", "normal")
-        real("gain", self.gain, 0, ends="(]")
+        finite_number("gain", self.gain, above=0)
 
     def fan(self, shape: Shape) -> float:
         """Number of connections to divide the variance by."""

@@ -8,11 +8,11 @@ from typing import Any
 import numpy.typing as npt
 
 from gradus import ops
+from gradus.checks import flag, whole_number
 from gradus.errors import ArgumentError, ShapeError
-from gradus.nn.checks import flag, float_dtype, integer, positive
 from gradus.nn.init import Initialiser, Uniform, Zeros
 from gradus.nn.module import Module
-from gradus.nn.parameter import parameter
+from gradus.nn.parameter import float_dtype, parameter
 from gradus.ops.primitive import normalise_axis
 from gradus.tensor import Tensor
 
@@ -53,8 +53,8 @@ class Linear(Module):
         init: Initialiser | None = None,
         dtype: npt.DTypeLike = "float32",
     ) -> None:
-        self.in_features = positive("in_features", in_features)
-        self.out_features = positive("out_features", out_features)
+        self.in_features = whole_number("in_features", in_features, least=1)
+        self.out_features = whole_number("out_features", out_features, least=1)
         self.init = init
         self.dtype = float_dtype(dtype)
         if init is not None and not isinstance(init, Initialiser):
@@ -120,9 +120,9 @@ class Maxout(Module):
         init: Initialiser | None = None,
         dtype: npt.DTypeLike = "float32",
     ) -> None:
-        self.in_features = positive("in_features", in_features)
-        self.out_features = positive("out_features", out_features)
-        self.pieces = positive("pieces", pieces)
+        self.in_features = whole_number("in_features", in_features, least=1)
+        self.out_features = whole_number("out_features", out_features, least=1)
+        self.pieces = whole_number("pieces", pieces, least=1)
         self.affine = Linear(in_features, self.out_features * self.pieces, init=init, dtype=dtype)
         self.init, self.dtype = self.affine.init, self.affine.dtype
 
@@ -145,7 +145,7 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1) -> None:
-        self.start_dim = integer("start_dim", start_dim)
+        self.start_dim = whole_number("start_dim", start_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, a, b, …) to (n, a·b·…)."""

@@ -97,6 +97,12 @@ class Module:
         if not isinstance(old, Tensor):
             object.__setattr__(self, name, value)
             return
+        if value is None:
+            raise ArgumentError(
+                "a tensor cannot be taken out of a module",
+                received=f"{name} = None for {type(self).__name__}",
+                remedy="build the module without it, as in nn.Linear(2, 1, bias=False)",
+            )
         new = value if isinstance(value, Tensor) else tensor(value)
         if new.shape != old.shape:
             raise ShapeError(

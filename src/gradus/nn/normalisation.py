@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy.typing as npt
 
 from gradus import ops
+from gradus.checks import finite_number, flag, whole_number, whole_numbers
 from gradus.errors import ArgumentError, ShapeError
-from gradus.nn.checks import flag, float_dtype, positive, real
 from gradus.nn.init import Constant, Zeros
 from gradus.nn.module import Module
-from gradus.nn.parameter import parameter
+from gradus.nn.parameter import float_dtype, parameter
 from gradus.tensor import Tensor
 
 
@@ -47,13 +46,10 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         dtype: npt.DTypeLike = "float32",
     ) -> None:
-        lengths: Any = (
-            normalized_shape if isinstance(normalized_shape, (list, tuple)) else [normalized_shape]
-        )
-        self.normalized_shape = tuple(positive("each normalized length", n) for n in lengths)
+        self.normalized_shape = whole_numbers("normalized_shape", normalized_shape, least=1)
         if not self.normalized_shape:
             raise ArgumentError("normalized_shape names one axis or more", received="none")
-        self.eps = real("eps", eps, 0)
+        self.eps = finite_number("eps", eps, least=0)
         self.elementwise_affine = flag("elementwise_affine", elementwise_affine)
         self.dtype = float_dtype(dtype)
         self.weight = self.bias = None
@@ -119,9 +115,9 @@ class BatchNorm(Module):
         track_running_stats: bool = True,
         dtype: npt.DTypeLike = "float32",
     ) -> None:
-        self.num_features = positive("num_features", num_features)
-        self.eps = real("eps", eps, 0)
-        self.momentum = real("momentum", momentum, 0, 1)
+        self.num_features = whole_number("num_features", num_features, least=1)
+        self.eps = finite_number("eps", eps, least=0)
+        self.momentum = finite_number("momentum", momentum, least=0, most=1)
         self.affine = flag("affine", affine)
         self.track_running_stats = flag("track_running_stats", track_running_stats)
         self.dtype = float_dtype(dtype)

@@ -6,13 +6,15 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from gradus.errors import ArgumentError
+from gradus.errors import ArgumentError, DtypeError
 from gradus.nn.init import Initialiser
 from gradus.tensor import Tensor, tensor
-from gradus.types import Shape
+from gradus.types import Shape, as_dtype, is_float
 
 
 class _Budget(threading.local):
@@ -51,3 +53,14 @@ def parameter(
         if _budget.left < 0:
             raise ArgumentError("the layers would hold more numbers than allowed", received=shape)
     return tensor(initialiser(shape, dtype), requires_grad=trained)
+
+
+def float_dtype(dtype: Any) -> str:
+    """Name of a floating-point dtype: what parameters are made of.
+
+    >>> float_dtype(np.float64)
+    'float64'
+    """
+    if not isinstance(dtype, (str, type, np.dtype)) or not is_float(as_dtype(dtype)):
+        raise DtypeError("parameters are float32 or float64", received=repr(dtype)[:100])
+    return str(as_dtype(dtype))

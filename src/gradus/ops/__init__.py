@@ -37,6 +37,7 @@ from gradus.ops.functions import (
     var,
 )
 from gradus.ops.index import scatter_add, scatter_add_along_axis, take, take_along_axis
+from gradus.ops.joining import concat, stack
 from gradus.ops.linalg import matmul
 from gradus.ops.logic import (
     equal,
@@ -53,21 +54,16 @@ from gradus.ops.logic import (
 )
 from gradus.ops.movement import (
     broadcast_to,
-    concat,
     expand_dims,
-    flip,
     matrix_transpose,
-    pad,
     permute_dims,
     reshape,
-    slice,
     squeeze,
-    stack,
-    unslice,
 )
-from gradus.ops.primitive import COMPOSITES, PRIMITIVES, Composite, Primitive, every_sample
+from gradus.ops.primitive import PRIMITIVES, Primitive
 from gradus.ops.random import random_bits
 from gradus.ops.reduce import argmax, argmin, cumulative_sum, max, min, sum
+from gradus.ops.slicing import flip, pad, slice, unslice
 from gradus.ops.transcendental import (
     cos,
     erf,
@@ -83,9 +79,7 @@ from gradus.ops.transcendental import (
 from gradus.ops.windows import fold_windows, sliding_window
 
 __all__ = [
-    "COMPOSITES",
     "PRIMITIVES",
-    "Composite",
     "Primitive",
     "abs",
     "add",
@@ -101,7 +95,6 @@ __all__ = [
     "divide",
     "equal",
     "erf",
-    "every_sample",
     "exp",
     "expand_dims",
     "expm1",

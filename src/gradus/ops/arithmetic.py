@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradus.errors import DtypeError
+from gradus.errors import ArgumentError, DtypeError
 from gradus.ops.cast import stop_gradient
 from gradus.ops.logic import equal, greater, greater_equal, less, logical_and, where
 from gradus.ops.primitive import (
@@ -101,14 +101,23 @@ def _(dy: Any, y: Any, x: Any) -> Any:
 def power(a: Array, b: Array, out: Array | None = None) -> Array:
     """y = aᵇ        da = dy b aᵇ⁻¹ (0 where b is 0), db = dy y ln a (0 where a is 0 and b ≥ 0)
 
-    Integers to a negative power are an error in NumPy; use a float exponent.
+    Raises:
+        ArgumentError: integers to a negative power.
     """
+    if b.dtype.kind == "i" and b.size and b.min() < 0:
+        raise ArgumentError(
+            "integers to a negative power are no integers",
+            received=f"the power {b.min()}",
+            remedy="use floats: 2.0 ** -1, or x.astype('float32') ** -1",
+        )
     return np.power(a, b, out=out)
 
 
 @power.gradient
 def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
-    da = where(equal(b, 0), 0.0, dy * b * power(a, b - 1))
+    # A choice by where does not stop 0 · ∞ on its other side, so that side gets harmless numbers.
+    still = equal(b, 0)
+    da = where(still, 0.0, dy * b * power(where(still, 1.0, a), b - 1))
     settled = logical_and(equal(a, 0), greater_equal(b, 0))
     db = where(settled, 0.0, dy * y * log(where(settled, 1.0, a)))
     return da, db

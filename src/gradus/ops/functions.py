@@ -29,13 +29,13 @@ def _count(x: Any, axis: Axis) -> int:
 
 
 @composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=1, keepdims=True)])
-def mean(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Σ x / n over the axes."""
     return divide(sum(x, axis=axis, keepdims=keepdims), _count(x, axis))
 
 
 @composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=0, correction=1)])
-def var(x: Any, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+def var(x: Any, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     """Σ (x − mean)² / (n − correction) over the axes."""
     deviation = x - mean(x, axis=axis, keepdims=True)
     total = sum(square(deviation), axis=axis, keepdims=keepdims)
@@ -43,7 +43,7 @@ def var(x: Any, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = 
 
 
 @composite(lambda draw: [call(draw(3, 4), axis=1)])
-def std(x: Any, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+def std(x: Any, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     """√var over the axes."""
     return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
@@ -54,18 +54,18 @@ def relu(x: Any) -> Any:
     return where(less_equal(x, 0.0), 0.0, x)
 
 
-@composite(lambda draw: [call(draw(3, 4), low=-1.0, high=1.5), call(draw(5), high=0.3)])
-def clip(x: Any, *, low: float | None = None, high: float | None = None) -> Any:
-    """The nearest number in [low, high]; the derivative is 0 outside, 1 inside and at the ends."""
-    if low is not None and high is not None and low > high:
-        raise ArgumentError("clip takes low ≤ high", received=f"{low=}, {high=}")
-    if low is None and high is None:
-        raise ArgumentError("clip takes low, high, or both", received="neither")
+@composite(lambda draw: [call(draw(3, 4), min=-1.0, max=1.5), call(draw(5), max=0.3)])
+def clip(x: Any, min: float | None = None, max: float | None = None) -> Any:
+    """The nearest number in [min, max]; the derivative is 0 outside, 1 inside and at the ends."""
+    if min is not None and max is not None and min > max:
+        raise ArgumentError("clip takes min ≤ max", received=f"{min=}, {max=}")
+    if min is None and max is None:
+        raise ArgumentError("clip takes min, max, or both", received="neither")
     y = x
-    if low is not None:
-        y = where(less(x, low), low, y)
-    if high is not None:
-        y = where(greater(x, high), high, y)
+    if min is not None:
+        y = where(less(x, min), min, y)
+    if max is not None:
+        y = where(greater(x, max), max, y)
     return y
 
 
@@ -82,7 +82,7 @@ def log_sigmoid(x: Any) -> Any:
 
 
 @composite(lambda draw: [call(draw(3, 4), axis=-1), call(draw(2, 3), axis=None, keepdims=True)])
-def logsumexp(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """ln Σ eˣ over the axes, from the largest down, so that nothing overflows."""
     largest = max(stop_gradient(x), axis=axis, keepdims=True)
     largest = where(isfinite(largest), largest, 0.0)
@@ -91,14 +91,14 @@ def logsumexp(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=0)])
-def softmax(x: Any, *, axis: int = -1) -> Any:
+def softmax(x: Any, axis: int = -1) -> Any:
     """eˣ / Σ eˣ along the axis: probabilities in the order of the scores."""
     e = exp(x - max(stop_gradient(x), axis=axis, keepdims=True))
     return e / sum(e, axis=axis, keepdims=True)
 
 
 @composite(lambda draw: [call(draw(3, 4)), call(draw(3, 4), axis=0)])
-def log_softmax(x: Any, *, axis: int = -1) -> Any:
+def log_softmax(x: Any, axis: int = -1) -> Any:
     """ln softmax = x − ln Σ eˣ along the axis, finite where softmax itself underflows."""
     shifted = x - max(stop_gradient(x), axis=axis, keepdims=True)
     return shifted - log(sum(exp(shifted), axis=axis, keepdims=True))

@@ -10,7 +10,8 @@ import numpy as np
 
 from gradus.errors import ArgumentError, DtypeError, ShapeError
 from gradus.ops.index import take
-from gradus.ops.movement import reshape, slice
+from gradus.ops.movement import reshape
+from gradus.ops.slicing import slice
 
 _ALL = builtins.slice(None)
 
@@ -88,15 +89,20 @@ def _plain(k: Any) -> Any:
         return int(k)
     if getattr(k, "is_symbolic", False) and k.dtype.kind in "iu":
         return k
-    array = np.asarray(k)
+    try:
+        array = np.asarray(k)
+    except ValueError:  # nested lists of unequal lengths
+        array = np.empty(1, object)
     if array.dtype == np.bool_ and array.ndim:
         return array
     if array.dtype.kind in "iu" or array.size == 0:
         return array.astype(np.int64)
     raise DtypeError(
         "an index is an integer, a slice, an array of integers, or a mask of booleans",
-        received=k,
-        remedy="use indices.astype('int64')",
+        received=repr(k)[:100],
+        remedy="use indices.astype('int64')"
+        if array.dtype.kind == "f"
+        else "axes have no names or keys: give positions, which count from 0",
     )
 
 

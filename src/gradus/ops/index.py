@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from gradus.checks import whole_number
 from gradus.errors import ArgumentError, DtypeError, ShapeError
+from gradus.ops.logic import less, where
 from gradus.ops.primitive import Call, Draw, Params, as_given, call, normalise_axis, primitive
 from gradus.types import Array, Shape, TensorType
 
@@ -27,11 +29,27 @@ def _check_integers(indices: TensorType) -> None:
 def _check_range(indices: Array, length: int) -> None:
     if indices.size and (indices.min() < -length or indices.max() >= length):
         outside = indices[(indices < -length) | (indices >= length)]
-        raise ArgumentError(
-            f"positions along an axis of length {length} lie in [{-length}, {length})",
-            received=int(outside.flat[0]),
-            remedy="check labels and categories: they count from 0",
-        )
+        raise position_error(int(outside.flat[0]), length)
+
+
+# Farther below 0 than any axis is long, and within 32 bits.
+_FAR = 2**30
+
+
+def from_zero(indices: Any) -> Any:
+    """The indices, for an axis where negative ones are wrong: they are moved far out of it."""
+    _check_integers(indices.type)
+    return where(less(indices, 0), indices - _FAR, indices)
+
+
+def position_error(position: int, length: int) -> ArgumentError:
+    """Error for a position outside its axis; what ``from_zero`` has moved is named as it was."""
+    moved = position < -_FAR // 2
+    return ArgumentError(
+        f"positions along an axis of length {length} lie in [{0 if moved else -length}, {length})",
+        received=position + _FAR if moved else position,
+        remedy="check labels and categories: they count from 0",
+    )
 
 
 # ── take and scatter_add: whole slabs along one axis ────────────────────────────────────────────
@@ -71,7 +89,7 @@ def _scattered(dy: TensorType, indices: TensorType, *, axis: int, length: int) -
 
 def _scatter_params(dy: TensorType, indices: TensorType, axis: int, length: int) -> Params:
     rank = len(dy.shape) - len(indices.shape) + 1
-    return {"axis": normalise_axis(axis, rank), "length": length}
+    return {"axis": normalise_axis(axis, rank), "length": whole_number("length", length, least=0)}
 
 
 @primitive(_scattered, as_given, canonical=_scatter_params)
@@ -150,7 +168,8 @@ def _spread_out(values: TensorType, indices: TensorType, *, axis: int, length: i
 
 
 def _spread_params(values: TensorType, indices: TensorType, axis: int, length: int) -> Params:
-    return {"axis": normalise_axis(axis, len(values.shape)), "length": length}
+    at = normalise_axis(axis, len(values.shape))
+    return {"axis": at, "length": whole_number("length", length, least=0)}
 
 
 @primitive(_spread_out, as_given, canonical=_spread_params)

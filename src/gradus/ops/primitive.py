@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from gradus import random
+from gradus.checks import whole_number, whole_numbers
 from gradus.errors import ArgumentError, DtypeError, ShapeError
 from gradus.types import Array, DType, Shape, TensorType, bool_, float32, is_float, promote
 
@@ -94,6 +95,7 @@ class Primitive:
         dtype_rule: the dtypes that the inputs are cast to before the forward.
         canonical: types and parameters as the caller wrote them to parameters in one form.
         arity: the number of operands; ``variadic`` where one or more are taken.
+        param_names: names of the parameters in their order; ``needed`` are those without default.
         view: whether the result may share memory with the first input.
         elementwise: whether every element of the result needs one element of each input.
     """
@@ -120,7 +122,10 @@ class Primitive:
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in operands)
         self.arity = len(operands)
         written = inspect.signature(canonical or forward).parameters
-        self.param_names = [n for n in written if n != "out"][self.arity :]
+        params = [p for n, p in written.items() if n != "out"][self.arity :]
+        self.param_names = [p.name for p in params]
+        self._known = frozenset(self.param_names)
+        self.needed = frozenset(p.name for p in params if p.default is p.empty)
         self.type_rule = type_rule
         self.dtype_rule = dtype_rule
         self.canonical = canonical
@@ -142,14 +147,20 @@ class Primitive:
         if not self.variadic and len(inputs) > self.arity:
             # Parameters may stand behind the operands: reshape(x, (2, 3)).
             inputs, extra = inputs[: self.arity], inputs[self.arity :]
-            if len(extra) > len(self.param_names):
-                raise self._count_error(self.arity + len(extra))
-            params = {**dict(zip(self.param_names, extra, strict=False)), **params}
+            behind = dict(zip(self.param_names, extra, strict=False))
+            if len(extra) > len(behind):
+                raise self._misuse(self.arity + len(extra))
+            if behind.keys() & params.keys():
+                raise self._misuse(f"{', '.join(behind.keys() & params.keys())} twice")
+            params = {**behind, **params}
         if len(inputs) < self.arity:
-            raise self._count_error(len(inputs))
+            raise self._misuse(len(inputs))
+        if not self.needed <= params.keys() <= self._known:
+            unknown = [f"the parameter {n!r}" for n in params if n not in self._known]
+            raise self._misuse(unknown[0] if unknown else f"no {min(self.needed - params.keys())}")
         return Primitive.evaluator(self, inputs, params)
 
-    def _count_error(self, received: int) -> ArgumentError:
+    def _misuse(self, received: object) -> ArgumentError:
         more = " or more" if self.variadic else ""
         params = f", and {', '.join(self.param_names)}" if self.param_names else ""
         rule = f"{self.name} takes {self.arity}{more} operands{params}"
@@ -307,6 +318,7 @@ ELEMENTWISE: tuple[TypeRule, ...] = (same, boolean, selected)
 
 def normalise_axis(axis: int, rank: int) -> int:
     """Axis counted from 0, or an error that names the range."""
+    axis = whole_number("axis", axis)
     if not -rank <= axis < rank:
         raise ShapeError(
             f"an axis of a tensor with {rank} axes lies in [{-rank}, {rank})", received=axis
@@ -318,8 +330,7 @@ def normalise_axes(axis: int | Iterable[int] | None, rank: int) -> tuple[int, ..
     """Axes counted from 0 in ascending order; None stands for all of them."""
     if axis is None:
         return tuple(range(rank))
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    found = tuple(sorted(normalise_axis(int(a), rank) for a in axes))
+    found = tuple(sorted(normalise_axis(a, rank) for a in whole_numbers("axis", axis)))
     if len(set(found)) != len(found):
         raise ShapeError("each axis is named once", received=f"axis={axis}")
     return found

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradus import random
+from gradus.checks import whole_number, whole_numbers
 from gradus.errors import DtypeError
 from gradus.ops.primitive import Call, Draw, Params, as_given, call, primitive
 from gradus.types import Array, Shape, TensorType, int64, uint32
@@ -20,7 +21,7 @@ def _bits_type(seed: TensorType, step: TensorType, *, site: int, shape: Shape) -
 
 
 def _bits_params(seed: TensorType, step: TensorType, shape: Iterable[int], site: int = 0) -> Params:
-    return {"site": int(site), "shape": tuple(int(n) for n in shape)}
+    return {"site": whole_number("site", site), "shape": whole_numbers("shape", shape, least=0)}
 
 
 @primitive(_bits_type, as_given, canonical=_bits_params)

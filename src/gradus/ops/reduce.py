@@ -14,7 +14,7 @@ import numpy as np
 
 from gradus.errors import ArgumentError
 from gradus.ops.logic import equal, where
-from gradus.ops.movement import broadcast_to, flip, reshape
+from gradus.ops.movement import broadcast_to, reshape
 from gradus.ops.primitive import (
     Call,
     Draw,
@@ -24,6 +24,7 @@ from gradus.ops.primitive import (
     normalise_axis,
     primitive,
 )
+from gradus.ops.slicing import flip
 from gradus.types import Array, DType, Shape, TensorType, bool_, int64
 
 Axes = tuple[int, ...]

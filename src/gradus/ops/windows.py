@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gradus.checks import whole_numbers
 from gradus.errors import ArgumentError, ShapeError
 from gradus.ops.primitive import Call, Draw, Params, as_given, call, primitive
 from gradus.types import Array, Shape, TensorType
@@ -41,15 +42,18 @@ def _windows(x: TensorType, *, window: Ints, stride: Ints, dilation: Ints) -> Te
 
 def _window_params(
     x: TensorType,
-    window: Sequence[int],
+    window: Sequence[int] | int,
     stride: Sequence[int] | int = 1,
     dilation: Sequence[int] | int = 1,
 ) -> Params:
-    k = len(window)
+    sizes = whole_numbers("window", window)
+    k = len(sizes)
     params = {
-        "window": tuple(window),
-        "stride": (stride,) * k if isinstance(stride, int) else tuple(stride),
-        "dilation": (dilation,) * k if isinstance(dilation, int) else tuple(dilation),
+        "window": sizes,
+        "stride": (stride,) * k if isinstance(stride, int) else whole_numbers("stride", stride),
+        "dilation": (dilation,) * k
+        if isinstance(dilation, int)
+        else whole_numbers("dilation", dilation),
     }
     if not 1 <= k <= len(x.shape) or any(len(v) != k or min(v) < 1 for v in params.values()):
         raise ArgumentError(
@@ -63,8 +67,8 @@ def _window_params(
 def sliding_window(x: Array, *, window: Ints, stride: Ints, dilation: Ints) -> Array:
     """y[…, i, p] = x[…, i·stride + p·dilation] over the last axes        dx = overlaps of dy added
 
-    k window sizes slide over the last k axes; the result has k axes of window positions, then k
-    axes of places in the window.
+    k window sizes slide over the last k axes, one number over the last; the result has k axes of
+    window positions, then k axes of places in the window.
     """
     k = len(window)
     counts = _counts(x.shape[-k:], window, stride, dilation)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradus import ops
-from gradus.optim.optimizer import Optimizer, State, not_negative
+from gradus.checks import finite_number
+from gradus.optim.optimizer import Optimizer, State
 from gradus.tensor import Tensor, full
 
 
@@ -36,12 +37,8 @@ class Adagrad(Optimizer):
     def check(self) -> None:
         """Refuse settings that the rule is not defined for."""
         super().check()
-        not_negative(
-            lr_decay=self.lr_decay,
-            weight_decay=self.weight_decay,
-            initial_accumulator_value=self.initial_accumulator_value,
-            eps=self.eps,
-        )
+        for name in ("lr_decay", "weight_decay", "initial_accumulator_value", "eps"):
+            finite_number(name, getattr(self, name), least=0)
 
     def init(self, param: Tensor) -> State:
         """The sum of squares."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradus import ops
-from gradus.optim.optimizer import Optimizer, State, not_negative, require
+from gradus.checks import finite_number, flag, require
+from gradus.optim.optimizer import Optimizer, State
 from gradus.tensor import Tensor, zeros
 
 
@@ -24,13 +25,13 @@ class _Moments(Optimizer):
     def check(self) -> None:
         """Refuse settings that the rule is not defined for."""
         super().check()
-        pair = isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
-        require(
-            pair and all(isinstance(b, (int, float)) and 0 <= b < 1 for b in self.betas),
-            "two betas in [0, 1)",
-            self.betas,
-        )
-        not_negative(eps=self.eps, weight_decay=self.weight_decay)
+        pair = isinstance(self.betas, tuple) and len(self.betas) == 2
+        require(pair, "betas must be two numbers in [0, 1)", repr(self.betas))
+        for beta in self.betas:
+            finite_number("each of the betas", beta, least=0, below=1)
+        finite_number("eps", self.eps, least=0)
+        finite_number("weight_decay", self.weight_decay, least=0)
+        flag("amsgrad", self.amsgrad)
 
     def init(self, param: Tensor) -> State:
         """Both moments and, with amsgrad, the largest second moment: all 0."""

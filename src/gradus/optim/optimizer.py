@@ -8,25 +8,24 @@ clipping and groups. The same rule therefore runs eagerly, traced and compiled.
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
-
-import numpy as np
+from typing import Any, Self
 
 from gradus import ops
+from gradus.checks import finite_number, require
 from gradus.errors import ArgumentError, ShapeError
 from gradus.optim.plateau import Plateau
 from gradus.optim.schedules import Constant, Schedule
+from gradus.optim.settings import Settings
 from gradus.tensor import Tensor, tensor
 
 State = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Settings):
     """Base of every optimizer: the learning rate, and what applies to all rules.
 
     Attributes:
@@ -44,31 +43,33 @@ class Optimizer:
     clip_norm: float | None = field(default=None, kw_only=True)
     clip_value: float | None = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            object.__setattr__(self, name, _python(value))
-        self.check()
-        for overrides in self.groups.values():
-            self._override(overrides)
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        """Tell who knows PyTorch where the parameters go."""
+        if args and (isinstance(args[0], Iterable) or "lr" in settings):
+            raise ArgumentError(
+                f"{cls.__name__} takes the learning rate first, and no parameters",
+                received=f"a {type(args[0]).__name__}",
+                remedy=f"write {cls.__name__}(lr={settings.get('lr', 0.01)!r}), and give the "
+                "network to gd.Trainer, or the parameters to apply",
+            )
+        return super().__new__(cls)
 
     def check(self) -> None:
         """Refuse settings that the rule is not defined for."""
-        require(
-            is_number(self.lr) and self.lr > 0,
-            "a learning rate lr > 0",
-            self.lr,
-            f"write {type(self).__name__}(lr=0.01); the parameters come with apply",
-        )
+        finite_number("lr", self.lr, above=0)
         for name in ("clip_norm", "clip_value"):
-            limit = getattr(self, name)
-            require(limit is None or (is_number(limit) and limit > 0), f"{name} > 0", limit)
+            if getattr(self, name) is not None:
+                finite_number(name, getattr(self, name), above=0)
         require(
             isinstance(self.schedule, (Schedule, Plateau)),
-            "a schedule from gradus.optim",
-            self.schedule,
+            "schedule must be one from gradus.optim",
+            repr(self.schedule),
             "write schedule=optim.Cosine()",
         )
-        require(isinstance(self.groups, Mapping), "a dictionary as groups", self.groups)
+        groups = self.groups
+        require(isinstance(groups, Mapping), "groups must be a dictionary", repr(groups))
+        for overrides in groups.values():
+            self._override(overrides)
 
     def init(self, param: Tensor) -> State:
         """State of a parameter before the first step: a dictionary of tensors."""
@@ -96,7 +97,8 @@ class Optimizer:
         return self
 
     def _override(self, overrides: Mapping[str, Any]) -> Optimizer:
-        require(isinstance(overrides, Mapping), "a dictionary as overrides of a group", overrides)
+        mapping = isinstance(overrides, Mapping)
+        require(mapping, "the overrides of a group must be a dictionary", repr(overrides))
         own = {f.name for f in dataclasses.fields(self)}
         own -= {"groups", "schedule", "clip_norm", "clip_value"}
         unknown = sorted(set(overrides) - own)
@@ -166,7 +168,7 @@ class Optimizer:
 
 def clip_by_value(grad: Tensor, limit: float) -> Tensor:
     """Each element limited to [−limit, limit]."""
-    return ops.clip(grad, low=-limit, high=limit)
+    return ops.clip(grad, min=-limit, max=limit)
 
 
 def clip_by_norm(grads: Mapping[str, Tensor], limit: float) -> dict[str, Tensor]:
@@ -184,32 +186,6 @@ def global_norm(grads: Mapping[str, Tensor]) -> Tensor:
     for g in grads.values():
         total = total + ops.sum(ops.square(g))
     return ops.sqrt(total)
-
-
-def require(holds: bool, rule: str, received: object, remedy: str | None = None) -> None:
-    """Raise an ArgumentError unless the rule holds."""
-    if not holds:
-        raise ArgumentError(f"an optimizer needs {rule}", received=repr(received), remedy=remedy)
-
-
-def is_number(value: object) -> bool:
-    """Whether a setting is a finite number; True and False are none."""
-    return isinstance(value, (int, float)) and type(value) is not bool and abs(value) < math.inf
-
-
-def not_negative(**settings: object) -> None:
-    """Refuse settings that are not numbers ≥ 0."""
-    for name, value in settings.items():
-        require(is_number(value) and value >= 0, f"{name} ≥ 0", value)  # type: ignore[operator]
-
-
-def _python(value: Any) -> Any:
-    """A setting in Python's own numbers: NumPy's would impose their dtype on the parameters."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (tuple, list)):
-        return tuple(map(_python, value))
-    return {k: _python(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
 def _check_apply(
@@ -230,7 +206,7 @@ def _check_apply(
                 f"the gradient of {name} has the type of the parameter, {param.type}",
                 received=grads[name].type,
             )
-    require(isinstance(step, Tensor) or step >= 1, "steps that are counted from 1", step)
+    require(isinstance(step, Tensor) or step >= 1, "steps are counted from 1", step)
 
 
 def _scalar(value: Any, like: Tensor) -> Tensor:

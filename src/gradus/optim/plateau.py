@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gradus.optim.schedules import whole, within
+from gradus.checks import finite_number, whole_number
+from gradus.optim.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class PlateauState:
 
 
 @dataclass(frozen=True)
-class Plateau:
+class Plateau(Settings):
     """Multiply the rate by ``factor`` after ``patience`` epochs without a better loss.
 
     No function of the step like the other schedules: after each epoch the trainer tells it the
@@ -49,11 +50,12 @@ class Plateau:
     threshold: float = 1e-4
     min_factor: float = 0.0
 
-    def __post_init__(self) -> None:
-        within("factor", self.factor, above=0, below=1)
-        whole("patience", self.patience, least=0)
-        within("threshold", self.threshold, least=0, below=1)
-        within("min_factor", self.min_factor, least=0, most=1)
+    def check(self) -> None:
+        """Refuse settings that it is not defined for."""
+        finite_number("factor", self.factor, above=0, below=1)
+        whole_number("patience", self.patience, least=0)
+        finite_number("threshold", self.threshold, least=0, below=1)
+        finite_number("min_factor", self.min_factor, least=0, most=1)
 
     def init(self) -> PlateauState:
         """State before the first epoch."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradus import ops
-from gradus.optim.optimizer import Optimizer, State, not_negative
+from gradus.checks import finite_number, flag
+from gradus.optim.optimizer import Optimizer, State
 from gradus.tensor import Tensor, zeros
 
 
@@ -40,12 +41,9 @@ class RMSprop(Optimizer):
     def check(self) -> None:
         """Refuse settings that the rule is not defined for."""
         super().check()
-        not_negative(
-            alpha=self.alpha,
-            eps=self.eps,
-            weight_decay=self.weight_decay,
-            momentum=self.momentum,
-        )
+        for name in ("alpha", "eps", "weight_decay", "momentum"):
+            finite_number(name, getattr(self, name), least=0)
+        flag("centered", self.centered)
 
     def init(self, param: Tensor) -> State:
         """The running averages and, with momentum, the direction: all 0."""

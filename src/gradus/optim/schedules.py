@@ -6,23 +6,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradus.errors import ArgumentError
+from gradus.checks import finite_number, require, whole_number
+from gradus.optim.settings import Settings
 from gradus.types import Array
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Settings):
     """Base of every schedule.
 
     A schedule is a pure function of the step. It is told how many steps an epoch has and how many
     there are in all, so that it can be written in epochs or as a share of the training.
     """
-
-    def __post_init__(self) -> None:
-        self.check()
-
-    def check(self) -> None:
-        """Refuse settings that the schedule is not defined for."""
 
     def factor(self, step: Array, total: int, per_epoch: int) -> Array:
         """Factor on the learning rate at each of the steps.
@@ -61,8 +56,8 @@ class Step(Schedule):
 
     def check(self) -> None:
         """Refuse settings that the schedule is not defined for."""
-        whole("epochs", self.epochs)
-        within("gamma", self.gamma, above=0)
+        whole_number("epochs", self.epochs, least=1)
+        finite_number("gamma", self.gamma, above=0)
 
     def factor(self, step: Array, total: int, per_epoch: int) -> Array:
         """γ^⌊epoch / epochs⌋."""
@@ -84,7 +79,7 @@ class Exponential(Schedule):
 
     def check(self) -> None:
         """Refuse settings that the schedule is not defined for."""
-        within("gamma", self.gamma, above=0)
+        finite_number("gamma", self.gamma, above=0)
 
     def factor(self, step: Array, total: int, per_epoch: int) -> Array:
         """γ^epoch."""
@@ -108,7 +103,7 @@ class Cosine(Schedule):
 
     def check(self) -> None:
         """Refuse settings that the schedule is not defined for."""
-        within("final", self.final, least=0, most=1)
+        finite_number("final", self.final, least=0, most=1)
 
     def factor(self, step: Array, total: int, per_epoch: int) -> Array:
         """Final + (1 − final) (1 + cos πt/T) / 2 at step t of T."""
@@ -138,21 +133,22 @@ class WarmUp(Schedule):
 
     def check(self) -> None:
         """Refuse settings that the schedule is not defined for."""
-        if (self.steps is None) == (self.epochs is None):
-            raise ArgumentError(
-                "a warm-up is as long as steps= or epochs= says",
-                received=f"steps={self.steps}, epochs={self.epochs}",
-                remedy="give one of the two",
-            )
+        require(
+            (self.steps is None) != (self.epochs is None),
+            "a warm-up is as long as steps= or epochs= says",
+            f"steps={self.steps}, epochs={self.epochs}",
+            "give one of the two",
+        )
         if self.steps is None:
-            whole("epochs", self.epochs)
+            whole_number("epochs", self.epochs, least=1)
         else:
-            whole("steps", self.steps)
-        within("start", self.start, least=0, most=1)
-        if not isinstance(self.then, Schedule) or isinstance(self.then, WarmUp):
-            raise ArgumentError(
-                "a warm-up goes over into another kind of schedule", received=repr(self.then)
-            )
+            whole_number("steps", self.steps, least=1)
+        finite_number("start", self.start, least=0, most=1)
+        require(
+            isinstance(self.then, Schedule) and not isinstance(self.then, WarmUp),
+            "a warm-up goes over into another kind of schedule",
+            repr(self.then),
+        )
 
     def factor(self, step: Array, total: int, per_epoch: int) -> Array:
         """Start + (1 − start) t/n before step n, then ``then`` at step t − n."""
@@ -185,9 +181,9 @@ class OneCycle(Schedule):
 
     def check(self) -> None:
         """Refuse settings that the schedule is not defined for."""
-        within("peak_at", self.peak_at, above=0, below=1)
-        within("start", self.start, least=0, most=1)
-        within("final", self.final, least=0, most=1)
+        finite_number("peak_at", self.peak_at, above=0, below=1)
+        finite_number("start", self.start, least=0, most=1)
+        finite_number("final", self.final, least=0, most=1)
 
     def factor(self, step: Array, total: int, per_epoch: int) -> Array:
         """Half a cosine up to step p·T − 1, and one down to step T − 1."""
@@ -205,28 +201,3 @@ def _share(step: Array, length: float) -> Array:
 def _half_cosine(start: float, end: float, share: Array) -> Array:
     """From start to end, level at both."""
     return np.asarray(end + (start - end) * (1.0 + np.cos(np.pi * share)) / 2.0)
-
-
-def whole(name: str, value: object, *, least: int = 1) -> None:
-    """Refuse what is not an integer ≥ least."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ArgumentError(
-            f"a schedule needs a whole number ≥ {least} as {name}", received=repr(value)
-        )
-
-
-def within(
-    name: str,
-    value: object,
-    *,
-    above: float = -np.inf,
-    least: float = -np.inf,
-    most: float = np.inf,
-    below: float = np.inf,
-) -> None:
-    """Refuse what is not a number with above < value < below and least ≤ value ≤ most."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not (above < value < below and least <= value <= most):  # type: ignore[operator]
-        low = f"({above:g}" if above > -np.inf else f"[{least:g}"
-        high = f"{below:g})" if below < np.inf or most == np.inf else f"{most:g}]"
-        raise ArgumentError(f"a schedule needs {name} in {low}, {high}", received=repr(value))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradus.optim.optimizer import Optimizer, State, not_negative, require
+from gradus.checks import finite_number, flag, require
+from gradus.optim.optimizer import Optimizer, State
 from gradus.tensor import Tensor, zeros
 
 
@@ -51,12 +52,13 @@ class SGD(Optimizer):
     def check(self) -> None:
         """Refuse settings that the rule is not defined for."""
         super().check()
-        not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
-        require(isinstance(self.dampening, (int, float)), "a number as dampening", self.dampening)
+        finite_number("momentum", self.momentum, least=0)
+        finite_number("weight_decay", self.weight_decay, least=0)
+        finite_number("dampening", self.dampening)
         plain = self.momentum > 0 and self.dampening == 0
         require(
-            plain or not self.nesterov,
-            "momentum > 0 and dampening 0 for nesterov",
+            plain or not flag("nesterov", self.nesterov),
+            "nesterov needs momentum > 0 and dampening 0",
             f"momentum={self.momentum}, dampening={self.dampening}",
         )
 

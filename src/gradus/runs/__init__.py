@@ -4,7 +4,7 @@ from gradus.runs.config import RunConfig, read_config
 from gradus.runs.folder import RunDraft, default_place
 from gradus.runs.read import Run, read_model_of, read_run
 from gradus.runs.save import save_run
-from gradus.runs.summary import brief, to_json
+from gradus.runs.summary import brief
 
 __all__ = [
     "Run",
@@ -16,5 +16,4 @@ __all__ = [
     "read_model_of",
     "read_run",
     "save_run",
-    "to_json",
 ]

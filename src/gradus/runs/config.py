@@ -9,13 +9,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from gradus.data import KINDS
+from gradus.data.checks import seed_number
+from gradus.data.target import TASKS, Task
 from gradus.errors import ArgumentError, FileError
 from gradus.optim import OPTIMIZERS, Optimizer
 from gradus.runs.toml import to_toml
-from gradus.train.tabular import Task
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,24 @@ class RunConfig:
     source: name of a bundled set, or a table file. target: column to predict. task:
     "classification" or "regression". layers: units of each hidden layer; none for a linear model.
     activation: of the hidden layers. optimizer: its name. learning_rate: the optimizer's own when
-    None. epochs: passes over the training rows. batch_size: rows a step. validation: share of the
-    rows to hold out. seed: of everything random. threads: the most to use. kinds: "column=kind"
-    for columns whose kind is not to be inferred.
+    None. clip_norm: largest norm of all gradients together; no limit when None. epochs: passes
+    over the training rows. batch_size: rows a step. validation: share of the rows to hold out.
+    seed: of everything random. threads: the most to use. kinds: "column=kind" for columns whose
+    kind is not to be inferred.
 
     Raises:
-        ArgumentError: an unknown optimizer, task or kind, or a text that is no valid Unicode.
+        ArgumentError: an unknown optimizer, task or kind, a rate or norm that is not above 0, or a
+            text that is no valid Unicode.
     """
 
     source: str
     target: str | None = None
-    task: str | None = None
+    task: Task | None = None
     layers: tuple[int, ...] = (100,)
     activation: str = "relu"
     optimizer: str = "Adam"
     learning_rate: float | None = None
+    clip_norm: float | None = None
     epochs: int = 60
     batch_size: int = 32
     validation: float = 0.2
@@ -57,10 +61,17 @@ class RunConfig:
                     received=ascii(text),
                     remedy="rename the file",
                 ) from None
-        if self.task is not None and self.task not in get_args(Task):
-            raise ArgumentError(f"task is one of {', '.join(get_args(Task))}", received=self.task)
-        if not -(2**63) <= self.seed < 2**63:
-            raise ArgumentError("a seed is a whole number of 64 bits", received=self.seed)
+        if self.task is not None and self.task not in TASKS:
+            raise ArgumentError(f"task is one of {', '.join(TASKS)}", received=self.task)
+        seed_number(self.seed)
+        for name, example in (("learning_rate", 0.01), ("clip_norm", 1)):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ArgumentError(
+                    f"{name} is a finite number above 0",
+                    received=value,
+                    remedy=f"for example {_option(name)} {example}",
+                )
         known = {name.lower(): name for name in OPTIMIZERS}
         if self.optimizer.lower() not in known:
             raise ArgumentError(
@@ -89,14 +100,14 @@ class RunConfig:
         return found
 
     def make_optimizer(self) -> Optimizer:
-        """The optimizer, with its learning rate."""
-        rate = self.learning_rate
-        return OPTIMIZERS[self.optimizer]() if rate is None else OPTIMIZERS[self.optimizer](rate)
+        """The optimizer, with its learning rate and its limit on the gradients."""
+        assert self.learning_rate is not None, "settled when it was made"
+        return OPTIMIZERS[self.optimizer](self.learning_rate, clip_norm=self.clip_norm)
 
     def to_toml(self) -> str:
         """Settings as the text of a config file; those that are None are left out."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        head = "# Repeat this run: gradus train --config config.toml\n"
+        head = "# Repeat this run: gradus train --config FILE, with the path of this file.\n"
         return head + to_toml({n: v for n, v in values.items() if v is not None})
 
     def command(self) -> str:
@@ -109,7 +120,7 @@ class RunConfig:
         words = ["gradus", "train", f"./{self.source}" if self.source[0] == "-" else self.source]
         for f in fields(self):
             value = getattr(self, f.name)
-            option = "--" + f.name.replace("_", "-")
+            option = _option(f.name)
             if f.name == "layers":
                 words += [option, ",".join(map(str, value)) or "none"]
             elif f.name == "kinds":
@@ -142,6 +153,11 @@ def read_config(path: str | Path) -> dict[str, Any]:
         name: _setting(name, value, f"{str(path)!r}, {_line(text, name)}")
         for name, value in values.items()
     }
+
+
+def _option(name: str) -> str:
+    """How a setting is called at the command line."""
+    return "--" + name.replace("_", "-")
 
 
 def _setting(name: str, value: Any, place: str) -> Any:
@@ -186,6 +202,7 @@ _TYPES: Mapping[str, tuple[str, Any]] = {
     "activation": _TEXT,
     "optimizer": _TEXT,
     "learning_rate": _NUMBER,
+    "clip_norm": _NUMBER,
     "epochs": _WHOLE,
     "batch_size": _WHOLE,
     "validation": _NUMBER,

@@ -13,7 +13,7 @@ from gradus.nn import Module
 from gradus.runs import figures, words
 from gradus.runs.config import RunConfig
 from gradus.train.table_model import Evaluation
-from gradus.train.tabular import TableRun
+from gradus.train.train_table import TableRun
 from gradus.types import Array
 
 # More classes than these make no matrix that a person reads: their mistakes are listed instead.

@@ -7,8 +7,9 @@ from typing import Any
 from gradus.runs.config import RunConfig
 from gradus.runs.folder import CONFIG, HISTORY, MODEL, REPORT, SUMMARY, RunDraft
 from gradus.runs.report import report
-from gradus.runs.summary import summarise, to_json
-from gradus.train.tabular import TableRun
+from gradus.runs.summary import summarise
+from gradus.train.strict_json import to_json
+from gradus.train.train_table import TableRun
 
 
 def save_run(
@@ -31,7 +32,7 @@ def save_run(
     summary = summarise(run, config, failure)
     run.model.save(draft.folder / MODEL)
     draft.write(CONFIG, config.to_toml())
-    draft.write(HISTORY, "".join(to_json(row) + "\n" for row in run.history))
+    draft.write(HISTORY, run.history.to_jsonl())
     draft.write(SUMMARY, to_json(summary, indent=2) + "\n")
     draft.write(REPORT, report(run, config, summary))
     draft.finish()

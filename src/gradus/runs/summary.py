@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import platform
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from gradus.runs.config import RunConfig
-from gradus.train.tabular import TableRun
+from gradus.train.strict_json import finite
+from gradus.train.train_table import TableRun
 from gradus.version import __version__
 
 
@@ -65,21 +64,3 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
 def brief(summary: Mapping[str, Any]) -> dict[str, Any]:
     """A summary with the number of columns in the place of their list."""
     return {**summary, "columns": len(summary["columns"])}
-
-
-def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON that every reader takes: NaN and infinities, which JSON has not, become null."""
-    return json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
-
-
-def finite(value: Any) -> Any:
-    """Plain data with None in the place of numbers that are not finite.
-
-    >>> finite({"loss": [1.0, float("nan")]})
-    {'loss': [1.0, None]}
-    """
-    if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

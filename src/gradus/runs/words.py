@@ -105,11 +105,21 @@ def confusion(model: TableModel, found: Evaluation) -> Array:
     return np.bincount(found.truth * n + found.predicted, minlength=n * n).reshape(n, n)
 
 
+def plain(text: str, kept: str = "") -> str:
+    r"""Text without control characters but those kept: a cell must not steer a terminal.
+
+    >>> plain("a\x1b[31mb")
+    'a�[31mb'
+    """
+    kept += "\N{NO-BREAK SPACE}"
+    return "".join(c if c.isprintable() or c in kept else "\ufffd" for c in text)
+
+
 def label(value: object, length: int = 40) -> str:
     r"""A name or class for people: no control characters, and cut when long.
 
     >>> label("a\x1b[31m"), label("x" * 50, 5)
     ('a�[31m', 'xxxx…')
     """
-    text = "".join(c if c.isprintable() else "\ufffd" for c in str(value))
+    text = plain(str(value))
     return text if len(text) <= length else text[: length - 1] + "…"

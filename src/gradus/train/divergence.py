@@ -1,8 +1,8 @@
-"""Where numbers stopped being finite: the layer to name when training breaks down."""
+"""When training has broken down, and which layer to name: numbers not finite, losses absurd."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,10 +10,46 @@ import numpy as np
 
 from gradus import random
 from gradus.autodiff import grad
+from gradus.errors import DivergenceError
 from gradus.nn import Module
 from gradus.tensor import Tensor, tensor
 from gradus.train.examples import Examples
 from gradus.train.step import REDUCTIONS, Loss, in_mode
+
+REMEDY = (
+    "lower the learning rate, clip the gradients (clip_norm=1), or scale the inputs; the network "
+    "holds its last good weights"
+)
+_EXPLODED = 1e6
+
+
+def explodes(loss: float, unit: float, began: Callable[[], float]) -> bool:
+    """Whether the loss of an epoch is absurd: over 10⁶ times what the fit began with.
+
+    Over a whole epoch, because single batches may be of very different difficulty. Training that
+    learns anything stays far below: its loss was the beginning's, or the targets', at the worst.
+
+    Args:
+        loss: of the epoch.
+        unit: a loss of 1 an example. A fit that begins at a loss of nearly 0 does not explode
+            while it stays below 10⁶ of them.
+        began: asked only above that: the loss of the same rows with the weights that the fit
+            began with, or of a constant prediction, whichever is larger.
+    """
+    return loss > _EXPLODED * unit and loss > _EXPLODED * began()
+
+
+def explosion(row: Mapping[str, Any], began: float) -> DivergenceError:
+    """The error for an epoch whose loss is absurd, given what would be recorded of it."""
+    norms: Mapping[str, float] = row["gradient_norms"]
+    # Empty where the epoch was stopped before the step whose gradients are looked at.
+    largest = max(norms, key=lambda n: norms[n], default="")
+    return DivergenceError(
+        f"the loss exploded in epoch {row['epoch']}, by step {row['steps']}",
+        received=f"a loss of {row['loss']:.3g} where {began:.3g} is the size to begin with"
+        + (f"; the largest gradient is that of {largest}" if largest else ""),
+        remedy=REMEDY,
+    )
 
 
 def first_fault(

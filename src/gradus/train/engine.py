@@ -7,25 +7,28 @@ between two calls (a callback, a drawing) sees them as they are, and may change 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradus.compiler import Executor, Program, Steps, Traced
+from gradus.compiler import Executor, Program, Steps, Traced, settings
 from gradus.data import batch_bounds
-from gradus.errors import DivergenceError
+from gradus.errors import ArgumentError, DivergenceError, ShapeError
 from gradus.modes import no_grad
 from gradus.nn import Module
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor, tensor
-from gradus.train.divergence import first_fault
+from gradus.train.divergence import REMEDY, first_fault
 from gradus.train.examples import Examples
 from gradus.train.step import Loss, evaluation_graph, training_graph
 from gradus.types import Array, TensorType
 
 _ROWS = 1024  # rows a call outside training: large enough to be fast, small in memory
+
+
+Position = tuple[int, dict[str, Array]]  # number of steps, and what a step carries
 
 
 @dataclass(frozen=True)
@@ -89,15 +92,23 @@ class Engine:
             arrays.update(self._moments[name])
         return arrays
 
-    def _keep(self, found: Steps) -> None:
-        """Take over what steps gave."""
-        self.step += found.done
+    def _keep(self, step: int, carry: Mapping[str, Array]) -> None:
+        """Stand at a step, with what was carried there."""
+        self.step = step
         params = self.network.named_parameters()
         for name, t in params.items():
-            t.assign(found.carry[f"params.{name}"])
-            self._moments[name] = {n: found.carry[n] for n in self._moments[name]}
+            t.assign(carry[f"params.{name}"])
+            self._moments[name] = {n: carry[n] for n in self._moments[name]}
         for name, t in self.network.named_buffers().items():
-            t.assign(found.carry[f"state.{name}"])
+            t.assign(carry[f"state.{name}"])
+
+    def position(self) -> Position:
+        """Where training stands, for ``go_back``: later steps leave its arrays alone."""
+        return self.step, self._carry()
+
+    def go_back(self, position: Position) -> None:
+        """Take back all steps since then, as if they had not been."""
+        self._keep(*position)
 
     # Training -----------------------------------------------------------------------------------
 
@@ -131,7 +142,7 @@ class Engine:
         found = self._steps(prepared, before, rows, batches, factors, stop)
         if not _sound(before, found):
             raise self._explained(prepared, rows, batches, factors)
-        self._keep(found)
+        self._keep(self.step + found.done, found.carry)
         return found.records
 
     def _steps(
@@ -167,22 +178,26 @@ class Engine:
             found = self._steps(prepared, before, rows, batches[one], factors[one], lambda: False)
             if not _sound(before, found):
                 break
-            self._keep(found)
+            self._keep(self.step + 1, found.carry)
             k += 1
         batch = rows.take(batches[k])
         fault = first_fault(self.network, self.loss, self.reduction, batch, self.seed, self.step)
         return DivergenceError(
             f"training left the finite numbers at step {self.step + 1}",
             received=fault,
-            remedy="lower the learning rate, clip the gradients (clip_norm=1), or scale the "
-            "inputs; the network holds its last good weights",
+            remedy=REMEDY,
         )
 
     # Predicting ---------------------------------------------------------------------------------
 
-    def forward(self, x: Array, y: Array | None = None) -> dict[str, Array]:
-        """``prediction`` for every row and, where targets are given, its loss in ``losses``."""
-        weights = _prefixed("weights", self.weights())
+    def forward(
+        self, x: Array, y: Array | None = None, weights: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
+        """``prediction`` for every row and, where targets are given, its loss in ``losses``.
+
+        With other weights than the network's where some are given.
+        """
+        weights = _prefixed("weights", self.weights() if weights is None else weights)
         parts: list[dict[str, Array]] = []
         for start, end in batch_bounds(len(x), _ROWS):
             batch = {"x": x[start:end]} if y is None else {"x": x[start:end], "y": y[start:end]}
@@ -192,21 +207,51 @@ class Engine:
             parts.append(prepared.program.run(inputs))
         return {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
 
-    def check_targets(self, prediction: Array, y: Array) -> None:
-        """Let the loss look at all targets, beside one row's prediction.
+    def losses_of(self, prediction: Array, y: Array) -> Array:
+        """Loss of every target beside one and the same prediction, (1, …).
 
-        In a trace it sees no values, and could not refuse a label or a probability out of range.
+        The loss is so shown all targets: in a trace it sees no values, and could not refuse a
+        label or a probability out of range.
+
+        Raises:
+            ArgumentError, ShapeError: a loss that gives anything but one value an example.
         """
+        parts: list[Array] = []
         for start, end in batch_bounds(len(y), _ROWS):
             repeated = np.repeat(prediction, end - start, axis=0)
             with no_grad():
-                self.loss(tensor(repeated), tensor(y[start:end]))
+                values = self.loss(tensor(repeated), tensor(y[start:end]))
+            if not isinstance(values, Tensor):
+                raise ArgumentError(
+                    "a loss gives a tensor, one value an example",
+                    received=type(values).__name__,
+                    remedy="compute it from the prediction with tensors and gradus.ops",
+                )
+            if values.shape != (end - start,):
+                raise ShapeError(
+                    f"a loss gives one value an example, here {(end - start,)}",
+                    received=f"values of {values.shape}",
+                    remedy="leave losses.mean and losses.sum to reduction=; sum over the outputs "
+                    "of an example with ops.sum(…, axis=1)",
+                )
+            parts.append(values.numpy())
+        return np.concatenate(parts)
 
     # Programs -----------------------------------------------------------------------------------
 
+    def prepare(self, rows: Examples, batches: Iterable[tuple[int, bool]]) -> None:
+        """Make the programs of an epoch: what cannot be done is refused before the first step.
+
+        Args:
+            rows: the examples.
+            batches: number of rows and whether monitored, of each kind of step.
+        """
+        for size, monitored in batches:
+            self._training_program(rows.types(size), monitored)
+
     def _training_program(self, batch: dict[str, TensorType], monitored: bool) -> _Prepared:
         # By what is trained, too: parameters may be frozen between two calls.
-        key = ("train", monitored, *batch.items(), *self.network.named_parameters())
+        key = ("train", monitored, *batch.items(), settings(self.network))
         return self._prepare(
             key,
             lambda: training_graph(
@@ -215,7 +260,7 @@ class Engine:
         )
 
     def _evaluation_program(self, batch: dict[str, TensorType]) -> _Prepared:
-        key = ("evaluate", *batch.items())
+        key = ("evaluate", *batch.items(), settings(self.network))
         return self._prepare(key, lambda: evaluation_graph(self.network, self.loss, batch))
 
     def _prepare(self, key: tuple[Any, ...], make: Callable[[], Traced]) -> _Prepared:

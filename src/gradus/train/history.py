@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradus.errors import ArgumentError
+from gradus.train.strict_json import to_json
 from gradus.types import Array
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class History:
 
     def to_jsonl(self) -> str:
         """One line of JSON an epoch; null where a number is not finite, for which JSON has none."""
-        return "".join(json.dumps(_plain(row), allow_nan=False) + "\n" for row in self.rows)
+        return "".join(to_json(row) + "\n" for row in self.rows)
 
     def plot(self) -> Figure:
         """Curves of the losses and of each metric over the epochs.
@@ -102,9 +101,3 @@ class History:
             axes.grid(alpha=0.3)
             axes.legend()
         return figure
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(v) for name, v in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

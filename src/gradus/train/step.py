@@ -15,7 +15,7 @@ from typing import Any
 from gradus import losses, ops, random
 from gradus.autodiff import grad
 from gradus.compiler import Traced, trace
-from gradus.errors import ArgumentError
+from gradus.errors import ArgumentError, ShapeError
 from gradus.nn import Module
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor
@@ -99,6 +99,7 @@ def evaluation_graph(network: Module, loss: Loss, batch: dict[str, TensorType]) 
     def evaluate(weights: Named, batch: Named) -> Named:
         with network.bind(weights):
             prediction = network(batch["x"])
+            _check_prediction(prediction, batch["x"])
             outputs = {"prediction": prediction}
             if "y" in batch:
                 outputs["losses"] = loss(prediction, batch["y"])
@@ -106,6 +107,21 @@ def evaluation_graph(network: Module, loss: Loss, batch: dict[str, TensorType]) 
 
     weights = {**network.named_parameters(), **network.named_buffers()}
     return _traced(network, False, evaluate, weights=weights, batch=batch)
+
+
+def _check_prediction(prediction: Any, x: Tensor) -> None:
+    if not isinstance(prediction, Tensor):
+        raise ArgumentError(
+            "a network to train gives one tensor, its prediction",
+            received=type(prediction).__name__,
+            remedy="return the prediction alone from forward; keep the rest in another method",
+        )
+    if prediction.shape[:1] != x.shape[:1]:
+        raise ShapeError(
+            "a network gives a prediction for each row",
+            received=f"an output of {prediction.shape} for an input of {x.shape}",
+            remedy="keep the first axis: reduce over the others, as in axis=1",
+        )
 
 
 def _traced(

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradus import losses, nn, ops
 from gradus.data import Table, TableEncoder, TargetEncoder
+from gradus.data.target import Task
 from gradus.errors import DataError, FileError, GradusError
 from gradus.tensor import tensor
 from gradus.train.metrics import accuracy, mae, r2, rmse
@@ -51,7 +52,7 @@ class TableModel:
     target_name: str
 
     @property
-    def task(self) -> str:
+    def task(self) -> Task:
         """``"classification"`` or ``"regression"``."""
         return self.target.task
 
@@ -108,7 +109,7 @@ class TableModel:
                 remedy="add it, or use predict",
             )
         column = table.column(self.target_name)
-        truth = self.target.encode(column)
+        truth = self.target.encode(column, name=self.target_name)
         outputs = self.outputs(table)
         if self.task == "classification":
             certainty = np.take_along_axis(outputs, truth[:, None], axis=1)
@@ -177,7 +178,7 @@ class TableModel:
         return Trainer(self.network, loss_of(self.task))
 
 
-def loss_of(task: str) -> Any:
+def loss_of(task: Task) -> Any:
     """The loss that a task is trained with."""
     return losses.cross_entropy if task == "classification" else losses.squared_error
 

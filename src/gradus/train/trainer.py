@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,18 @@ import numpy.typing as npt
 
 from gradus.compiler import Executor, ReferenceExecutor
 from gradus.data import batch_bounds, epoch_order
-from gradus.data.checks import whole_number
+from gradus.data.checks import seed_number, whole_number
 from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
 from gradus.train.callbacks import Callback, Row
+from gradus.train.checks import check_callbacks, check_loss, check_network, check_optimizer
+from gradus.train.divergence import explodes, explosion
 from gradus.train.engine import Engine
 from gradus.train.examples import Examples, as_features, examples, hold_out
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
-from gradus.train.metrics import Metric, metrics_named
+from gradus.train.metrics import Metric, check_metrics, metrics_named
 from gradus.train.progress import Progress, wanted
 from gradus.train.step import REDUCTIONS, Loss
 from gradus.types import Array
@@ -37,8 +40,9 @@ class Trainer:
         loss: ``(prediction, target) → one value an example``, such as ``losses.cross_entropy``.
         optimizer: the update rule; Adam with a rate of 10⁻³ by default.
         reduction: how a batch's values become one number: ``"mean"`` or ``"sum"``.
-        metrics: names (``"accuracy"``, ``"rmse"``, ``"mae"``, ``"r2"``) or functions
-            ``(prediction, target) → number``.
+        metrics: a list of names (``"accuracy"``, ``"rmse"``, ``"mae"``, ``"r2"``; they count rows
+            by their weight) and functions ``(prediction, target) → number``. The accuracy of a
+            single column takes the loss's word for whether it holds probabilities or scores.
         seed: of the order of examples, the validation split and dropout.
         threads: the most threads that NumPy may use; None leaves it alone.
         executor: what runs the compiled step: ``"auto"``, ``"reference"`` or an executor.
@@ -68,24 +72,22 @@ class Trainer:
         threads: int | None = None,
         executor: str | Executor = "auto",
     ) -> None:
-        if not network.parameters():
-            raise ArgumentError(
-                "a network to train has parameters",
-                received=type(network).__name__,
-                remedy="make a field a tensor with requires_grad=True",
-            )
+        optimizer = Adam(1e-3) if optimizer is None else optimizer
+        check_network(network)
+        check_loss(loss)
+        check_optimizer(optimizer, network)
         if reduction not in REDUCTIONS:
             raise ArgumentError(f"reduction is one of {', '.join(REDUCTIONS)}", received=reduction)
-        if isinstance(executor, str) and executor not in EXECUTORS:
+        if not isinstance(executor, Executor) and executor not in EXECUTORS:
             raise ArgumentError(f"executor is one of {', '.join(EXECUTORS)}", received=executor)
         self.network = network
-        self.optimizer = optimizer or Adam(1e-3)
-        self.metrics = metrics_named(metrics)
-        self.seed = whole_number("seed", seed)
+        self.optimizer = optimizer
+        self.metrics = metrics_named(metrics, loss)
+        self.seed = seed_number(seed)
         self.threads = None if threads is None else whole_number("threads", threads, least=1)
         self.history = History()
         chosen = EXECUTORS[executor]() if isinstance(executor, str) else executor
-        self._engine = Engine(network, loss, reduction, self.optimizer, chosen, seed)
+        self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed)
         self._plateau = PlateauState()
         self._reasons: list[str] = []  # why the training ends after this epoch
 
@@ -115,24 +117,36 @@ class Trainer:
             y: targets, (rows, …); class numbers for classification.
             epochs: passes over the rows.
             batch_size: rows a step; larger than the rows means all of them.
-            validation: share of the rows to hold out, or ``(X, y)`` of their own.
+            validation: share of the rows to hold out (0 or None: none), or ``(X, y)`` of their own.
             sample_weight: weight of each row, ≥ 0; weight 2 counts a row twice.
             shuffle: whether to change the order from epoch to epoch.
-            callbacks: hooks, such as ``EarlyStopping``.
+            callbacks: a list of hooks, such as ``[EarlyStopping()]``.
             progress: whether to show progress; None: where standard error is a terminal.
 
         Returns:
             The history, one row an epoch, of all calls of ``fit``.
 
         Raises:
-            DivergenceError: something stopped being finite; the network has its last good weights.
+            DivergenceError: something stopped being finite, or the loss of an epoch exploded to
+                over 10⁶ times what the fit began with; the network has its last good weights,
+                those of the step or of the epoch before.
             DataError, ShapeError, DtypeError, ArgumentError: inputs that do not fit.
         """
         epochs = whole_number("epochs", epochs, least=1)
         batch_size = whole_number("batch_size", batch_size, least=1)
-        training, held = self._parts(X, y, sample_weight, validation)
+        check_callbacks(callbacks)
         hooks = [*callbacks, *([Progress()] if wanted(progress) else [])]
+        training, held = self._parts(X, y, sample_weight, validation)
+        self._engine.prepare(training, [p[1:] for p in _portions(len(training), batch_size)])
         per_epoch = len(batch_bounds(len(training), batch_size))
+        start = self.weights()
+        total = training.weight_of(np.arange(len(training)))
+        unit = self._reduced(total, total)
+
+        @cache
+        def began() -> float:
+            return self._size(training, start)
+
         first, started = self._engine.step, time.perf_counter()
         self._reasons.clear()
         self.history.best_epoch = None
@@ -153,7 +167,11 @@ class Trainer:
                     factors = self._factors(
                         self._engine.step - first, epochs * per_epoch, per_epoch
                     )
+                    before = self._engine.position()
                     row = self._epoch(training, batch_size, shuffle, factors, stop)
+                    if row is not None and explodes(row["loss"], unit, began):
+                        self._engine.go_back(before)
+                        raise explosion(row, began())
                     if signals.received is not None:
                         self.stop(f"stopped by {signals.received.name}")
                     if row is not None:
@@ -191,17 +209,16 @@ class Trainer:
     ) -> tuple[Examples, Examples | None]:
         """Rows to train on, and rows to validate on where there are any."""
         rows = self._examples(X, y, weight)
-        if validation is None:
-            return rows, None
         if isinstance(validation, (tuple, list)) and len(validation) == 2:
             X_held, y_held = validation
             return rows, self._examples(X_held, y_held, None)
-        if not isinstance(validation, float):
+        share = 0 if validation is None else validation
+        if not isinstance(share, (int, float, np.number)) or isinstance(share, bool):
             raise ArgumentError(
                 "validation is a share of the rows between 0 and 1, (X, y), or None",
                 received=type(validation).__name__,
             )
-        return hold_out(rows, validation, self.seed)
+        return hold_out(rows, float(share), self.seed) if share else (rows, None)
 
     def _epoch(
         self,
@@ -217,16 +234,13 @@ class Trainer:
         """
         number = len(self.history) + 1
         order = epoch_order(len(rows), self.seed, number - 1, shuffle)
-        full = len(rows) // batch_size * batch_size
-        whole, short = order[:full].reshape(-1, batch_size), order[full:].reshape(1, -1)
-        portions = [(whole[:-1], False), (whole[-1:], True), (short, full == 0)]
         loss = weight = 0.0
         norms: dict[str, float] = {}
         first = self._engine.step
-        for batches, monitored in portions:
-            if batches.size == 0:
-                continue
+        for steps, size, monitored in _portions(len(rows), batch_size):
             at = self._engine.step - first
+            start = at * batch_size
+            batches = order[start : start + steps * size].reshape(steps, size)
             records = self._engine.train(
                 rows,
                 batches,
@@ -277,7 +291,7 @@ class Trainer:
         rows = self._examples(X, y, sample_weight)
         with self._thread_limit():
             outputs = self._engine.forward(rows.x, rows.y)
-        return {"loss": self._loss(outputs, rows), **self._metrics(outputs, rows)}
+        return {"loss": self._loss(outputs["losses"], rows), **self._metrics(outputs, rows)}
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Outputs of the network for the rows of X, (rows, …).
@@ -295,11 +309,18 @@ class Trainer:
             return
         outputs = self._engine.forward(rows.x, rows.y)
         if prefix:
-            row["val_loss"] = self._loss(outputs, rows)
+            row["val_loss"] = self._loss(outputs["losses"], rows)
         row.update({prefix + n: v for n, v in self._metrics(outputs, rows).items()})
 
-    def _loss(self, outputs: dict[str, Array], rows: Examples) -> float:
-        values = outputs["losses"].astype(np.float64)
+    def _size(self, rows: Examples, weights: dict[str, Array]) -> float:
+        """The loss of the rows with these weights, or where all are predicted as the first."""
+        outputs = self._engine.forward(rows.x, rows.y, weights)
+        alike = self._engine.losses_of(outputs["prediction"][:1], rows.y)
+        return float(np.max([self._loss(v, rows) for v in (outputs["losses"], alike)]))
+
+    def _loss(self, values: Array, rows: Examples) -> float:
+        """The trainer's reduction of one value an example."""
+        values = values.astype(np.float64)
         total = values.sum() if rows.weight is None else values @ rows.weight.astype(np.float64)
         return self._reduced(float(total), rows.weight_of(np.arange(len(rows))))
 
@@ -308,13 +329,15 @@ class Trainer:
         return total if self._engine.reduction == "sum" else total / weight
 
     def _metrics(self, outputs: dict[str, Array], rows: Examples) -> dict[str, float]:
-        return {n: float(f(outputs["prediction"], rows.y)) for n, f in self.metrics.items()}
+        prediction = outputs["prediction"]
+        return {n: float(f(prediction, rows.y, rows.weight)) for n, f in self.metrics.items()}
 
     def _examples(self, X: Any, y: Any, weight: Any) -> Examples:
         x = as_features(X, self._engine.dtype)
         first = self._engine.forward(x[:1])["prediction"]
         rows = examples(x, y, weight, self._engine.dtype, first.shape)
-        self._engine.check_targets(first, rows.y)
+        self._engine.losses_of(first, rows.y)
+        check_metrics(self.metrics, first, rows.y[:1])
         return rows
 
     def _thread_limit(self) -> AbstractContextManager[Any]:
@@ -324,3 +347,15 @@ class Trainer:
         from threadpoolctl import threadpool_limits  # late: comes with scikit-learn
 
         return threadpool_limits(self.threads)
+
+
+def _portions(rows: int, batch_size: int) -> list[tuple[int, int, bool]]:
+    """Steps of an epoch, rows of each and whether monitored: the last full batch is, or the only.
+
+    >>> _portions(10, 3)
+    [(2, 3, False), (1, 3, True), (1, 1, False)]
+    """
+    full, short = divmod(rows, batch_size)
+    portions = [(full - 1, batch_size, False), (min(full, 1), batch_size, True)]
+    portions.append((1, short, not full))
+    return [(steps, size, monitored) for steps, size, monitored in portions if steps > 0 and size]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,11 @@ from gradus.data import (
     infer_schema,
     split_indices,
 )
+from gradus.data.checks import seed_number
+from gradus.data.target import Task
 from gradus.errors import ArgumentError, DataError, DivergenceError
 from gradus.optim import Adam, Optimizer
-from gradus.random import manual_seed
+from gradus.random import Stream, use_stream
 from gradus.train.callbacks import Callback
 from gradus.train.history import History
 from gradus.train.metrics import rmse
@@ -28,7 +30,8 @@ from gradus.train.table_model import Evaluation, TableModel, loss_of
 from gradus.train.trainer import Trainer
 from gradus.types import Array
 
-Task = Literal["classification", "regression"]
+# Hidden activations: a network with sign units cannot be trained, and logistic is the sigmoid.
+ACTIVATIONS = tuple(name for name in nn.ACTIVATIONS if name not in ("sign", "logistic"))
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class TableRun:
 
 
 class DivergedRunError(DivergenceError):
-    """Training on a table that left the finite numbers.
+    """Training on a table that broke down: numbers that are not finite, or an absurd loss.
 
     Attributes:
         run: what there is up to there; its network has the last good weights.
@@ -92,7 +95,7 @@ def train_table(
         task: classification or regression; None infers it from the target.
         kinds: kinds of columns that are not to be inferred, such as ``{"zip": "categorical"}``.
         layers: units of each hidden layer; none for a linear model.
-        activation: name of the hidden layers' activation.
+        activation: name of the hidden layers' activation, one of ``ACTIVATIONS``.
         optimizer: Adam with a rate of 10⁻³ by default.
         epochs: passes over the rows.
         batch_size: rows a step.
@@ -105,15 +108,15 @@ def train_table(
     Raises:
         DataError: a table that cannot be learnt from; the message says why.
         ArgumentError: settings outside their ranges.
-        DivergedRunError: training left the finite numbers; the run so far is in its ``run``.
+        DivergedRunError: training broke down; the run so far is in its ``run``.
     """
     _check_settings(table, target, layers, activation, validation)
-    encoder = TargetEncoder.fit(table.column(target), task)
+    encoder = TargetEncoder.fit(table.column(target), task, name=target)
     features = table.drop(target)
     schema = infer_schema(features, kinds)
     rows, held = np.arange(len(table)), np.arange(0)
     if validation:
-        labels = encoder.encode(table.column(target))
+        labels = encoder.encode(table.column(target), name=target)
         rows, held = split_indices(
             len(table), validation, seed, labels if encoder.task == "classification" else None
         )
@@ -122,15 +125,15 @@ def train_table(
     if len(held):
         inputs = TableEncoder.fit(features.take(rows), schema)
     if encoder.task == "regression":
-        encoder = TargetEncoder.fit(table.column(target)[rows], encoder.task)
-    manual_seed(seed)
+        encoder = TargetEncoder.fit(table.column(target)[rows], encoder.task, name=target)
     outputs = len(encoder.classes) if encoder.task == "classification" else 1
-    network = perceptron(len(inputs.feature_names), layers, activation, outputs)
+    with use_stream(Stream(seed_number(seed))):
+        network = perceptron(len(inputs.feature_names), layers, activation, outputs)
     model = TableModel(network, inputs, encoder, target)
 
     def arrays(indices: Array) -> tuple[Array, Array]:
         part = table.take(indices)
-        return inputs.transform(part), encoder.encode(part.column(target))
+        return inputs.transform(part), encoder.encode(part.column(target), name=target)
 
     trainer = Trainer(
         network,
@@ -198,9 +201,9 @@ def _check_settings(
         raise DataError("a table has a column beside the target", received=table.names)
     if any(n < 1 for n in layers):
         raise ArgumentError("hidden layers have 1 unit or more", received=list(layers))
-    if activation not in nn.ACTIVATIONS:
+    if activation not in ACTIVATIONS:
         raise ArgumentError(
-            f"the activation is one of {', '.join(nn.ACTIVATIONS)}", received=activation
+            f"the activation is one of {', '.join(ACTIVATIONS)}", received=activation
         )
     if not 0 <= validation < 1:
         raise ArgumentError("validation is a share in [0, 1)", received=validation)
