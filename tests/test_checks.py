@@ -30,9 +30,10 @@ def test_what_is_no_whole_number_is_refused(value: object) -> None:
 def test_a_whole_number_below_the_least_or_beyond_64_bits_is_refused() -> None:
     with pytest.raises(ArgumentError, match="n must be at least 2; received 1"):
         whole_number("n", 1, least=2)
-    with pytest.raises(ArgumentError, match="n must fit into 64 bits") as caught:
-        whole_number("n", -(10**400))
-    assert len(str(caught.value)) < 200
+    for value in (2**63, -(2**63) - 1, 10**400):
+        with pytest.raises(ArgumentError, match="n must fit into 64 bits") as caught:
+            whole_number("n", value)
+        assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize("value", [1.5, "ab", (1, 2.0), [[1]], None, {"a": 1}])

@@ -31,7 +31,7 @@ def whole_number(name: str, value: Any, *, least: int | None = None) -> int:
         number = None
     if number is None:
         rule = "be a whole number"
-    elif abs(number) >= 2**64:
+    elif not -(2**63) <= number < 2**63:
         rule = "fit into 64 bits"
     elif least is not None and number < least:
         rule = f"be at least {least}"

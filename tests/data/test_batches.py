@@ -9,7 +9,7 @@ from gradus.data import batch_bounds, epoch_order
 from gradus.errors import ArgumentError
 
 
-@given(st.integers(0, 300), st.integers(), st.integers(0, 2**40))
+@given(st.integers(0, 300), st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**40))
 def test_every_example_comes_once_an_epoch(n, seed, epoch):
     order = epoch_order(n, seed, epoch)
     assert order.dtype == np.int64

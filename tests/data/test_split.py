@@ -9,7 +9,7 @@ from gradus.data import split_indices
 from gradus.errors import ArgumentError, DataError
 
 
-@given(st.integers(4, 200), st.floats(0.2, 0.8), st.integers())
+@given(st.integers(4, 200), st.floats(0.2, 0.8), st.integers(-(2**63), 2**63 - 1))
 def test_every_row_is_in_exactly_one_part(n, fraction, seed):
     train, held = split_indices(n, fraction, seed)
     assert sorted([*train, *held]) == list(range(n))

@@ -227,7 +227,7 @@ TRAINER: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "an unknown executor": (
         lambda: gd.Trainer(network(), losses.cross_entropy, executor="gpu"),
-        "auto, reference; received gpu",
+        "auto, reference, native; received 'gpu'",
     ),
     "an unknown reduction": (
         lambda: gd.Trainer(network(), losses.cross_entropy, reduction="none"),

@@ -34,7 +34,9 @@ class InterruptAt(Callback):
 
 def trainer() -> gd.Trainer:
     gd.manual_seed(0)
-    return gd.Trainer(nn.Sequential(nn.Linear(3, 1)), losses.squared_error, optim.SGD(0.01))
+    # The reference executor calls the hooks before every step, so that a hook can send a signal.
+    net = nn.Sequential(nn.Linear(3, 1))
+    return gd.Trainer(net, losses.squared_error, optim.SGD(0.01), executor="reference")
 
 
 def fit(made: gd.Trainer, *callbacks: Callback, **options: Any) -> gd.History:

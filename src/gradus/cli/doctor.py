@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from gradus.cli.screen import say, say_json, say_table
+from gradus.compiler.native import targets
 from gradus.version import __version__
 
 # Module that must load, by the name of its distribution.
@@ -67,7 +68,7 @@ def examine(environment: Mapping[str, str]) -> dict[str, Any]:
         "versions": versions,
         "blas": _blas() if versions["numpy"] != "missing" else [],
         "cores": _cores(),
-        "executors": {"reference": True, "native": False},
+        "executors": {"reference": True, "native": targets()},
         "problems": problems,
         "warnings": warnings,
     }
@@ -78,7 +79,14 @@ def _show(found: Mapping[str, Any]) -> None:
     for blas in found["blas"]:
         say(f"NumPy's matrix products: {blas}")
     say(f"Processor cores this process may use: {found['cores']}")
-    say("Executor: reference (NumPy). The native one is not in this build.")
+    native = found["executors"]["native"]
+    if native:
+        say(f"Executors: native ({native[0]} code), reference (NumPy)")
+    else:
+        say(
+            "Executor: reference (NumPy), which is slower. The native one was not built: install a "
+            "C++ compiler and gradus again"
+        )
     for problem in found["problems"]:
         say(f"Problem: {problem}", "bold red")
     for warning in found["warnings"]:

@@ -1,5 +1,6 @@
 """From a function to a program: trace, typed graph, passes, memory, executors."""
 
+from gradus.compiler.choose import EXECUTORS, executor_named
 from gradus.compiler.executor import Executor, Program, Steps
 from gradus.compiler.function import CompiledFunction, compile
 from gradus.compiler.graph import Builder, Graph, Node
@@ -10,6 +11,7 @@ from gradus.compiler.settings import settings
 from gradus.compiler.trace import Traced, trace
 
 __all__ = [
+    "EXECUTORS",
     "Builder",
     "CompiledFunction",
     "Executor",
@@ -20,6 +22,7 @@ __all__ = [
     "Steps",
     "Traced",
     "compile",
+    "executor_named",
     "lifetimes",
     "optimise",
     "place",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradus.data.checks import whole_number
+from gradus.checks import whole_number
 from gradus.random import permutation
 from gradus.types import Array
 

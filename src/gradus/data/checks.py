@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from gradus.errors import ArgumentError, DataError
+from gradus.errors import DataError
 
 _LISTED = 20
 
@@ -20,29 +19,6 @@ def listing(values: Iterable[object]) -> str:
     values = list(values)
     text = ", ".join(repr(value) for value in islice(values, _LISTED))
     return text if len(values) <= _LISTED else f"{text}, … ({len(values)} in all)"
-
-
-def whole_number(name: str, value: int, *, least: int | None = None) -> int:
-    """Return the argument as a Python int, or raise `ArgumentError`.
-
-    >>> whole_number("n", 5, least=1)
-    5
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise ArgumentError(f"{name} must be a whole number", received=repr(value)) from None
-    if least is not None and number < least:
-        raise ArgumentError(f"{name} must be at least {least}", received=number)
-    return number
-
-
-def seed_number(seed: int) -> int:
-    """Return the seed as a Python int, or raise `ArgumentError`: seeds have 64 bits and a sign."""
-    number = whole_number("seed", seed)
-    if not -(2**63) <= number < 2**63:
-        raise ArgumentError("a seed is a whole number of 64 bits", received=number)
-    return number
 
 
 def check_names(names: Sequence[str], where: str) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from gradus.data.checks import whole_number
+from gradus.checks import whole_number
 from gradus.errors import ArgumentError, DataError
 from gradus.random import SITE_SPLIT, permutation
 from gradus.types import Array

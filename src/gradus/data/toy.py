@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from gradus.data.checks import whole_number
+from gradus.checks import whole_number
 from gradus.errors import ArgumentError
 from gradus.random import SITE_TOY, normal, permutation, uniform
 from gradus.types import Array

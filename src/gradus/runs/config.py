@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from gradus.checks import whole_number
 from gradus.data import KINDS
-from gradus.data.checks import seed_number
 from gradus.data.target import TASKS, Task
 from gradus.errors import ArgumentError, FileError
 from gradus.optim import OPTIMIZERS, Optimizer
@@ -63,7 +63,7 @@ class RunConfig:
                 ) from None
         if self.task is not None and self.task not in TASKS:
             raise ArgumentError(f"task is one of {', '.join(TASKS)}", received=self.task)
-        seed_number(self.seed)
+        whole_number("seed", self.seed)
         for name, example in (("learning_rate", 0.01), ("clip_norm", 1)):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:

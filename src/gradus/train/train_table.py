@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradus import nn
+from gradus.checks import whole_number
 from gradus.data import (
     Column,
     Table,
@@ -18,7 +19,6 @@ from gradus.data import (
     infer_schema,
     split_indices,
 )
-from gradus.data.checks import seed_number
 from gradus.data.target import Task
 from gradus.errors import ArgumentError, DataError, DivergenceError
 from gradus.optim import Adam, Optimizer
@@ -127,7 +127,7 @@ def train_table(
     if encoder.task == "regression":
         encoder = TargetEncoder.fit(table.column(target)[rows], encoder.task, name=target)
     outputs = len(encoder.classes) if encoder.task == "classification" else 1
-    with use_stream(Stream(seed_number(seed))):
+    with use_stream(Stream(whole_number("seed", seed))):
         network = perceptron(len(inputs.feature_names), layers, activation, outputs)
     model = TableModel(network, inputs, encoder, target)
 

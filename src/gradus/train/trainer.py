@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gradus.compiler import Executor, ReferenceExecutor
+from gradus.checks import whole_number
+from gradus.compiler import Executor, executor_named
 from gradus.data import batch_bounds, epoch_order
-from gradus.data.checks import seed_number, whole_number
 from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
@@ -29,8 +29,6 @@ from gradus.train.progress import Progress, wanted
 from gradus.train.step import REDUCTIONS, Loss
 from gradus.types import Array
 
-EXECUTORS: dict[str, type[Executor]] = {"auto": ReferenceExecutor, "reference": ReferenceExecutor}
-
 
 class Trainer:
     """Trains a network on arrays, and evaluates and predicts with it.
@@ -45,7 +43,8 @@ class Trainer:
             single column takes the loss's word for whether it holds probabilities or scores.
         seed: of the order of examples, the validation split and dropout.
         threads: the most threads that NumPy may use; None leaves it alone.
-        executor: what runs the compiled step: ``"auto"``, ``"reference"`` or an executor.
+        executor: what runs the compiled step: ``"reference"`` (NumPy), ``"native"`` (C++),
+            ``"auto"`` (native where the installation has it), or an executor.
 
     Attributes:
         history: one row an epoch, of all calls of ``fit``.
@@ -78,15 +77,13 @@ class Trainer:
         check_optimizer(optimizer, network)
         if reduction not in REDUCTIONS:
             raise ArgumentError(f"reduction is one of {', '.join(REDUCTIONS)}", received=reduction)
-        if not isinstance(executor, Executor) and executor not in EXECUTORS:
-            raise ArgumentError(f"executor is one of {', '.join(EXECUTORS)}", received=executor)
         self.network = network
         self.optimizer = optimizer
         self.metrics = metrics_named(metrics, loss)
-        self.seed = seed_number(seed)
+        self.seed = whole_number("seed", seed)
         self.threads = None if threads is None else whole_number("threads", threads, least=1)
         self.history = History()
-        chosen = EXECUTORS[executor]() if isinstance(executor, str) else executor
+        chosen = executor_named(executor, self.threads)
         self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed)
         self._plateau = PlateauState()
         self._reasons: list[str] = []  # why the training ends after this epoch

@@ -1,0 +1,238 @@
+// The Python module: programs that run many steps without Python.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+
+#include "program.hpp"
+#include "threads.hpp"
+
+namespace nb = nanobind;
+
+namespace gradus {
+
+extern const Backend backend_plain;
+#if defined(GRADUS_X86)
+extern const Backend backend_v3;
+extern const Backend backend_v4;
+#endif
+
+static std::vector<const Backend*> usable_backends() {
+  std::vector<const Backend*> found;
+#if defined(GRADUS_X86)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    found.push_back(&backend_v4);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(&backend_v3);
+#endif
+  found.push_back(&backend_plain);
+  return found;
+}
+
+static const Backend& backend_named(const std::string& name) {
+  for (auto* b : usable_backends())
+    if (name == "auto" || name == b->name) return *b;
+  throw std::invalid_argument("no target " + name + " on this processor");
+}
+
+using Input = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+using Output = nb::ndarray<nb::c_contig, nb::device::cpu>;
+
+// A buffer of the arena and the bytes it holds.
+struct Span {
+  std::size_t offset, bytes;
+};
+
+class Program {
+ public:
+  Program(const std::vector<std::vector<std::int64_t>>& instructions, std::size_t bytes,
+          const std::string& target, int threads)
+      : backend_(backend_named(target)), threads_(threads) {
+    // Beyond the last value there is room for vectors that are loaded whole.
+    bytes = (bytes + 4096 + 63) / 64 * 64;
+    arena_.reset(static_cast<char*>(std::aligned_alloc(64, bytes)));
+    if (!arena_) throw std::bad_alloc();
+    std::memset(arena_.get(), 0, bytes);
+    for (auto& numbers : instructions) {
+      instructions_.push_back(backend_.make(numbers, arena_.get()));
+      scratch_bytes_ = std::max(scratch_bytes_, instructions_.back()->scratch_bytes());
+    }
+    scratch_bytes_ = (scratch_bytes_ + 4096 + 63) / 64 * 64;
+    const std::size_t all = scratch_bytes_ * static_cast<std::size_t>(threads_);
+    scratch_.reset(static_cast<char*>(std::aligned_alloc(64, all)));
+    if (!scratch_) throw std::bad_alloc();
+    std::memset(scratch_.get(), 0, all);
+  }
+
+  void write(std::size_t offset, const Input& array) {
+    std::memcpy(arena_.get() + offset, array.data(), array.nbytes());
+  }
+
+  void run(const std::vector<std::size_t>& at, const std::vector<Input>& inputs,
+           const std::vector<std::size_t>& from, const std::vector<Output>& outputs) {
+    nb::gil_scoped_release release;
+    std::lock_guard<std::mutex> lock(busy_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) write(at[i], inputs[i]);
+    once();
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      std::memcpy(outputs[i].data(), arena_.get() + from[i], outputs[i].nbytes());
+  }
+
+  // Takes up to `order.shape(0)` steps; see gradus.compiler.executor.Program.steps.
+  //   carried: (input, output, bytes): what a step leaves in the output is the next one's input
+  //   data: rows to gather: input and array      per_step: input and array, one item a step
+  //   records: output and array, one item a step watch: a float output that must stay finite
+  std::size_t steps(const std::vector<std::vector<std::size_t>>& carried,
+                    const std::vector<std::size_t>& data_at, const std::vector<Input>& data,
+                    const nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig>& order,
+                    const std::vector<std::size_t>& per_step_at, const std::vector<Input>& per_step,
+                    const std::vector<std::size_t>& record_at, const std::vector<Output>& records,
+                    std::size_t watch, std::size_t watch_bytes, nb::callable stop) {
+    const std::size_t count = order.shape(0), batch = order.shape(1);
+    std::vector<Span> per_item, record_item, row;
+    for (std::size_t i = 0; i < per_step.size(); ++i)
+      per_item.push_back({per_step_at[i], count ? per_step[i].nbytes() / count : 0});
+    for (std::size_t i = 0; i < records.size(); ++i)
+      record_item.push_back({record_at[i], count ? records[i].nbytes() / count : 0});
+    for (std::size_t i = 0; i < data.size(); ++i)
+      row.push_back({data_at[i], data[i].shape(0) ? data[i].nbytes() / data[i].shape(0) : 0});
+
+    nb::gil_scoped_release release;
+    std::lock_guard<std::mutex> lock(busy_);
+    using clock = std::chrono::steady_clock;
+    auto asked = clock::now() - std::chrono::hours(1);
+    char* const arena = arena_.get();
+    std::size_t done = 0;
+    for (; done < count; ++done) {
+      if ((done & 15) == 0 && clock::now() - asked > std::chrono::milliseconds(20)) {
+        nb::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals() != 0) throw nb::python_error();
+        if (nb::cast<bool>(stop(done))) break;
+        asked = clock::now();
+      }
+      const std::int64_t* rows = order.data() + done * batch;
+      for (std::size_t i = 0; i < data.size(); ++i)
+        gather(arena + row[i].offset, static_cast<const char*>(data[i].data()), row[i].bytes, rows,
+               batch);
+      for (std::size_t i = 0; i < per_step.size(); ++i)
+        std::memcpy(arena + per_item[i].offset,
+                    static_cast<const char*>(per_step[i].data()) + done * per_item[i].bytes,
+                    per_item[i].bytes);
+      once();
+      for (std::size_t i = 0; i < records.size(); ++i)
+        std::memcpy(static_cast<char*>(records[i].data()) + done * record_item[i].bytes,
+                    arena + record_item[i].offset, record_item[i].bytes);
+      for (auto& c : carried)
+        if (c[0] != c[1]) std::memcpy(arena + c[0], arena + c[1], c[2]);
+      if (!finite(arena + watch, watch_bytes)) {
+        ++done;
+        break;
+      }
+    }
+    return done;
+  }
+
+  void read(std::size_t offset, const Output& array) {
+    std::memcpy(array.data(), arena_.get() + offset, array.nbytes());
+  }
+
+  std::string target() const { return backend_.name; }
+
+ private:
+  struct Free {
+    void operator()(char* p) const { std::free(p); }
+  };
+
+  static bool finite(const char* p, std::size_t bytes) {
+    if (bytes == 4) {
+      float x;
+      std::memcpy(&x, p, 4);
+      return std::isfinite(x);
+    }
+    double x;
+    std::memcpy(&x, p, 8);
+    return std::isfinite(x);
+  }
+
+  static void gather(char* to, const char* from, std::size_t bytes, const std::int64_t* rows,
+                     std::size_t n) {
+    if (bytes == 4) {
+      for (std::size_t i = 0; i < n; ++i) std::memcpy(to + 4 * i, from + 4 * rows[i], 4);
+    } else if (bytes == 8) {
+      for (std::size_t i = 0; i < n; ++i) std::memcpy(to + 8 * i, from + 8 * rows[i], 8);
+    } else {
+      for (std::size_t i = 0; i < n; ++i)
+        std::memcpy(to + bytes * i, from + static_cast<std::size_t>(rows[i]) * bytes, bytes);
+    }
+  }
+
+  void once() {
+    if (threads_ == 1) {
+      for (auto& i : instructions_) i->run(0, 1, scratch_.get());
+      return;
+    }
+    std::unique_lock<std::mutex> lock(pool_busy_, std::try_to_lock);
+    Pool* pool = lock.owns_lock() ? wanted_pool() : nullptr;
+    for (auto& i : instructions_) {
+      if (pool && i->parallel())
+        pool->share([&](int part) {
+          i->run(part, threads_, scratch_.get() + scratch_bytes_ * static_cast<std::size_t>(part));
+        });
+      else
+        i->run(0, 1, scratch_.get());
+    }
+  }
+
+  // The pool of this process, of the wanted size.
+  Pool* wanted_pool() {
+    if (pool_ && pool_->forked()) (void)pool_.release();  // its threads stayed in the parent
+    if (!pool_ || pool_->size() != threads_) pool_ = std::make_unique<Pool>(threads_);
+    return pool_.get();
+  }
+
+  static inline std::mutex pool_busy_;
+  static inline std::unique_ptr<Pool> pool_;
+
+  const Backend& backend_;
+  int threads_;
+  std::unique_ptr<char, Free> arena_, scratch_;
+  std::size_t scratch_bytes_ = 0;
+  std::vector<std::unique_ptr<Instruction>> instructions_;
+  std::mutex busy_;
+};
+
+}  // namespace gradus
+
+NB_MODULE(_native, m) {
+  using namespace gradus;
+  m.doc() = "Programs that run without Python; planned by gradus.compiler.native.";
+  nb::register_exception_translator(
+      [](const std::exception_ptr& p, void*) {
+        try {
+          std::rethrow_exception(p);
+        } catch (const IndexError& e) {
+          PyErr_SetObject(PyExc_IndexError,
+                          nb::make_tuple(e.length, e.position).ptr());
+        }
+      });
+  nb::class_<Program>(m, "Program")
+      .def(nb::init<const std::vector<std::vector<std::int64_t>>&, std::size_t, const std::string&, int>())
+      .def("write", &Program::write)
+      .def("read", &Program::read)
+      .def("run", &Program::run)
+      .def("steps", &Program::steps)
+      .def_prop_ro("target", &Program::target);
+  m.def("targets", [] {
+    std::vector<std::string> names;
+    for (auto* b : usable_backends()) names.emplace_back(b->name);
+    return names;
+  });
+  m.def("opcode", [](const std::string& name) { return backend_plain.opcode(name); });
+}

@@ -1,0 +1,465 @@
+// Instructions that move numbers, and those that add them up at places or over axes.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "program.hpp"
+#include "simd.hpp"
+
+namespace gradus {
+namespace GRADUS_TARGET {
+
+template <class F>
+auto by_size(std::size_t size, F f) {
+  switch (size) {
+    case 1:
+      return f(std::uint8_t{});
+    case 4:
+      return f(std::uint32_t{});
+    default:
+      return f(std::uint64_t{});
+  }
+}
+
+template <class F>
+auto by_number(DType t, F f) {
+  switch (t) {
+    case DType::boolean:
+      return f(std::uint8_t{});
+    case DType::u32:
+      return f(std::uint32_t{});
+    case DType::i32:
+      return f(std::int32_t{});
+    case DType::i64:
+      return f(std::int64_t{});
+    case DType::f32:
+      return f(float{});
+    default:
+      return f(double{});
+  }
+}
+
+// Visits every index of a shape but its last axis; `f` gets the offsets of two operands.
+template <class F>
+void each_row(const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& a,
+              const std::vector<std::int64_t>& b, F f) {
+  const std::size_t outer = shape.empty() ? 0 : shape.size() - 1;
+  for (auto n : shape)
+    if (n == 0) return;
+  std::vector<std::int64_t> at(outer, 0);
+  std::int64_t ia = 0, ib = 0;
+  for (;;) {
+    f(ia, ib);
+    std::size_t d = outer;
+    for (; d > 0; --d) {
+      ia += a[d - 1];
+      ib += b[d - 1];
+      if (++at[d - 1] < shape[d - 1]) break;
+      ia -= a[d - 1] * shape[d - 1];
+      ib -= b[d - 1] * shape[d - 1];
+      at[d - 1] = 0;
+    }
+    if (d == 0) return;
+  }
+}
+
+// Copies between two strided layouts of one shape: size, shape, source, steps, target, steps.
+class Copy final : public Instruction {
+ public:
+  Copy(Reader& r, char* arena) {
+    size_ = static_cast<std::size_t>(r.next());
+    shape_ = r.list();
+    source_ = arena + r.next();
+    from_ = r.list();
+    target_ = arena + r.next();
+    to_ = r.list();
+  }
+  void run(int, int, char*) const override {
+    by_size(size_, [&](auto zero) {
+      using T = decltype(zero);
+      auto* x = reinterpret_cast<const T*>(source_);
+      auto* y = reinterpret_cast<T*>(target_);
+      const long n = shape_.empty() ? 1 : shape_.back();
+      const long sx = shape_.empty() ? 1 : from_.back(), sy = shape_.empty() ? 1 : to_.back();
+      each_row(shape_, from_, to_, [&](long i, long j) {
+        if (sx == 1 && sy == 1)
+          std::memcpy(y + j, x + i, static_cast<std::size_t>(n) * sizeof(T));
+        else
+          for (long k = 0; k < n; ++k) y[j + k * sy] = x[i + k * sx];
+      });
+    });
+  }
+
+ private:
+  std::size_t size_;
+  std::vector<std::int64_t> shape_, from_, to_;
+  const char* source_;
+  char* target_;
+};
+
+// Fills a dense value with one number: size, count, bits of the number, target.
+class Fill final : public Instruction {
+ public:
+  Fill(Reader& r, char* arena) {
+    size_ = static_cast<std::size_t>(r.next());
+    count_ = r.next();
+    bits_ = r.next();
+    target_ = arena + r.next();
+  }
+  void run(int, int, char*) const override {
+    by_size(size_, [&](auto zero) {
+      using T = decltype(zero);
+      std::fill_n(reinterpret_cast<T*>(target_), count_, static_cast<T>(bits_));
+    });
+  }
+
+ private:
+  std::size_t size_;
+  std::int64_t count_, bits_;
+  char* target_;
+};
+
+// ── Reductions ──────────────────────────────────────────────────────────────────────────────────
+
+enum class Reduction : std::int64_t { sum, max, min, argmax, argmin };
+
+// Reduces an operand that is seen as (outer, reduced, inner) with any steps; the result is dense
+// (outer, inner). Sums go over the reduced axis in a fixed order, whatever the number of threads.
+class Reduce final : public Instruction {
+ public:
+  Reduce(Reader& r, char* arena) {
+    kind_ = static_cast<Reduction>(r.next());
+    dtype_ = r.dtype();
+    outer_ = r.next();
+    n_ = r.next();
+    inner_ = r.next();
+    outer_step_ = r.next();
+    step_ = r.next();
+    inner_step_ = r.next();
+    source_ = arena + r.next();
+    target_ = arena + r.next();
+  }
+  bool parallel() const override { return outer_ * n_ * inner_ > 1 << 16; }
+  void run(int part, int parts, char*) const override {
+    by_number(dtype_, [&](auto zero) {
+      using T = decltype(zero);
+      // Threads share the kept axis that is longer.
+      long o0 = 0, o1 = outer_, i0 = 0, i1 = inner_;
+      if (outer_ >= inner_) {
+        o0 = outer_ * part / parts;
+        o1 = outer_ * (part + 1) / parts;
+      } else {
+        i0 = inner_ * part / parts;
+        i1 = inner_ * (part + 1) / parts;
+      }
+      auto* x = reinterpret_cast<const T*>(source_);
+      for (long o = o0; o < o1; ++o) {
+        const T* row = x + o * outer_step_;
+        if (kind_ == Reduction::argmax || kind_ == Reduction::argmin) {
+          for (long i = i0; i < i1; ++i)
+            reinterpret_cast<std::int64_t*>(target_)[o * inner_ + i] =
+                position<T>(row + i * inner_step_);
+        } else if constexpr (std::is_floating_point_v<T>) {
+          floats<T>(row, reinterpret_cast<T*>(target_) + o * inner_, i0, i1);
+        } else {
+          for (long i = i0; i < i1; ++i)
+            reinterpret_cast<T*>(target_)[o * inner_ + i] = whole<T>(row + i * inner_step_);
+        }
+      }
+    });
+  }
+
+ private:
+  template <class T>
+  T whole(const T* x) const {
+    if (kind_ == Reduction::sum) {
+      T s = 0;
+      for (long k = 0; k < n_; ++k) s = static_cast<T>(s + x[k * step_]);
+      return s;
+    }
+    T best = x[0];
+    for (long k = 1; k < n_; ++k) {
+      const T v = x[k * step_];
+      if (kind_ == Reduction::max ? v > best : v < best) best = v;
+    }
+    return best;
+  }
+
+  // The first largest (smallest) element; the first NaN, as NumPy.
+  template <class T>
+  std::int64_t position(const T* x) const {
+    std::int64_t at = 0;
+    T best = x[0];
+    if (best != best) return 0;
+    for (long k = 1; k < n_; ++k) {
+      const T v = x[k * step_];
+      if (v != v) return k;
+      if (kind_ == Reduction::argmax ? v > best : v < best) best = v, at = k;
+    }
+    return at;
+  }
+
+  template <class T>
+  void floats(const T* x, T* y, long i0, long i1) const {
+    constexpr long L = simd<T>::lanes;
+    if (inner_ == 1 && step_ == 1) {
+      y[0] = along<T>(x);
+      return;
+    }
+    // Over a strided axis: columns side by side in one vector, each summed in the axis's order.
+    long i = i0;
+    if (inner_step_ == 1)
+      for (; i < i1; i += L) {
+        const long m = std::min(L, i1 - i);
+        vec<T> acc = start<T>();
+        for (long k = 0; k < n_; ++k) acc = join<T>(acc, load(x + k * step_ + i));
+        std::memcpy(y + i, &acc, static_cast<std::size_t>(m) * sizeof(T));
+      }
+    for (; i < i1; ++i) {
+      T acc = start<T>()[0];
+      for (long k = 0; k < n_; ++k) {
+        const vec<T> v = join<T>(splat(acc), splat(x[k * step_ + i * inner_step_]));
+        acc = v[0];
+      }
+      y[i] = acc;
+    }
+  }
+
+  template <class T>
+  vec<T> start() const {
+    constexpr T inf = std::numeric_limits<T>::infinity();
+    return splat(kind_ == Reduction::sum ? T(0) : kind_ == Reduction::max ? -inf : inf);
+  }
+  template <class T>
+  vec<T> join(vec<T> a, vec<T> b) const {
+    if (kind_ == Reduction::sum) return a + b;
+    if (kind_ == Reduction::max) return ((a > b) | (a != a)) ? a : b;
+    return ((a < b) | (a != a)) ? a : b;
+  }
+
+  // Over a contiguous axis: four vectors of partial results, joined in a fixed order.
+  template <class T>
+  T along(const T* x) const {
+    constexpr long L = simd<T>::lanes;
+    vec<T> acc[4] = {start<T>(), start<T>(), start<T>(), start<T>()};
+    long k = 0;
+    for (; k + 4 * L <= n_; k += 4 * L)
+      for (long j = 0; j < 4; ++j) acc[j] = join<T>(acc[j], load(x + k + j * L));
+    for (; k + L <= n_; k += L) acc[0] = join<T>(acc[0], load(x + k));
+    vec<T> all = join<T>(join<T>(acc[0], acc[1]), join<T>(acc[2], acc[3]));
+    if (k < n_) {
+      vec<T> rest = start<T>();
+      std::memcpy(&rest, x + k, static_cast<std::size_t>(n_ - k) * sizeof(T));
+      all = join<T>(all, rest);
+    }
+    for (long width = L / 2; width >= 1; width /= 2)
+      for (long j = 0; j < width; ++j) {
+        const vec<T> v = join<T>(splat(static_cast<T>(all[j])), splat(static_cast<T>(all[j + width])));
+        all[j] = v[0];
+      }
+    return all[0];
+  }
+
+  Reduction kind_;
+  DType dtype_;
+  long outer_, n_, inner_, outer_step_, step_, inner_step_;
+  const char* source_;
+  char* target_;
+};
+
+// yᵢ = x₀ + … + xᵢ along the middle axis of dense (outer, n, inner).
+class RunningSum final : public Instruction {
+ public:
+  RunningSum(Reader& r, char* arena) {
+    dtype_ = r.dtype();
+    outer_ = r.next();
+    n_ = r.next();
+    inner_ = r.next();
+    source_ = arena + r.next();
+    target_ = arena + r.next();
+  }
+  void run(int, int, char*) const override {
+    by_number(dtype_, [&](auto zero) {
+      using T = decltype(zero);
+      for (long o = 0; o < outer_; ++o) {
+        auto* x = reinterpret_cast<const T*>(source_) + o * n_ * inner_;
+        auto* y = reinterpret_cast<T*>(target_) + o * n_ * inner_;
+        for (long k = 0; k < n_; ++k)
+          for (long i = 0; i < inner_; ++i)
+            y[k * inner_ + i] =
+                static_cast<T>(k ? y[(k - 1) * inner_ + i] + x[k * inner_ + i] : x[i]);
+      }
+    });
+  }
+
+ private:
+  DType dtype_;
+  long outer_, n_, inner_;
+  const char* source_;
+  char* target_;
+};
+
+// ── Positions ───────────────────────────────────────────────────────────────────────────────────
+
+// Reads or adds at positions along the middle axis of a dense (outer, length, inner) operand.
+// Slabs: one list of positions for every outer index; elements: positions (outer, count, inner).
+class Positions final : public Instruction {
+ public:
+  enum class Kind : std::int64_t { take, scatter_add, take_along, scatter_add_along };
+
+  Positions(Reader& r, char* arena) {
+    kind_ = static_cast<Kind>(r.next());
+    dtype_ = r.dtype();
+    index_dtype_ = r.dtype();
+    outer_ = r.next();
+    length_ = r.next();
+    inner_ = r.next();
+    count_ = r.next();
+    source_ = arena + r.next();
+    index_ = arena + r.next();
+    target_ = arena + r.next();
+  }
+  void run(int, int, char*) const override {
+    switch (index_dtype_) {
+      case DType::u32:
+        return indexed<std::uint32_t>();
+      case DType::i32:
+        return indexed<std::int32_t>();
+      default:
+        return indexed<std::int64_t>();
+    }
+  }
+
+ private:
+  template <class I>
+  void indexed() const {
+    by_number(dtype_, [&](auto zero) {
+      using T = decltype(zero);
+      auto* x = reinterpret_cast<const T*>(source_);
+      auto* at = reinterpret_cast<const I*>(index_);
+      auto* y = reinterpret_cast<T*>(target_);
+      const bool adds = kind_ == Kind::scatter_add || kind_ == Kind::scatter_add_along;
+      const bool slabs = kind_ == Kind::take || kind_ == Kind::scatter_add;
+      if (adds) std::fill_n(y, outer_ * length_ * inner_, T(0));
+      for (long o = 0; o < outer_; ++o)
+        for (long k = 0; k < count_; ++k) {
+          const long many = (o * count_ + k) * inner_;  // place in the operand with `count` slabs
+          for (long i = 0; i < inner_; ++i) {
+            const long p = place(static_cast<std::int64_t>(slabs ? at[k] : at[many + i]));
+            const long one = (o * length_ + p) * inner_ + i;
+            if (adds)
+              y[one] = static_cast<T>(y[one] + x[many + i]);
+            else
+              y[many + i] = x[one];
+          }
+        }
+    });
+  }
+  long place(std::int64_t p) const {
+    if (p < -length_ || p >= length_) throw IndexError(length_, p);
+    return p < 0 ? p + length_ : p;
+  }
+
+  Kind kind_;
+  DType dtype_, index_dtype_;
+  long outer_, length_, inner_, count_;
+  const char *source_, *index_;
+  char* target_;
+};
+
+// Adds overlapping windows up: dense (outer, counts…, windows…) to dense (outer, lengths…).
+class Fold final : public Instruction {
+ public:
+  Fold(Reader& r, char* arena) {
+    dtype_ = r.dtype();
+    outer_ = r.next();
+    lengths_ = r.list();
+    counts_ = r.list();
+    window_ = r.list();
+    stride_ = r.list();
+    dilation_ = r.list();
+    source_ = arena + r.next();
+    target_ = arena + r.next();
+  }
+  void run(int, int, char*) const override {
+    by_number(dtype_, [&](auto zero) {
+      using T = decltype(zero);
+      const std::size_t k = lengths_.size();
+      long total = 1, positions = 1, places = 1;
+      for (auto n : lengths_) total *= n;
+      for (auto n : counts_) positions *= n;
+      for (auto n : window_) places *= n;
+      auto* x = reinterpret_cast<const T*>(source_);
+      auto* y = reinterpret_cast<T*>(target_);
+      std::fill_n(y, outer_ * total, T(0));
+      for (long o = 0; o < outer_; ++o)
+        for (long w = 0; w < places; ++w)
+          for (long p = 0; p < positions; ++p) {
+            long at = 0, rest_p = p, rest_w = w, scale = 1;
+            for (std::size_t d = k; d-- > 0;) {
+              at += (rest_p % counts_[d] * stride_[d] + rest_w % window_[d] * dilation_[d]) * scale;
+              rest_p /= counts_[d];
+              rest_w /= window_[d];
+              scale *= lengths_[d];
+            }
+            auto& sum = y[o * total + at];
+            sum = static_cast<T>(sum + x[(o * positions + p) * places + w]);
+          }
+    });
+  }
+
+ private:
+  DType dtype_;
+  long outer_;
+  std::vector<std::int64_t> lengths_, counts_, window_, stride_, dilation_;
+  const char* source_;
+  char* target_;
+};
+
+// Philox4x32-10 at the counter (block, site, step), as gradus.random.bits.
+class RandomBits final : public Instruction {
+ public:
+  RandomBits(Reader& r, char* arena) {
+    site_ = static_cast<std::uint32_t>(r.next());
+    count_ = r.next();
+    seed_ = arena + r.next();
+    step_ = arena + r.next();
+    target_ = arena + r.next();
+  }
+  bool parallel() const override { return count_ > 1 << 14; }
+  void run(int part, int parts, char*) const override {
+    std::uint64_t seed, step;
+    std::memcpy(&seed, seed_, 8);
+    std::memcpy(&step, step_, 8);
+    auto* y = reinterpret_cast<std::uint32_t*>(target_);
+    const long blocks = (count_ + 3) / 4;
+    for (long b = blocks * part / parts; b < blocks * (part + 1) / parts; ++b) {
+      std::uint32_t c[4] = {static_cast<std::uint32_t>(b), site_, static_cast<std::uint32_t>(step),
+                            static_cast<std::uint32_t>(step >> 32)};
+      std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
+      for (int round = 0; round < 10; ++round) {
+        const std::uint64_t high = 0xD2511F53ULL * c[0], low = 0xCD9E8D57ULL * c[2];
+        const std::uint32_t next[4] = {static_cast<std::uint32_t>(low >> 32) ^ c[1] ^ k0,
+                                       static_cast<std::uint32_t>(low),
+                                       static_cast<std::uint32_t>(high >> 32) ^ c[3] ^ k1,
+                                       static_cast<std::uint32_t>(high)};
+        std::memcpy(c, next, sizeof c);
+        k0 += 0x9E3779B9U;
+        k1 += 0xBB67AE85U;
+      }
+      std::memcpy(y + 4 * b, c, static_cast<std::size_t>(std::min(4L, count_ - 4 * b)) * 4);
+    }
+  }
+
+ private:
+  std::uint32_t site_;
+  long count_;
+  const char *seed_, *step_;
+  char* target_;
+};
+
+}  // namespace GRADUS_TARGET
+}  // namespace gradus

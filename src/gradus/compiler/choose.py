@@ -1,0 +1,59 @@
+"""Executors by name."""
+
+from __future__ import annotations
+
+import warnings
+
+from gradus.compiler.executor import Executor, Program
+from gradus.compiler.graph import Graph
+from gradus.compiler.native import NativeExecutor, available, unsupported
+from gradus.compiler.reference import ReferenceExecutor
+from gradus.errors import ArgumentError
+
+EXECUTORS = ("auto", "reference", "native")
+
+
+def executor_named(executor: str | Executor, threads: int | None = None) -> Executor:
+    """The executor of a name, or the executor itself.
+
+    Args:
+        executor: ``"reference"`` (NumPy), ``"native"`` (C++), ``"auto"``, or an executor.
+        threads: the most threads that the native one may use; None for all cores of this process.
+
+    Raises:
+        ArgumentError: an unknown name, or the native one where the installation lacks it.
+    """
+    if isinstance(executor, Executor):
+        return executor
+    if executor not in EXECUTORS:
+        raise ArgumentError(f"executor is one of {', '.join(EXECUTORS)}", received=repr(executor))
+    if executor == "native" and not available():
+        raise ArgumentError(
+            "the native executor is built when gradus is installed with a C++ compiler",
+            received="an installation without it",
+            remedy="install a compiler and gradus again, or use executor='reference'",
+        )
+    if executor == "native":
+        return NativeExecutor(threads)
+    if executor == "reference" or not available():
+        return ReferenceExecutor()
+    return _WhereItCan(threads)
+
+
+class _WhereItCan(Executor):
+    """Native for the graphs that have a native form, as a whole; the reference for the others."""
+
+    name = "auto"
+
+    def __init__(self, threads: int | None) -> None:
+        self._native = NativeExecutor(threads)
+
+    def prepare(self, graph: Graph) -> Program:
+        """Plan the graph once; see ``Executor.prepare``."""
+        lacking = unsupported(graph)
+        if not lacking:
+            return self._native.prepare(graph)
+        warnings.warn(
+            f"{', '.join(lacking)} has no native form: NumPy runs this graph", stacklevel=2
+        )
+        return ReferenceExecutor().prepare(graph)

@@ -1,0 +1,257 @@
+"""The native executor: the graph as instructions for C++, run without Python between the steps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradus import ops
+from gradus.compiler.executor import Arrays, Executor, Program, Steps
+from gradus.compiler.graph import Graph
+from gradus.compiler.memory import ALIGNMENT
+from gradus.compiler.native.lower import KIND_CODES, Address, Lowered, lower
+from gradus.compiler.passes import optimise
+from gradus.errors import ArgumentError
+from gradus.ops.index import position_error
+from gradus.types import Array, TensorType, is_float
+
+try:
+    from gradus import _native
+except ImportError:  # built without a C++ compiler
+    _native = None  # type: ignore[assignment]
+
+
+def available() -> bool:
+    """Whether this installation has the native executor."""
+    return _native is not None
+
+
+def targets() -> list[str]:
+    """Instruction sets that the native executor has code for and this processor can run."""
+    return list(_native.targets()) if _native is not None else []
+
+
+class NativeExecutor(Executor):
+    """Runs graphs as native programs.
+
+    Args:
+        threads: the most threads to use; None for the cores that this process may use.
+        target: instruction set, one of ``targets()``, or ``"auto"`` for the best.
+    """
+
+    name = "native"
+
+    def __init__(self, threads: int | None = None, target: str = "auto") -> None:
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self.target = target
+
+    def prepare(self, graph: Graph) -> Program:
+        """Plan the graph once; see ``Executor.prepare``."""
+        optimised = optimise(graph)
+        lacking = unsupported(optimised)
+        if lacking:
+            raise ArgumentError(
+                "the native executor runs graphs of which it has every operation",
+                received=", ".join(lacking),
+                remedy="use executor='reference' for this one",
+            )
+        return NativeProgram(optimised, self.threads, self.target)
+
+
+class NativeProgram(Program):
+    """A graph as native instructions in one arena."""
+
+    def __init__(self, graph: Graph, threads: int, target: str) -> None:
+        super().__init__(graph)
+        lowered = lower(graph, _native.opcode)
+        self._share_carried(lowered)
+        offsets, size = _placed(lowered)
+        numbers = [
+            [n if isinstance(n, int) else offsets[n.buffer] + n.offset for n in i.numbers]
+            for i in lowered.instructions
+        ]
+        self._program = _native.Program(numbers, size, target, threads)
+        for buffer, value in lowered.constants.items():
+            if value.nbytes:
+                self._program.write(offsets[buffer], np.ascontiguousarray(value))
+        self._inputs = {n: offsets[p.buffer] for n, p in lowered.inputs.items()}
+        self._outputs = {n: offsets[p.buffer] for n, p in lowered.outputs.items()}
+
+    def run(self, inputs: Arrays) -> dict[str, Array]:
+        """Compute the outputs; see ``Program.run``."""
+        self.check_inputs(inputs)
+        found = {n: np.empty(t.shape, t.dtype) for n, t in self._output_types().items()}
+        given = {n: _plain(a) for n, a in inputs.items() if a.nbytes}
+        filled = {n: a for n, a in found.items() if a.nbytes}
+        try:
+            self._program.run(
+                [self._inputs[n] for n in given],
+                list(given.values()),
+                [self._outputs[n] for n in filled],
+                list(filled.values()),
+            )
+        except IndexError as error:
+            raise _outside(error) from None
+        return found
+
+    def _output_types(self) -> dict[str, TensorType]:
+        return {n: self.graph.nodes[i].type for n, i in self.graph.outputs.items()}
+
+    def steps(
+        self,
+        carry: Arrays,
+        *,
+        data: Arrays,
+        order: Array,
+        per_step: Arrays,
+        fixed: Arrays,
+        watch: str,
+        stop: Callable[[], bool],
+    ) -> Steps:
+        """Take several steps in one call; see ``Program.steps``."""
+        count = len(order)
+        types = self._output_types()
+        self._check_steps(carry, data, order, per_step, fixed)
+        records = {
+            n: np.empty((count, *t.shape), t.dtype) for n, t in types.items() if n not in carry
+        }
+        for name, array in {**carry, **fixed}.items():
+            if array.nbytes:
+                self._program.write(self._inputs[name], _plain(array))
+        carried = [
+            [self._inputs[n], self._outputs[n], types[n].nbytes] for n in carry if n in types
+        ]
+        gathered = {n: _plain(a) for n, a in data.items() if a.nbytes}
+        single = {n: _plain(a) for n, a in per_step.items() if a.nbytes}
+        kept = {n: a for n, a in records.items() if a.nbytes}
+        try:
+            done = self._program.steps(
+                carried,
+                [self._inputs[n] for n in gathered],
+                list(gathered.values()),
+                np.ascontiguousarray(order, np.int64),
+                [self._inputs[n] for n in single],
+                list(single.values()),
+                [self._outputs[n] for n in kept],
+                list(kept.values()),
+                self._outputs[watch],
+                types[watch].dtype.itemsize,
+                lambda _: stop(),
+            )
+        except IndexError as error:
+            raise _outside(error) from None
+        after = {n: np.empty(a.shape, a.dtype) for n, a in carry.items()}
+        for name, array in after.items():
+            if array.nbytes:
+                self._program.read(self._inputs[name], array)
+        return Steps(after, {n: a[:done] for n, a in records.items()}, done)
+
+    def _check_steps(
+        self, carry: Arrays, data: Arrays, order: Array, per_step: Arrays, fixed: Arrays
+    ) -> None:
+        first = {n: np.empty((order.shape[1], *a.shape[1:]), a.dtype) for n, a in data.items()}
+        one = {n: np.empty(a.shape[1:], a.dtype) for n, a in per_step.items()}
+        self.check_inputs({**carry, **fixed, **first, **one})
+        for name, rows in data.items():
+            if order.size and not (order.min() >= 0 and order.max() < len(rows)):
+                raise ArgumentError(
+                    f"row numbers of {name} lie in [0, {len(rows)})",
+                    received=f"{order.min()} to {order.max()}",
+                )
+
+    def _share_carried(self, lowered: Lowered) -> None:
+        """Let a carried result take its input's buffer where nothing reads the input afterwards."""
+        for name, place in lowered.outputs.items():
+            if name not in lowered.inputs:
+                continue
+            old, new = lowered.inputs[name].buffer, place.buffer
+            touching = [k for k, i in enumerate(lowered.instructions) if old in i.buffers]
+            writing = [k for k, i in enumerate(lowered.instructions) if new in i.buffers]
+            if not touching or not writing or old == new:
+                continue
+            last = max(touching)
+            if writing[0] > last or (
+                writing[0] == last and _aligned_in_chain(lowered, last, old, new)
+            ):
+                for k in writing:
+                    numbers = lowered.instructions[k].numbers
+                    lowered.instructions[k].numbers = [
+                        Address(old, n.offset) if isinstance(n, Address) and n.buffer == new else n
+                        for n in numbers
+                    ]
+                lowered.outputs[name] = lowered.inputs[name]
+
+
+def _aligned_in_chain(lowered: Lowered, k: int, old: int, new: int) -> bool:
+    """Whether a chain reads each element of a buffer no later than it writes the new one there."""
+    numbers: list[Any] = lowered.instructions[k].numbers
+    if numbers[0] != KIND_CODES["chain"]:
+        return False
+    columns, count = numbers[2], numbers[3]
+    inputs = [numbers[4 + 4 * j : 8 + 4 * j] for j in range(count)]
+    at = 4 + 4 * count
+    steps = [numbers[at + 1 + 7 * j : at + 8 + 7 * j] for j in range(numbers[at])]
+    results = numbers[at + 2 + 7 * len(steps) :]
+    reading = [j for j, i in enumerate(inputs) if i[1].buffer == old]
+    dense = all(
+        inputs[j][2:] in ([columns, 1], [0, 1] if numbers[1] == 1 else None) for j in reading
+    )
+    dense = dense and all(inputs[j][1].offset == 0 for j in reading)
+    target = next(-1 - j for j in range(len(results) // 2) if results[2 * j + 1].buffer == new)
+    writer = next(j for j, s in enumerate(steps) if s[6] == target)
+    last_read = max(
+        (j for j, s in enumerate(steps) if any(o in reading for o in s[3:6])), default=-1
+    )
+    return bool(dense and last_read <= writer)
+
+
+def _placed(lowered: Lowered) -> tuple[dict[int, int], int]:
+    """Offset of each buffer, and the size of the arena.
+
+    Inputs, constants and results stay for good; the others share what is free for their lifetime.
+    """
+    last = len(lowered.instructions)
+    spans: dict[int, tuple[int, int]] = {}
+    for k, instruction in enumerate(lowered.instructions):
+        for b in instruction.buffers:
+            spans[b] = (min(k, spans.get(b, (k, k))[0]), k)
+    fixed = {p.buffer for p in (*lowered.inputs.values(), *lowered.outputs.values())}
+    for b in fixed | set(lowered.constants):
+        spans[b] = (-1, last)
+    sizes = {b: -(-max(lowered.sizes[b], 1) // ALIGNMENT) * ALIGNMENT for b in spans}
+    offsets: dict[int, int] = {}
+    for b in sorted(spans, key=lambda b: (-sizes[b], b)):
+        beside = sorted(
+            (offsets[c], offsets[c] + sizes[c])
+            for c in offsets
+            if spans[c][0] <= spans[b][1] and spans[b][0] <= spans[c][1]
+        )
+        offset = 0
+        for start, stop in beside:
+            if offset + sizes[b] <= start:
+                break
+            offset = max(offset, stop)
+        offsets[b] = offset
+    return offsets, max((offsets[b] + sizes[b] for b in spans), default=0)
+
+
+def _plain(array: Array) -> Array:
+    return np.ascontiguousarray(array)
+
+
+def _outside(error: IndexError) -> ArgumentError:
+    length, position = error.args[0] if isinstance(error.args[0], tuple) else error.args
+    return position_error(position, length)
+
+
+def unsupported(graph: Graph) -> list[str]:
+    """Operations of a graph that have no native form, in words; empty where all have one."""
+    return [
+        f"{node.op.name} of {node.type.dtype}"
+        for node in graph.nodes
+        # Its error for negative exponents shows only when it runs, maybe in a worker thread.
+        if node.op is ops.power and not is_float(node.type.dtype)
+    ]

@@ -1,0 +1,93 @@
+"""Training natively: the same learning, the same bits for any number of threads."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradus as gd
+from gradus import losses, nn, ops, optim
+from gradus.compiler import executor_named, trace
+from gradus.compiler.native import NativeExecutor, available, targets
+from gradus.errors import ArgumentError
+from gradus.random import normal
+
+pytestmark = pytest.mark.skipif(not available(), reason="built without the native executor")
+
+X = normal(1, 0, 0, (300, 96)).astype(np.float32)
+LABELS = np.asarray(np.abs(X[:, 0] * 3).astype(np.int64) % 5)
+
+
+def trained(executor: Any, epochs: int = 3) -> tuple[gd.History, dict[str, np.ndarray]]:
+    gd.manual_seed(0)
+    net = nn.Sequential(
+        nn.Linear(96, 256), nn.BatchNorm(256), nn.ReLU(), nn.Dropout(0.2), nn.Linear(256, 5)
+    )
+    trainer = gd.Trainer(
+        net, losses.cross_entropy, optim.Adam(1e-3, clip_norm=1.0), executor=executor
+    )
+    history = trainer.fit(X, LABELS, epochs=epochs, batch_size=128, progress=False)
+    named = {**net.named_parameters(), **net.named_buffers()}
+    return history, {n: t.numpy() for n, t in named.items()}
+
+
+def digest(weights: dict[str, np.ndarray]) -> str:
+    return hashlib.sha256(b"".join(a.tobytes() for a in weights.values())).hexdigest()
+
+
+def test_a_native_run_learns_what_the_reference_learns() -> None:
+    history, weights = trained("native")
+    expected_history, expected = trained("reference")
+    # Sums in another order, through some 10 steps of Adam, which divides by small numbers.
+    np.testing.assert_allclose(history["loss"], expected_history["loss"], rtol=1e-4)
+    for name, array in expected.items():
+        np.testing.assert_allclose(weights[name], array, atol=2e-3)
+
+
+@pytest.mark.parametrize("target", targets())
+def test_one_two_and_three_threads_give_the_same_bits(target: str) -> None:
+    found = {digest(trained(NativeExecutor(n, target))[1]) for n in (1, 2, 3)}
+    assert len(found) == 1
+
+
+def test_the_same_seed_gives_the_same_bits_again() -> None:
+    assert digest(trained("native")[1]) == digest(trained("native")[1])
+
+
+def test_an_operation_without_a_native_form_is_named_and_auto_goes_round_it() -> None:
+    graph = trace(lambda a: a**3, gd.tensor([2, 3])).graph
+    with pytest.raises(ArgumentError, match="power of int64"):
+        NativeExecutor(1).prepare(graph)
+    with pytest.warns(UserWarning, match="power of int64 has no native form"):
+        program = executor_named("auto").prepare(graph)
+    assert program.run({"a": np.array([2, 3])})["result"].tolist() == [8, 27]
+
+
+def test_a_position_outside_its_axis_is_the_reference_executors_error() -> None:
+    graph = trace(lambda x, i: ops.take(x, i), gd.tensor([1.0, 2.0]), gd.tensor([0])).graph
+    inputs = {"x": np.array([1.0, 2.0], np.float32), "i": np.array([5])}
+    messages = []
+    for name in ("native", "reference"):
+        with pytest.raises(ArgumentError) as error:
+            executor_named(name).prepare(graph).run(inputs)
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+
+
+def test_a_program_that_failed_runs_again() -> None:
+    graph = trace(lambda x, i: ops.take(x, i), gd.tensor([1.0, 2.0]), gd.tensor([0])).graph
+    program = NativeExecutor(2).prepare(graph)
+    x = np.array([1.0, 2.0], np.float32)
+    with pytest.raises(ArgumentError):
+        program.run({"x": x, "i": np.array([5])})
+    assert program.run({"x": x, "i": np.array([1])})["result"].tolist() == [2.0]
+
+
+def test_an_installation_without_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradus.compiler.choose.available", lambda: False)
+    with pytest.raises(ArgumentError, match="C\\+\\+ compiler"):
+        executor_named("native")
+    assert executor_named("auto").name == "reference"
