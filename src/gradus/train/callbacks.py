@@ -28,7 +28,7 @@ class Callback:
         """Before the first epoch."""
 
     def on_step(self, trainer: Trainer, step: int) -> None:
-        """Before a step, numbered from 0 in this call of ``fit``; the native executor asks seldom."""
+        """Before a step, numbered from 0 in this ``fit``; the native executor asks seldom."""
 
     def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
         """After each epoch, with what ``History`` records of it."""
