@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,7 @@ class Loop:
             "per_step": {"rate": self.rates},
             "fixed": {"scale": np.asarray(2.0)},
             "watch": "loss",
-            "stop": lambda: False,
+            "stop": lambda _: False,
             **changed,
         }
         return self.program.steps(arguments.pop("carry"), **arguments)
@@ -99,15 +98,13 @@ def test_a_row_may_come_twice_in_a_batch() -> None:
     assert np.allclose(loop.run().records["loss"], 2.0 * np.mean(row**2), rtol=1e-14)
 
 
-def stopper(after: int) -> Callable[[], bool]:
-    asked = iter(range(1000))
-    return lambda: next(asked) >= after
-
-
-def test_stop_is_asked_before_each_step() -> None:
+def test_stop_is_asked_before_each_step_with_the_number_of_those_done() -> None:
     loop = Loop()
+    asked: list[int] = []
+    loop.run(stop=lambda done: bool(asked.append(done)))
+    assert asked == [0, 1, 2, 3, 4, 5]
     carry, _ = loop.by_hand(2)
-    ended = loop.run(stop=stopper(2))
+    ended = loop.run(stop=lambda done: done >= 2)
     assert ended.done == 2
     assert len(ended.records["loss"]) == 2
     assert np.array_equal(ended.carry["w"], carry["w"])
@@ -115,7 +112,7 @@ def test_stop_is_asked_before_each_step() -> None:
 
 def test_stopped_before_the_first_step_nothing_has_happened() -> None:
     loop = Loop()
-    ended = loop.run(stop=lambda: True)
+    ended = loop.run(stop=lambda done: done == 0)
     assert ended.done == 0
     assert ended.records["slope"].shape == (0, FEATURES)
     assert ended.records["slope"].dtype == np.float64

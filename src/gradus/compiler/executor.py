@@ -63,13 +63,13 @@ class Program(ABC):
         per_step: Arrays,
         fixed: Arrays,
         watch: str,
-        stop: Callable[[], bool],
+        stop: Callable[[int], bool],
     ) -> Steps:
         """Take several steps, each on its own rows, and return after the last one.
 
         An output that has the name of a carried input is carried into the next step; the others
         are recorded. The steps end early after one whose ``watch`` output is not finite, and
-        before one for which ``stop()`` is true.
+        before one for which ``stop(steps done)`` is true.
 
         Args:
             carry: starting values of the carried inputs.
@@ -78,13 +78,14 @@ class Program(ABC):
             per_step: inputs with one value a step, (steps, …).
             fixed: inputs that stay the same.
             watch: name of the recorded output that must stay finite.
-            stop: asked before each step.
+            stop: asked before the first step, and then so often that nobody has to wait; the
+                reference executor asks before each step.
         """
         now = dict(carry)
         records: dict[str, list[Array]] = {n: [] for n in self.graph.outputs if n not in carry}
         done = 0
         for k, rows in enumerate(order):
-            if stop():
+            if stop(done):
                 break
             inputs = {**fixed, **now, **{n: v[k] for n, v in per_step.items()}}
             inputs.update({n: np.take(v, rows, axis=0) for n, v in data.items()})

@@ -119,7 +119,7 @@ class Engine:
         factors: Array,
         *,
         monitored: bool,
-        stop: Callable[[], bool],
+        stop: Callable[[int], bool],
     ) -> dict[str, Array]:
         """Take a step for each batch of row numbers, and record each step's loss.
 
@@ -128,7 +128,7 @@ class Engine:
             batches: row numbers, (steps, batch).
             factors: the schedule's factor for each step.
             monitored: whether to record the norm of each parameter's gradient too.
-            stop: asked before each step.
+            stop: asked with the number of steps done in this call; see ``Program.steps``.
 
         Returns:
             ``loss``, summed over the examples of the batch, and, where monitored,
@@ -152,7 +152,7 @@ class Engine:
         rows: Examples,
         batches: Array,
         factors: Array,
-        stop: Callable[[], bool],
+        stop: Callable[[int], bool],
     ) -> Steps:
         numbers = np.arange(self.step, self.step + len(batches), dtype=np.int64)
         return prepared.program.steps(
@@ -175,7 +175,7 @@ class Engine:
         k = 0
         while True:
             one, before = slice(k, k + 1), self._carry()
-            found = self._steps(prepared, before, rows, batches[one], factors[one], lambda: False)
+            found = self._steps(prepared, before, rows, batches[one], factors[one], lambda _: False)
             if not _sound(before, found):
                 break
             self._keep(self.step + 1, found.carry)

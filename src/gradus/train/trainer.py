@@ -150,13 +150,10 @@ class Trainer:
         with StopSignals() as signals, self._thread_limit():
             for hook in hooks:
                 hook.on_fit_begin(self, epochs, per_epoch)
-            asked = 0
 
-            def stop() -> bool:
-                nonlocal asked
+            def stop(done: int) -> bool:
                 for hook in hooks:
-                    hook.on_step(self, asked)
-                asked += 1
+                    hook.on_step(self, self._engine.step - first + done)
                 return signals.received is not None
 
             try:
@@ -223,7 +220,7 @@ class Trainer:
         batch_size: int,
         shuffle: bool,
         factors: Array,
-        stop: Callable[[], bool],
+        stop: Callable[[int], bool],
     ) -> Row | None:
         """All steps of an epoch: full batches, the last of them monitored, then the short one.
 

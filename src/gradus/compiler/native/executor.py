@@ -109,7 +109,7 @@ class NativeProgram(Program):
         per_step: Arrays,
         fixed: Arrays,
         watch: str,
-        stop: Callable[[], bool],
+        stop: Callable[[int], bool],
     ) -> Steps:
         """Take several steps in one call; see ``Program.steps``."""
         count = len(order)
@@ -139,7 +139,7 @@ class NativeProgram(Program):
                 list(kept.values()),
                 self._outputs[watch],
                 types[watch].dtype.itemsize,
-                lambda _: stop(),
+                stop,
             )
         except IndexError as error:
             raise _outside(error) from None
