@@ -6,6 +6,7 @@ keep it alive. Results of the program lie outside, since the caller keeps them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gradus.compiler.graph import Graph
@@ -71,24 +72,30 @@ def place(graph: Graph) -> Placement:
     (128, 192)
     """
     lives = lifetimes(graph)
-    bytes_of = {i: _aligned(graph.nodes[i].type.nbytes) for i in lives}
-    placed: list[int] = []
+    bytes_of = {i: graph.nodes[i].type.nbytes for i in lives}
+    offsets, size = arrange(lives, bytes_of)
+    return Placement(offsets, size, sum(map(_aligned, bytes_of.values())))
+
+
+def arrange(
+    lives: Mapping[int, Lifetime], bytes_of: Mapping[int, int]
+) -> tuple[dict[int, int], int]:
+    """Offsets of values with these lifetimes and sizes, and the size of the arena."""
+    sizes = {i: _aligned(bytes_of[i]) for i in lives}
     offsets: dict[int, int] = {}
-    for i in sorted(lives, key=lambda i: (-bytes_of[i], i)):
+    for i in sorted(lives, key=lambda i: (-sizes[i], i)):
         beside = sorted(
-            (offsets[j], offsets[j] + bytes_of[j])
-            for j in placed
+            (offsets[j], offsets[j] + sizes[j])
+            for j in offsets
             if lives[j].first <= lives[i].last and lives[i].first <= lives[j].last
         )
         offset = 0
         for start, stop in beside:
-            if offset + bytes_of[i] <= start:
+            if offset + sizes[i] <= start:
                 break
             offset = max(offset, stop)
         offsets[i] = offset
-        placed.append(i)
-    size = max((offsets[i] + bytes_of[i] for i in lives), default=0)
-    return Placement(offsets, size, sum(bytes_of.values()))
+    return offsets, max((offsets[i] + sizes[i] for i in lives), default=0)
 
 
 def _aligned(n: int) -> int:

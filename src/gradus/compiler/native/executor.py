@@ -11,7 +11,7 @@ import numpy as np
 from gradus import ops
 from gradus.compiler.executor import Arrays, Executor, Program, Steps
 from gradus.compiler.graph import Graph
-from gradus.compiler.memory import ALIGNMENT
+from gradus.compiler.memory import Lifetime, arrange
 from gradus.compiler.native.lower import KIND_CODES, Address, Lowered, lower
 from gradus.compiler.passes import optimise
 from gradus.errors import ArgumentError
@@ -213,29 +213,15 @@ def _placed(lowered: Lowered) -> tuple[dict[int, int], int]:
 
     Inputs, constants and results stay for good; the others share what is free for their lifetime.
     """
-    last = len(lowered.instructions)
-    spans: dict[int, tuple[int, int]] = {}
+    lives: dict[int, Lifetime] = {}
     for k, instruction in enumerate(lowered.instructions):
         for b in instruction.buffers:
-            spans[b] = (min(k, spans.get(b, (k, k))[0]), k)
+            lives[b] = Lifetime(lives[b].first if b in lives else k, k)
     fixed = {p.buffer for p in (*lowered.inputs.values(), *lowered.outputs.values())}
     for b in fixed | set(lowered.constants):
-        spans[b] = (-1, last)
-    sizes = {b: -(-max(lowered.sizes[b], 1) // ALIGNMENT) * ALIGNMENT for b in spans}
-    offsets: dict[int, int] = {}
-    for b in sorted(spans, key=lambda b: (-sizes[b], b)):
-        beside = sorted(
-            (offsets[c], offsets[c] + sizes[c])
-            for c in offsets
-            if spans[c][0] <= spans[b][1] and spans[b][0] <= spans[c][1]
-        )
-        offset = 0
-        for start, stop in beside:
-            if offset + sizes[b] <= start:
-                break
-            offset = max(offset, stop)
-        offsets[b] = offset
-    return offsets, max((offsets[b] + sizes[b] for b in spans), default=0)
+        lives[b] = Lifetime(-1, len(lowered.instructions))
+    # A value without elements still has an address of its own.
+    return arrange(lives, {b: max(lowered.sizes[b], 1) for b in lives})
 
 
 def _plain(array: Array) -> Array:
