@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "gemm_tile.hpp"
@@ -26,6 +27,13 @@ namespace GRADUS_TARGET {
 
 struct GemmShape {
   long M, N, K;  // C is M × N, A is M × K, B is K × N
+};
+
+// The default, which costs nothing.
+struct NoEpilogue {
+  static constexpr bool takes_all() { return false; }
+  template <class T>
+  void operator()(T*, long, long, long, long, long) const {}
 };
 
 namespace gemm_detail {
@@ -55,6 +63,12 @@ inline constexpr long panel_stride = round_up(panel_rows, 16 / sizeof(T));
 
 template <class T>
 inline constexpr long group_columns = group_bytes / sizeof(T);
+
+// Columns of the panels of a group, in memory.
+template <class T>
+constexpr long b_columns(long columns) {
+  return std::min(group_columns<T>, round_up(columns, 8 * simd<T>::lanes));
+}
 
 struct Plan {
   int log2;             // vectors of a panel of B, as a power of two
@@ -139,16 +153,24 @@ template <class T>
     for (long j = 0; j < columns; ++j) *c.at(i, j) = dense[i * width + j];
 }
 
+// Rows of a rectangle that is handed to the epilogue, at most; with its group of columns it leaves
+// most of the second-level cache to what the epilogue reads beside it.
+inline constexpr long epilogue_rows = 8 * panel_rows;
+
 template <class T, class Epilogue>
 void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<T> C,
                bool accumulate, int part, int parts, void* scratch, Epilogue epilogue) {
   constexpr long L = simd<T>::lanes;
+  constexpr bool has_epilogue = !std::is_same_v<Epilogue, NoEpilogue>;
   const auto [row, rows, column, columns] = share<T>(shape.M, shape.N, part, parts);
   if (rows == 0 || columns == 0) return;
   const Plan p = plan<T>({rows, columns, shape.K}, B.row, B.column);
   const bool dense = C.column == 1 || columns == 1;
   T* const b_panels = reinterpret_cast<T*>((reinterpret_cast<std::uintptr_t>(scratch) + 63) & ~63);
-  T* const a_panels = b_panels + group_columns<T> * p.depth;  // touched only if pack_a
+  T* const a_panels = b_panels + b_columns<T>(columns) * p.depth;
+  const long a_rows = p.pack_a ? std::min(p.rows, round_up(rows, panel_rows)) : 0;
+  T* const passing = a_panels + a_rows / panel_rows * panel_stride<T> * p.depth;
+  const bool passes = epilogue.takes_all() && p.depth >= shape.K;
 
   long k = 0;
   do {  // once even if K is 0
@@ -163,52 +185,57 @@ void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<
         const long group = std::min(group_columns<T>, column + columns - n0), panel = L << p.log2;
         if (p.pack_b) pack_b(B.at(k, n0), B.row, B.column, group, depth, b_panels, panel);
 
-        for (long n = 0; n < group;) {
-          int log2 = p.log2;  // halved until only the last vector is partial
-          while (log2 > 0 && group - n <= (L << log2) - L) --log2;
-          const long width = std::min(L << log2, group - n);
-          const T* b = B.at(k, n0 + n);
-          long b_row = B.row;
-          if (p.pack_b) {
-            const long within = n & (panel - 1);
-            b = b_panels + (n - within) * depth + within;
-            b_row = panel;
-          } else if (!masks_are_free && width < L << log2) {
-            b_row = L << log2;
-            pack<T, vector_bytes>(b, B.column, B.row, width, depth, b_panels, b_row);
-            b = b_panels;
-          }
+        const long stride = has_epilogue ? epilogue_rows : block;
+        for (long first = 0; first < block; first += stride) {
+          const long last = std::min(block, first + stride);
+          // C from row m0 + first and column n0 on, or the room that it only passes.
+          const Strided<T> target =
+              passes ? Strided<T>{passing, group, 1} : Strided<T>{C.at(m0 + first, n0), C.row, C.column};
 
-          // Packed panels are all as tall as can be but the last; otherwise tiles are of nearly
-          // equal height, since a flat one cannot cover the latency of its multiply-adds.
-          const long tall = p.pack_a ? panel_rows : tallest[log2];
-          long tiles_left = block <= tall ? 1 : ceil_div(block, tall);
-          for (long m = 0, height; m < block; m += height, --tiles_left) {
-            height = block - m;
-            if (tiles_left > 1) height = p.pack_a ? tall : ceil_div(height, tiles_left);
-            const Strided<T> c{C.at(m0 + m, n0 + n), C.row, C.column};
-            Strided<const T> a{A.at(m0 + m, k), A.row, A.column};
-            if (p.pack_a)
-              a = {a_panels + m / panel_rows * panel_stride<T> * depth, 1, panel_stride<T>};
-            const Tile<T> run = tiles<T>.of[log2][height - 1];
-            if (dense) {
-              if (p.pack_a)  // C is large too: fetch the next tile of it
-                for (long i = height; i < std::min(2 * height, block - m); ++i) {
-                  __builtin_prefetch(c.at(i, 0), 1);
-                  __builtin_prefetch(c.at(i, width - 1), 1);
-                }
-              run(depth, a.data, a.row, a.column, b, b_row, c.data, c.row, width, from_c);
-              if (finished)
-                for (long i = 0; i < height; ++i) epilogue(c.at(i, 0), m0 + m + i, n0 + n, width);
-            } else {
-              scattered_tile<T>(run, height, depth, a.data, a.row, a.column, b, b_row, c, width,
-                                from_c);
-              if (finished)
-                for (long i = 0; i < height; ++i)
-                  for (long j = 0; j < width; ++j) epilogue(c.at(i, j), m0 + m + i, n0 + n + j, 1);
+          for (long n = 0; n < group;) {
+            int log2 = p.log2;  // halved until only the last vector is partial
+            while (log2 > 0 && group - n <= (L << log2) - L) --log2;
+            const long width = std::min(L << log2, group - n);
+            const T* b = B.at(k, n0 + n);
+            long b_row = B.row;
+            if (p.pack_b) {
+              const long within = n & (panel - 1);
+              b = b_panels + (n - within) * depth + within;
+              b_row = panel;
+            } else if (!masks_are_free && width < L << log2) {
+              b_row = L << log2;
+              pack<T, vector_bytes>(b, B.column, B.row, width, depth, b_panels, b_row);
+              b = b_panels;
             }
+
+            // Packed panels are all as tall as can be but the last; otherwise tiles are of nearly
+            // equal height, since a flat one cannot cover the latency of its multiply-adds.
+            const long tall = p.pack_a ? panel_rows : tallest[log2];
+            long tiles_left = last - first <= tall ? 1 : ceil_div(last - first, tall);
+            for (long m = first, height; m < last; m += height, --tiles_left) {
+              height = last - m;
+              if (tiles_left > 1) height = p.pack_a ? tall : ceil_div(height, tiles_left);
+              const Strided<T> c{target.at(m - first, n), target.row, target.column};
+              Strided<const T> a{A.at(m0 + m, k), A.row, A.column};
+              if (p.pack_a)
+                a = {a_panels + m / panel_rows * panel_stride<T> * depth, 1, panel_stride<T>};
+              const Tile<T> run = tiles<T>.of[log2][height - 1];
+              if (dense) {
+                if (p.pack_a && !passes)  // C is large too: fetch the next tile of it
+                  for (long i = height; i < std::min(2 * height, last - m); ++i) {
+                    __builtin_prefetch(c.at(i, 0), 1);
+                    __builtin_prefetch(c.at(i, width - 1), 1);
+                  }
+                run(depth, a.data, a.row, a.column, b, b_row, c.data, c.row, width, from_c);
+              } else {
+                scattered_tile<T>(run, height, depth, a.data, a.row, a.column, b, b_row, c, width,
+                                  from_c);
+              }
+            }
+            n += width;
           }
-          n += width;
+          if (finished)
+            epilogue(target.data, target.row, m0 + first, m0 + last, n0, n0 + group);
         }
       }
     }
@@ -222,49 +249,45 @@ inline constexpr long tiny_depth = 64;
 
 template <class T, class Epilogue>
 inline void one_tile(GemmShape s, const T* a, long a_row, long a_col, const T* b, long b_row,
-                     long b_col, T* c, long c_row, bool by_columns, bool accumulate, void* scratch,
+                     long b_col, T* c, long c_row, bool accumulate, void* scratch,
                      Epilogue epilogue) {
+  T* room = static_cast<T*>(scratch);
   if ((b_col != 1 && s.N > 1) || (!masks_are_free && s.N < simd<T>::lanes)) {
-    T* const panel = static_cast<T*>(scratch);
-    pack<T, vector_bytes>(b, b_col, b_row, s.N, s.K, panel, simd<T>::lanes);
-    b = panel;
+    pack<T, vector_bytes>(b, b_col, b_row, s.N, s.K, room, simd<T>::lanes);
+    b = room;
     b_row = simd<T>::lanes;
+    room += simd<T>::lanes * s.K;
+  }
+  if (epilogue.takes_all()) {
+    c = room;
+    c_row = s.N;
   }
   tiles<T>.of[0][s.M - 1](s.K, a, a_row, a_col, b, b_row, c, c_row, s.N, accumulate);
-  if (by_columns)  // N is 1
-    epilogue(c, 0, 0, s.M);
-  else
-    for (long m = 0; m < s.M; ++m) epilogue(c + m * c_row, m, 0, s.N);
+  epilogue(c, c_row, 0, s.M, 0, s.N);
 }
 
 }  // namespace gemm_detail
 
 // ---------------------------------------------------------------------------------------- gemm
 
-// Whether gemm hands spans of a column of C to the epilogue, instead of spans of a row.
+// Whether C has its unit stride along a column.
 inline bool spans_columns(long N, long c_row, long c_col) {
   return c_row == 1 && (c_col != 1 || N == 1);
 }
 
-// The default, which costs nothing.
-struct NoEpilogue {
-  template <class T>
-  void operator()(T*, long, long, long) const {}
-};
-
 // Bytes of scratch that one caller (one thread) needs for any part, aligned for T or better.
 template <class T>
-inline std::size_t gemm_scratch(long M, long N, long K, long, long, long, long, long c_row,
-                                long c_col) {
+inline std::size_t gemm_scratch(long M, long N, long K, long c_row, long c_col) {
   using namespace gemm_detail;
   if (spans_columns(N, c_row, c_col)) std::swap(M, N);
   const long bytes = sizeof(T);
   const long direct = std::min(K + 4, direct_depth_bytes / bytes);
   const long packed = std::min(K + 4, packed_depth_bytes / bytes);
-  const long b_panels = std::min(group_columns<T>, round_up(N, 8 * simd<T>::lanes)) * direct;
+  const long b_panels = b_columns<T>(N) * direct;
   const long a_panels = std::min(round_up(M, panel_rows) * packed, block_bytes / bytes) /
                         panel_rows * panel_stride<T>;
-  return static_cast<std::size_t>((b_panels + a_panels) * bytes + 64);
+  const long passing = std::min(M, epilogue_rows) * std::min(N, group_columns<T>);
+  return static_cast<std::size_t>((b_panels + a_panels + passing) * bytes + 128);
 }
 
 // C[m,n] = (accumulate ? C[m,n] : 0) + Σ_k A[m,k]·B[k,n]; C is M × N and overlaps neither A nor B.
@@ -273,24 +296,23 @@ inline std::size_t gemm_scratch(long M, long N, long K, long, long, long, long, 
 // call computes share `part` of `parts` (rows or columns of C, never a part of a sum); the parts
 // may run at the same time, each with its own scratch.
 //
-// epilogue(p, row, column, count) is called exactly once for every element, when it is finished
-// and in the first-level cache: p points at C[row, column], and the span is the `count` elements
-// p[0], p[1], … of that row, or of that column where spans_columns(N, c_row, c_col). Without any
-// unit stride in C, count is 1.
+// epilogue(c, step, row0, row1, column0, column1) is called once for each of the rectangles that
+// make up this part of C, when its numbers are finished and in the second-level cache; they stand at
+// c, with unit stride along a row. Where epilogue.takes_all(), C itself may stay unwritten: nobody
+// reads it afterwards. An epilogue asks for unit stride along the rows of C.
 template <class T, class Epilogue = NoEpilogue>
 void gemm(long M, long N, long K, const T* A, long a_row, long a_col, const T* B, long b_row,
           long b_col, T* C, long c_row, long c_col, bool accumulate, int part, int parts,
           void* scratch, Epilogue epilogue = {}) {
   using namespace gemm_detail;
+  constexpr bool has_epilogue = !std::is_same_v<Epilogue, NoEpilogue>;
   if (parts == 1 && M > 0 && M <= tallest[0] && N > 0 && N <= simd<T>::lanes && K <= tiny_depth &&
       (c_col == 1 || N == 1))
-    one_tile(GemmShape{M, N, K}, A, a_row, a_col, B, b_row, b_col, C, c_row,
-             spans_columns(N, c_row, c_col), accumulate, scratch, epilogue);
-  else if (spans_columns(N, c_row, c_col))  // Cᵀ = Bᵀ·Aᵀ has unit stride along a row
+    one_tile(GemmShape{M, N, K}, A, a_row, a_col, B, b_row, b_col, C, c_row, accumulate, scratch,
+             epilogue);
+  else if (!has_epilogue && spans_columns(N, c_row, c_col))  // Cᵀ = Bᵀ·Aᵀ has unit stride along a row
     gemm_rows<T>({N, M, K}, {B, b_col, b_row}, {A, a_col, a_row}, {C, c_col, c_row}, accumulate,
-                 part, parts, scratch, [&](T* p, long column, long row, long count) {
-                   epilogue(p, row, column, count);
-                 });
+                 part, parts, scratch, NoEpilogue{});
   else
     gemm_rows<T>({M, N, K}, {A, a_row, a_col}, {B, b_row, b_col}, {C, c_row, c_col}, accumulate,
                  part, parts, scratch, epilogue);

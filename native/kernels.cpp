@@ -1,5 +1,5 @@
 // One target's backend. This file is compiled once for each target, with its own GRADUS_TARGET.
-#include "elementwise.hpp"
+#include "chain.hpp"
 #include "movement.hpp"
 #include "product.hpp"
 #include "program.hpp"

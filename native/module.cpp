@@ -145,6 +145,22 @@ class Program {
 
   std::string target() const { return backend_.name; }
 
+  // Nanoseconds of each instruction on one thread, the least of some runs on what the arena holds.
+  std::vector<double> profile(std::size_t rounds) {
+    nb::gil_scoped_release release;
+    std::lock_guard<std::mutex> lock(busy_);
+    using clock = std::chrono::steady_clock;
+    std::vector<double> spent(instructions_.size(), HUGE_VAL);
+    for (std::size_t round = 0; round < rounds; ++round)
+      for (std::size_t k = 0; k < spent.size(); ++k) {
+        const auto began = clock::now();
+        instructions_[k]->run(0, 1, scratch_.get());
+        const std::chrono::duration<double, std::nano> took = clock::now() - began;
+        spent[k] = std::min(spent[k], took.count());
+      }
+    return spent;
+  }
+
  private:
   struct Free {
     void operator()(char* p) const { std::free(p); }
@@ -228,6 +244,7 @@ NB_MODULE(_native, m) {
       .def("read", &Program::read)
       .def("run", &Program::run)
       .def("steps", &Program::steps)
+      .def("profile", &Program::profile)
       .def_prop_ro("target", &Program::target);
   m.def("targets", [] {
     std::vector<std::string> names;

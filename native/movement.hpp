@@ -202,65 +202,82 @@ class Reduce final : public Instruction {
     return at;
   }
 
+  // Joins vectors of one kind of reduction: a sum, or the larger (smaller), and NaN if either is.
+  template <class T, Reduction R>
+  struct Join {
+    static vec<T> start() {
+      constexpr T inf = std::numeric_limits<T>::infinity();
+      return splat(R == Reduction::sum ? T(0) : R == Reduction::max ? -inf : inf);
+    }
+    static vec<T> of(vec<T> a, vec<T> b) {
+      if constexpr (R == Reduction::sum) return a + b;
+      if constexpr (R == Reduction::max) return ((a > b) | (a != a)) ? a : b;
+      return ((a < b) | (a != a)) ? a : b;
+    }
+  };
+
   template <class T>
+  void floats(const T* x, T* y, long i0, long i1) const {
+    if (kind_ == Reduction::sum)
+      floats<T, Join<T, Reduction::sum>>(x, y, i0, i1);
+    else if (kind_ == Reduction::max)
+      floats<T, Join<T, Reduction::max>>(x, y, i0, i1);
+    else
+      floats<T, Join<T, Reduction::min>>(x, y, i0, i1);
+  }
+
+  template <class T, class J>
   void floats(const T* x, T* y, long i0, long i1) const {
     constexpr long L = simd<T>::lanes;
     if (inner_ == 1 && step_ == 1) {
-      y[0] = along<T>(x);
+      for (long i = i0; i < i1; ++i) y[i] = along<T, J>(x, n_);
       return;
     }
     // Over a strided axis: columns side by side in one vector, each summed in the axis's order.
     long i = i0;
     if (inner_step_ == 1)
       for (; i < i1; i += L) {
-        const long m = std::min(L, i1 - i);
-        vec<T> acc = start<T>();
-        for (long k = 0; k < n_; ++k) acc = join<T>(acc, load(x + k * step_ + i));
-        std::memcpy(y + i, &acc, static_cast<std::size_t>(m) * sizeof(T));
+        vec<T> acc = J::start();
+        for (long k = 0; k < n_; ++k) acc = J::of(acc, load(x + k * step_ + i));
+        store_first(y + i, acc, std::min(L, i1 - i));
       }
     for (; i < i1; ++i) {
-      T acc = start<T>()[0];
-      for (long k = 0; k < n_; ++k) {
-        const vec<T> v = join<T>(splat(acc), splat(x[k * step_ + i * inner_step_]));
-        acc = v[0];
-      }
-      y[i] = acc;
+      vec<T> acc = J::start();
+      for (long k = 0; k < n_; ++k) acc = J::of(acc, splat(x[k * step_ + i * inner_step_]));
+      y[i] = acc[0];
     }
-  }
-
-  template <class T>
-  vec<T> start() const {
-    constexpr T inf = std::numeric_limits<T>::infinity();
-    return splat(kind_ == Reduction::sum ? T(0) : kind_ == Reduction::max ? -inf : inf);
-  }
-  template <class T>
-  vec<T> join(vec<T> a, vec<T> b) const {
-    if (kind_ == Reduction::sum) return a + b;
-    if (kind_ == Reduction::max) return ((a > b) | (a != a)) ? a : b;
-    return ((a < b) | (a != a)) ? a : b;
   }
 
   // Over a contiguous axis: four vectors of partial results, joined in a fixed order.
-  template <class T>
-  T along(const T* x) const {
+  template <class T, class J>
+  static T along(const T* x, long n) {
     constexpr long L = simd<T>::lanes;
-    vec<T> acc[4] = {start<T>(), start<T>(), start<T>(), start<T>()};
+    vec<T> all = J::start();
     long k = 0;
-    for (; k + 4 * L <= n_; k += 4 * L)
-      for (long j = 0; j < 4; ++j) acc[j] = join<T>(acc[j], load(x + k + j * L));
-    for (; k + L <= n_; k += L) acc[0] = join<T>(acc[0], load(x + k));
-    vec<T> all = join<T>(join<T>(acc[0], acc[1]), join<T>(acc[2], acc[3]));
-    if (k < n_) {
-      vec<T> rest = start<T>();
-      std::memcpy(&rest, x + k, static_cast<std::size_t>(n_ - k) * sizeof(T));
-      all = join<T>(all, rest);
+    if (n >= 4 * L) {
+      vec<T> acc[4] = {all, all, all, all};
+      for (; k + 4 * L <= n; k += 4 * L)
+        for (long j = 0; j < 4; ++j) acc[j] = J::of(acc[j], load(x + k + j * L));
+      for (; k + L <= n; k += L) acc[0] = J::of(acc[0], load(x + k));
+      all = J::of(J::of(acc[0], acc[1]), J::of(acc[2], acc[3]));
+    } else {
+      for (; k + L <= n; k += L) all = J::of(all, load(x + k));
     }
-    for (long width = L / 2; width >= 1; width /= 2)
-      for (long j = 0; j < width; ++j) {
-        const vec<T> v = join<T>(splat(static_cast<T>(all[j])), splat(static_cast<T>(all[j + width])));
-        all[j] = v[0];
-      }
-    return all[0];
+    if (k < n) {  // reading beyond the end is safe: the arena is padded
+      const auto inside = lane_numbers<T>() < splat(static_cast<T>(n - k));
+      all = J::of(all, inside ? load(x + k) : J::start());
+    }
+    return halved<T, J, simd<T>::lanes / 2>(all);
+  }
+
+  // The upper half of the first 2·Width lanes joined to the lower, until one lane is left.
+  template <class T, class J, int Width>
+  static T halved(vec<T> v) {
+    if constexpr (Width == 0) {
+      return v[0];
+    } else {
+      return halved<T, J, Width / 2>(J::of(v, from_lane<T, Width>(v)));
+    }
   }
 
   Reduction kind_;

@@ -1,8 +1,10 @@
-// The matrix product as an instruction, batched.
+// The matrix product as an instruction: batched, or one with a chain that takes up what it gives.
 #pragma once
 
+#include <optional>
 #include <vector>
 
+#include "chain.hpp"
 #include "gemm.hpp"
 #include "movement.hpp"
 #include "program.hpp"
@@ -12,7 +14,9 @@ namespace GRADUS_TARGET {
 
 class Product final : public Instruction {
  public:
-  // dtype, batch shape, M, N, K, then for A, B and C: address, steps along the batch, row and column
+  // dtype, batch shape, M, N, K, then for A, B and C: address, steps along the batch, row and column;
+  // then whether a chain follows, and if so: which of its inputs is C, whether C itself is not
+  // needed afterwards, and the chain
   Product(Reader& r, char* arena) {
     dtype_ = r.dtype();
     batch_ = r.list();
@@ -29,6 +33,11 @@ class Product final : public Instruction {
       batch_ = {1};
       for (auto* o : {&a_, &b_, &c_}) o->batch = {0};
     }
+    if (r.next()) {
+      panel_ = static_cast<std::size_t>(r.next());
+      takes_all_ = r.next();
+      then_.emplace(r, arena);
+    }
   }
 
   bool parallel() const override { return m_ * n_ * k_ > 1 << 20; }
@@ -37,7 +46,7 @@ class Product final : public Instruction {
     return by_number(dtype_, [&](auto zero) -> std::size_t {
       using T = decltype(zero);
       if constexpr (std::is_floating_point_v<T>)
-        return gemm_scratch<T>(m_, n_, k_, a_.row, a_.column, b_.row, b_.column, c_.row, c_.column);
+        return gemm_scratch<T>(m_, n_, k_, c_.row, c_.column) + (then_ ? then_->scratch_bytes() : 0);
       return 0;
     });
   }
@@ -71,11 +80,29 @@ class Product final : public Instruction {
     long row, column;
   };
 
+  // Hands finished rectangles of C to the chain.
+  struct Take {
+    const Product& product;
+    char* scratch;
+    bool takes_all() const { return product.takes_all_; }
+    template <class T>
+    void operator()(T* c, long step, long row0, long row1, long column0, long column1) const {
+      product.then_->run_on({reinterpret_cast<char*>(c), product.panel_, step, row0, column0}, row1,
+                            column1, scratch);
+    }
+  };
+
   template <class T>
   void multiply(const T* a, const T* b, T* c, int part, int parts, char* scratch) const {
     if constexpr (std::is_floating_point_v<T>) {
-      gemm<T>(m_, n_, k_, a, a_.row, a_.column, b, b_.row, b_.column, c, c_.row, c_.column, false,
-              part, parts, scratch);
+      const auto run = [&](auto epilogue, char* own) {
+        gemm<T>(m_, n_, k_, a, a_.row, a_.column, b, b_.row, b_.column, c, c_.row, c_.column, false,
+                part, parts, own, epilogue);
+      };
+      if (then_)
+        run(Take{*this, scratch}, scratch + (then_->scratch_bytes() + 63) / 64 * 64);
+      else
+        run(NoEpilogue{}, scratch);
     } else {  // integers: rare, so plain
       for (long i = m_ * part / parts; i < m_ * (part + 1) / parts; ++i)
         for (long j = 0; j < n_; ++j) {
@@ -91,6 +118,9 @@ class Product final : public Instruction {
   std::vector<std::int64_t> batch_;
   long m_, n_, k_;
   Operand a_, b_, c_;
+  std::optional<Chain> then_;
+  std::size_t panel_ = 0;
+  bool takes_all_ = false;
 };
 
 }  // namespace GRADUS_TARGET

@@ -10,6 +10,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gradus {
@@ -68,7 +69,7 @@ struct Backend {
   const char* name;
   std::unique_ptr<Instruction> (*make)(const std::vector<std::int64_t>& numbers, char* arena);
   // Number of an elementwise operation, or -1: opcode("tanh").
-  int (*opcode)(const std::string& name);
+  int (*opcode)(std::string_view name);
 };
 
 }  // namespace gradus

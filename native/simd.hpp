@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -114,6 +115,24 @@ inline vec<T> splat(T x) {
 template <class Mask, class V>
 inline V select(Mask mask, V yes, V no) {
   return mask ? yes : no;
+}
+
+// 0, 1, 2, …
+template <class T>
+inline vec<T> lane_numbers() {
+  vec<T> v;
+  for (int i = 0; i < simd<T>::lanes; ++i) v[i] = static_cast<T>(i);
+  return v;
+}
+
+// The lanes from First on, moved to the front; what follows them is any of the lanes.
+template <class T, int First, std::size_t... I>
+inline vec<T> from_lane(vec<T> v, std::index_sequence<I...>) {
+  return __builtin_shufflevector(v, v, static_cast<int>((I + First) % sizeof...(I))...);
+}
+template <class T, int First>
+inline vec<T> from_lane(vec<T> v) {
+  return from_lane<T, First>(v, std::make_index_sequence<simd<T>::lanes>{});
 }
 
 // Is any lane of the mask set?

@@ -12,7 +12,8 @@ from gradus import ops
 from gradus.compiler.executor import Arrays, Executor, Program, Steps
 from gradus.compiler.graph import Graph
 from gradus.compiler.memory import Lifetime, arrange
-from gradus.compiler.native.lower import KIND_CODES, Address, Lowered, lower
+from gradus.compiler.native.instructions import Address, in_place
+from gradus.compiler.native.lower import Lowered, lower
 from gradus.compiler.passes import optimise
 from gradus.errors import ArgumentError
 from gradus.ops.index import position_error
@@ -70,7 +71,7 @@ class NativeProgram(Program):
         self._share_carried(lowered)
         offsets, size = _placed(lowered)
         numbers = [
-            [n if isinstance(n, int) else offsets[n.buffer] + n.offset for n in i.numbers]
+            [offsets[n.buffer] + n.offset if isinstance(n, Address) else n for n in i.numbers]
             for i in lowered.instructions
         ]
         self._program = _native.Program(numbers, size, target, threads)
@@ -168,44 +169,17 @@ class NativeProgram(Program):
             if name not in lowered.inputs:
                 continue
             old, new = lowered.inputs[name].buffer, place.buffer
-            touching = [k for k, i in enumerate(lowered.instructions) if old in i.buffers]
+            reading = [k for k, i in enumerate(lowered.instructions) if old in i.reads]
             writing = [k for k, i in enumerate(lowered.instructions) if new in i.buffers]
-            if not touching or not writing or old == new:
+            if not reading or not writing or old == new:
                 continue
-            last = max(touching)
-            if writing[0] > last or (
-                writing[0] == last and _aligned_in_chain(lowered, last, old, new)
+            first, last = writing[0], reading[-1]
+            if first > last or (
+                first == last and in_place(lowered.instructions[first], old, new)
             ):
                 for k in writing:
-                    numbers = lowered.instructions[k].numbers
-                    lowered.instructions[k].numbers = [
-                        Address(old, n.offset) if isinstance(n, Address) and n.buffer == new else n
-                        for n in numbers
-                    ]
+                    lowered.instructions[k] = lowered.instructions[k].moved(new, old)
                 lowered.outputs[name] = lowered.inputs[name]
-
-
-def _aligned_in_chain(lowered: Lowered, k: int, old: int, new: int) -> bool:
-    """Whether a chain reads each element of a buffer no later than it writes the new one there."""
-    numbers: list[Any] = lowered.instructions[k].numbers
-    if numbers[0] != KIND_CODES["chain"]:
-        return False
-    columns, count = numbers[2], numbers[3]
-    inputs = [numbers[4 + 4 * j : 8 + 4 * j] for j in range(count)]
-    at = 4 + 4 * count
-    steps = [numbers[at + 1 + 7 * j : at + 8 + 7 * j] for j in range(numbers[at])]
-    results = numbers[at + 2 + 7 * len(steps) :]
-    reading = [j for j, i in enumerate(inputs) if i[1].buffer == old]
-    dense = all(
-        inputs[j][2:] in ([columns, 1], [0, 1] if numbers[1] == 1 else None) for j in reading
-    )
-    dense = dense and all(inputs[j][1].offset == 0 for j in reading)
-    target = next(-1 - j for j in range(len(results) // 2) if results[2 * j + 1].buffer == new)
-    writer = next(j for j, s in enumerate(steps) if s[6] == target)
-    last_read = max(
-        (j for j, s in enumerate(steps) if any(o in reading for o in s[3:6])), default=-1
-    )
-    return bool(dense and last_read <= writer)
 
 
 def _placed(lowered: Lowered) -> tuple[dict[int, int], int]:

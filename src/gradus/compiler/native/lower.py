@@ -16,47 +16,24 @@ import numpy as np
 from gradus import ops
 from gradus.compiler.graph import Builder, Graph, Node, moved
 from gradus.compiler.native.fuse import groups
-from gradus.compiler.native.places import Place, Steps, common_axes, dense_steps, view
-from gradus.types import (
-    Array,
-    DType,
-    Shape,
-    TensorType,
-    bool_,
-    float32,
-    float64,
-    int32,
-    int64,
-    uint32,
+from gradus.compiler.native.instructions import (
+    DTYPE_CODES,
+    Address,
+    Chain,
+    Factor,
+    Instruction,
+    Operand,
+    Plain,
+    Product,
+    Segment,
+    Step,
 )
+from gradus.compiler.native.join import joined
+from gradus.compiler.native.places import Place, Steps, common_axes, dense_steps, view
+from gradus.types import Array, Shape, TensorType
 
-DTYPE_CODES: dict[DType, int] = {
-    bool_: 0, uint32: 1, int32: 2, int64: 3, float32: 4, float64: 5,
-}  # fmt: skip
-_KINDS = ("chain", "product", "copy", "fill", "reduce", "running_sum", "positions", "fold", "bits")
-KIND_CODES = {kind: code for code, kind in enumerate(_KINDS)}
 _REDUCTIONS = {"sum": 0, "max": 1, "min": 2, "argmax": 3, "argmin": 4}
 _POSITIONS = {"take": 0, "scatter_add": 1, "take_along_axis": 2, "scatter_add_along_axis": 3}
-
-
-@dataclass(frozen=True)
-class Address:
-    """Stands for the byte address of an element of a buffer until the buffers are placed."""
-
-    buffer: int
-    offset: int
-
-
-@dataclass
-class Instruction:
-    """Numbers of one instruction, some of them addresses, and the buffers that it touches."""
-
-    numbers: list[int | Address]
-
-    @property
-    def buffers(self) -> set[int]:
-        """Buffers that are read or written."""
-        return {n.buffer for n in self.numbers if isinstance(n, Address)}
 
 
 @dataclass
@@ -155,6 +132,8 @@ class _Lowering:
             elif group:
                 self.single(group[0], self.graph.nodes[group[0]])
         self._results()
+        kept = {p.buffer for p in self.out.outputs.values()}
+        self.out.instructions = joined(self.out.instructions, kept)
         return self.out
 
     def _is_chained(self, node: Node) -> bool:
@@ -169,7 +148,7 @@ class _Lowering:
 
     def emit(self, kind: str, *numbers: int | Address) -> None:
         """Append an instruction."""
-        self.out.instructions.append(Instruction([KIND_CODES[kind], *numbers]))
+        self.out.instructions.append(Plain(kind, numbers))
 
     def at(self, p: Place) -> Address:
         """Address of the first element."""
@@ -203,35 +182,35 @@ class _Lowering:
         outside = list(dict.fromkeys(i for g in group for i in nodes[g].inputs if i not in inside))
         operands = [_stretched(self.places[i], shape) for i in outside]
         rows, columns, steps = self._two_axes(shape, operands)
-        numbers: list[int | Address] = [rows, columns, len(operands)]
-        for p, (row, column) in zip(operands, steps, strict=True):
-            numbers += [DTYPE_CODES[p.type.dtype], self.at(p), row, column]
         register = {i: k for k, i in enumerate(outside)}
         register.update({i: len(outside) + k for i, k in inside.items()})
         results = [i for i in group if self._leaves(i, inside)]
         for i in results:
             self.places[i] = self.buffer(nodes[i].type)
         targets = _slots(group, results, nodes)
-        numbers.append(len(group))
-        for i in group:
-            node = nodes[i]
-            assert node.op is not None
-            named = [register[j] for j in node.inputs]
-            used = [*named, *[named[-1]] * (3 - len(named))]
-            if node.op.name == "isfinite":
-                used = [named[0]] * 3
-            operand = node.inputs[1] if node.op.name == "where" else node.inputs[0]
-            numbers += [
-                self.opcode(node.op.name),
-                DTYPE_CODES[nodes[operand].type.dtype],
-                DTYPE_CODES[node.type.dtype],
-                *used,
-                targets[i],
-            ]
-        numbers.append(len(results))
-        for i in results:
-            numbers += [DTYPE_CODES[nodes[i].type.dtype], self.at(self.places[i])]
-        self.emit("chain", *numbers)
+        segment = Segment(
+            rows,
+            columns,
+            tuple(Operand(self.at(p), *s) for p, s in zip(operands, steps, strict=True)),
+            tuple(self.at(self.places[i]) for i in results),
+        )
+        chain = Chain(
+            tuple(DTYPE_CODES[p.type.dtype] for p in operands),
+            tuple(self._step(nodes[i], register, targets[i]) for i in group),
+            tuple(DTYPE_CODES[nodes[i].type.dtype] for i in results),
+            (segment,),
+        )
+        self.out.instructions.append(chain)
+
+    def _step(self, node: Node, register: Mapping[int, int], target: int) -> Step:
+        assert node.op is not None
+        named = [register[j] for j in node.inputs]
+        a, b, c = [*named, *[named[-1]] * (3 - len(named))]
+        if node.op.name == "isfinite":
+            b = c = a
+        operand = node.inputs[1] if node.op.name == "where" else node.inputs[0]
+        dtypes = (self.graph.nodes[operand].type.dtype, node.type.dtype)
+        return (self.opcode(node.op.name), *(DTYPE_CODES[t] for t in dtypes), a, b, c, target)
 
     def _leaves(self, i: int, inside: Mapping[int, int]) -> bool:
         """Whether something outside the group needs the value."""
@@ -253,6 +232,8 @@ class _Lowering:
         size = int(np.prod(shape, dtype=np.int64))
         if size == 0:
             return 1, 0, [(0, 1) for _ in operands]
+        if not lengths:  # one number: as a row, like the same chain on longer ones
+            return 1, 1, [(0, int(any(p.steps))) for p in operands]
         pad = 2 - len(lengths)
         rows, columns = [1] * pad + lengths
         return rows, columns, [tuple([0] * pad + m) for m in merged[1:]]
@@ -275,12 +256,14 @@ class _Lowering:
         batch = target.type.shape[:-2]
         lead = [_stretched(p, (*batch, *p.type.shape[-2:])).steps[:-2] for p in (a, b)]
         lengths, steps = common_axes(batch, [*lead, dense_steps(target.type.shape)[:-2]])
+        factors = [
+            Factor(self.at(p), tuple(own), *p.steps[-2:])
+            for p, own in zip((a, b, target), steps, strict=True)
+        ]
         m, k = a.type.shape[-2:]
         n = b.type.shape[-1]
-        numbers: list[int | Address] = [DTYPE_CODES[a.type.dtype], *_list(lengths), m, n, k]
-        for p, own in zip((a, b, target), steps, strict=True):
-            numbers += [self.at(p), *_list(own), *p.steps[-2:]]
-        self.emit("product", *numbers)
+        product = Product(DTYPE_CODES[a.type.dtype], tuple(lengths), m, n, k, *factors)
+        self.out.instructions.append(product.upright())
 
     def _reduction(self, name: str, x: Place, target: Place, axes: tuple[int, ...]) -> None:
         """Bring the axes into (outer, reduced, inner), copying where they do not come apart so."""
@@ -483,7 +466,7 @@ def _slots(group: list[int], results: list[int], nodes: tuple[Node, ...]) -> dic
                 free.append(used)
                 used += 1
             targets[i] = free.pop()
-        for j in set(nodes[i].inputs):
+        for j in dict.fromkeys(nodes[i].inputs):
             if targets.get(j, -1) >= 0 and last[j] == position:
                 free.append(targets[j])
     return targets

@@ -1,17 +1,11 @@
-// Elementwise chains: many operations on one block of numbers before the next block is touched.
-//
-// A chain is a little program over registers. A register is a block of an input, of a result, or of
-// scratch memory that stays in the first-level cache. Operands are dense, a row that repeats, a
-// column that repeats, or a single number.
+// The elementwise operations: each as an expression, and as a kernel over a block of numbers.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <type_traits>
-#include <utility>
-#include <vector>
 
 #include "program.hpp"
 #include "simd.hpp"
@@ -243,7 +237,7 @@ inline constexpr const char* operation_names[] = {
     "less",    "less_equal", "greater",   "greater_equal", "logical_and", "logical_or",
     "logical_not", "isfinite", "where",   "astype",        "bitwise_right_shift", "stop_gradient"};
 
-inline int opcode(const std::string& name) {
+constexpr int opcode(std::string_view name) {
   int k = 0;
   for (auto* known : operation_names) {
     if (name == known) return k;
@@ -364,192 +358,6 @@ inline Kernel kernel_of(const std::string& n, DType from, DType to) {
       return n == "astype" ? cast_from<double>(to) : float_kernel<double>(n);
   }
 }
-
-// ── The chain ───────────────────────────────────────────────────────────────────────────────────
-
-class Chain final : public Instruction {
- public:
-  static constexpr long block = 512;           // numbers a register holds
-  static constexpr std::size_t slot = 8 * 576;  // bytes of a register, with room for a vector more
-  static constexpr long narrow = 128;           // rows up to this long are joined into blocks
-
-  // rows, columns, inputs (dtype, offset, row step, column step), operations (opcode, from, to, a,
-  // b, c, target), targets being scratch slots (≥ 0) or results (−1 − k), and results (dtype, offset)
-  Chain(Reader& r, char* arena) {
-    rows_ = r.next();
-    columns_ = r.next();
-    for (auto n = r.next(); n > 0; --n) {
-      Input in;
-      in.dtype = r.dtype();
-      in.size = size_of(in.dtype);
-      in.base = arena + r.next();
-      in.row = r.next();
-      in.column = r.next();
-      inputs_.push_back(in);
-    }
-    for (auto n = r.next(); n > 0; --n) {
-      Step s;
-      const std::string name = operation_names[r.next()];
-      const auto from = r.dtype();
-      const auto to = r.dtype();
-      s.kernel = kernel_of(name, from, to);
-      if (!s.kernel) throw std::invalid_argument("no native kernel for " + name);
-      s.size = size_of(to);
-      for (auto& o : s.operand) o = r.next();
-      s.target = r.next();
-      slots_ = std::max(slots_, s.target + 1);
-      steps_.push_back(s);
-    }
-    for (auto n = r.next(); n > 0; --n) {
-      const auto size = size_of(r.dtype());
-      results_.push_back({arena + r.next(), size});
-    }
-    joined_ = rows_ > 1 && columns_ <= narrow;
-  }
-
-  bool parallel() const override { return rows_ * columns_ * static_cast<long>(steps_.size()) > 1 << 18; }
-
-  std::size_t scratch_bytes() const override {
-    return slot * (static_cast<std::size_t>(slots_) + inputs_.size()) + 64;
-  }
-
-  // Shares are whole rows, or for one long row multiples of a block: no number depends on them.
-  void run(int part, int parts, char* scratch) const override {
-    if (rows_ > 1) {
-      run_rows(rows_ * part / parts, rows_ * (part + 1) / parts, scratch);
-    } else {
-      const long blocks = (columns_ + block - 1) / block;
-      const long first = blocks * part / parts * block;
-      const long last = std::min(columns_, blocks * (part + 1) / parts * block);
-      run_span(0, first, last, scratch);
-    }
-  }
-
-  void run_rows(long first, long last, char* scratch) const {
-    if (first >= last || columns_ == 0) return;
-    if (joined_) {
-      const long per_block = std::max(1L, block / columns_);
-      bool again = false;  // repeated rows are spread once, not for every block
-      for (long row = first; row < last; row += per_block, again = true)
-        run_block(row, std::min(per_block, last - row), again, scratch);
-    } else {
-      for (long row = first; row < last; ++row) run_span(row, 0, columns_, scratch);
-    }
-  }
-
- private:
-  struct Input {
-    DType dtype;
-    std::size_t size;
-    char* base;
-    long row, column;  // steps in numbers
-  };
-  struct Step {
-    Kernel kernel;
-    std::size_t size;   // bytes of a number of the result
-    long operand[3];    // registers: the inputs, then the steps before this one
-    long target;        // a scratch slot, or −1 − number of a result
-  };
-  struct Result {
-    char* base;
-    std::size_t size;
-  };
-  struct Register {
-    char* p;
-    long step;
-  };
-  static constexpr std::size_t most_registers = 256;
-
-  // Numbers [first, last) of one row.
-  void run_span(long row, long first, long last, char* scratch) const {
-    Register registers[most_registers];
-    char* spread = scratch + slot * static_cast<std::size_t>(slots_);
-    for (std::size_t k = 0; k < inputs_.size(); ++k) {
-      const auto& in = inputs_[k];
-      char* start = in.base + row * in.row * static_cast<long>(in.size);
-      if (in.column)
-        registers[k] = {start + first * static_cast<long>(in.size), 1};
-      else
-        registers[k] = {fill(spread + k * slot, start, in.size, 64 / in.size), 0};
-    }
-    for (long at = first; at < last; at += block) {
-      const long n = std::min(block, last - at);
-      run_steps(registers, row * columns_ + at, n, scratch);
-      for (std::size_t k = 0; k < inputs_.size(); ++k)
-        if (inputs_[k].column) registers[k].p += n * static_cast<long>(inputs_[k].size);
-    }
-  }
-
-  // Several short rows as one block. What repeats is spread out first; `again` when it still is.
-  void run_block(long row, long rows, bool again, char* scratch) const {
-    Register registers[most_registers];
-    char* spread = scratch + slot * static_cast<std::size_t>(slots_);
-    for (std::size_t k = 0; k < inputs_.size(); ++k) {
-      const auto& in = inputs_[k];
-      const auto size = static_cast<long>(in.size);
-      char* start = in.base + row * in.row * size;
-      char* room = spread + k * slot;
-      if (in.column && in.row == columns_) {
-        registers[k] = {start, 1};
-      } else if (!in.column && !in.row) {
-        registers[k] = {again ? room : fill(room, start, in.size, 64 / in.size), 0};
-      } else {
-        if (!(again && in.row == 0))
-          for (long i = 0; i < rows; ++i) {
-            char* target = room + i * columns_ * size;
-            if (in.column)
-              std::memcpy(target, start + i * in.row * size, static_cast<std::size_t>(columns_ * size));
-            else
-              fill(target, start + i * in.row * size, in.size, static_cast<std::size_t>(columns_));
-          }
-        registers[k] = {room, 1};
-      }
-    }
-    run_steps(registers, row * columns_, rows * columns_, scratch);
-  }
-
-  // All operations on one block of n numbers, whose place in the results is `at`.
-  void run_steps(Register* registers, long at, long n, char* scratch) const {
-    Register* made = registers + inputs_.size();
-    for (const auto& s : steps_) {
-      char* target = s.target >= 0 ? scratch + slot * static_cast<std::size_t>(s.target)
-                                   : results_[static_cast<std::size_t>(-1 - s.target)].base +
-                                         at * static_cast<long>(s.size);
-      const auto &a = registers[s.operand[0]], &b = registers[s.operand[1]],
-                 &c = registers[s.operand[2]];
-      s.kernel(target, a.p, a.step, b.p, b.step, c.p, c.step, n);
-      *made++ = {target, 1};
-    }
-  }
-
-  // n copies of one number.
-  static char* fill(char* target, const char* number, std::size_t size, std::size_t n) {
-    switch (size) {
-      case 1:
-        std::memset(target, *reinterpret_cast<const unsigned char*>(number), n);
-        break;
-      case 4: {
-        std::uint32_t x;
-        std::memcpy(&x, number, 4);
-        std::fill_n(reinterpret_cast<std::uint32_t*>(target), n, x);
-        break;
-      }
-      default: {
-        std::uint64_t x;
-        std::memcpy(&x, number, 8);
-        std::fill_n(reinterpret_cast<std::uint64_t*>(target), n, x);
-      }
-    }
-    return target;
-  }
-
-  long rows_, columns_;
-  long slots_ = 0;
-  bool joined_ = false;
-  std::vector<Input> inputs_;
-  std::vector<Step> steps_;
-  std::vector<Result> results_;
-};
 
 }  // namespace GRADUS_TARGET
 }  // namespace gradus
