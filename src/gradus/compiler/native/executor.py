@@ -78,6 +78,7 @@ class NativeProgram(Program):
         for buffer, value in lowered.constants.items():
             if value.nbytes:
                 self._program.write(offsets[buffer], np.ascontiguousarray(value))
+        self._turned = lowered.turned
         self._inputs = {n: offsets[p.buffer] for n, p in lowered.inputs.items()}
         self._outputs = {n: offsets[p.buffer] for n, p in lowered.outputs.items()}
 
@@ -85,8 +86,10 @@ class NativeProgram(Program):
         """Compute the outputs; see ``Program.run``."""
         self.check_inputs(inputs)
         found = {n: np.empty(t.shape, t.dtype) for n, t in self._output_types().items()}
-        given = {n: _plain(a) for n, a in inputs.items() if a.nbytes}
-        filled = {n: a for n, a in found.items() if a.nbytes}
+        for name in self._turned & inputs.keys():
+            self._write(name, inputs[name])
+        given = {n: _plain(a) for n, a in inputs.items() if a.nbytes and n not in self._turned}
+        filled = {n: a for n, a in found.items() if a.nbytes and n not in self._turned}
         try:
             self._program.run(
                 [self._inputs[n] for n in given],
@@ -96,7 +99,15 @@ class NativeProgram(Program):
             )
         except IndexError as error:
             raise _outside(error) from None
+        for name in self._turned & found.keys():
+            self._program.read_turned(self._outputs[name], found[name])
         return found
+
+    def _write(self, name: str, array: Array) -> None:
+        if name in self._turned:
+            self._program.write_turned(self._inputs[name], _plain(array))
+        elif array.nbytes:
+            self._program.write(self._inputs[name], _plain(array))
 
     def _output_types(self) -> dict[str, TensorType]:
         return {n: self.graph.nodes[i].type for n, i in self.graph.outputs.items()}
@@ -120,8 +131,7 @@ class NativeProgram(Program):
             n: np.empty((count, *t.shape), t.dtype) for n, t in types.items() if n not in carry
         }
         for name, array in {**carry, **fixed}.items():
-            if array.nbytes:
-                self._program.write(self._inputs[name], _plain(array))
+            self._write(name, array)
         carried = [
             [self._inputs[n], self._outputs[n], types[n].nbytes] for n in carry if n in types
         ]
@@ -146,7 +156,9 @@ class NativeProgram(Program):
             raise _outside(error) from None
         after = {n: np.empty(a.shape, a.dtype) for n, a in carry.items()}
         for name, array in after.items():
-            if array.nbytes:
+            if name in self._turned:
+                self._program.read_turned(self._inputs[name], array)
+            elif array.nbytes:
                 self._program.read(self._inputs[name], array)
         return Steps(after, {n: a[:done] for n, a in records.items()}, done)
 

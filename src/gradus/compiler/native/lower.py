@@ -30,6 +30,7 @@ from gradus.compiler.native.instructions import (
 )
 from gradus.compiler.native.join import joined
 from gradus.compiler.native.places import Place, Steps, common_axes, dense_steps, view
+from gradus.compiler.native.turned import turned
 from gradus.types import Array, Shape, TensorType
 
 _REDUCTIONS = {"sum": 0, "max": 1, "min": 2, "argmax": 3, "argmin": 4}
@@ -47,6 +48,7 @@ class Lowered:
         outputs: place of each output; dense, in a buffer of its own, which for a carried value may
             be its input's.
         constants: buffers that are filled once, with their contents.
+        turned: names of inputs, and of outputs of the same names, that are stored transposed.
     """
 
     instructions: list[Instruction] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Lowered:
     inputs: dict[str, Place] = field(default_factory=dict)
     outputs: dict[str, Place] = field(default_factory=dict)
     constants: dict[int, Array] = field(default_factory=dict)
+    turned: frozenset[str] = frozenset()
 
 
 def lower(graph: Graph, opcode: Callable[[str], int]) -> Lowered:
@@ -63,7 +66,14 @@ def lower(graph: Graph, opcode: Callable[[str], int]) -> Lowered:
         graph: the program, optimised.
         opcode: number of an elementwise operation, or -1.
     """
-    return _Lowering(_products_in_row_order(graph), opcode).run()
+    stored, names = turned(graph, lambda node: _is_chained(node, opcode))
+    lowered = _Lowering(_products_in_row_order(stored), opcode).run()
+    lowered.turned = names
+    return lowered
+
+
+def _is_chained(node: Node, opcode: Callable[[str], int]) -> bool:
+    return node.op is not None and opcode(node.op.name) >= 0 and not node.op.view
 
 
 def _products_in_row_order(graph: Graph) -> Graph:
@@ -137,7 +147,7 @@ class _Lowering:
         return self.out
 
     def _is_chained(self, node: Node) -> bool:
-        return node.op is not None and self.opcode(node.op.name) >= 0 and not node.op.view
+        return _is_chained(node, self.opcode)
 
     # Buffers and copies -------------------------------------------------------------------------
 
