@@ -194,13 +194,13 @@ class Chain final : public Instruction {
         continue;
       }
       if (first || step) {
-        const auto bytes = static_cast<std::size_t>(g.columns * size);
+        const long bytes = g.columns * size;
         for (long i = 0; i < rows; ++i) {
-          char* const target = room + static_cast<std::size_t>(i) * bytes;
+          const char* source = start + i * step * size;
           if (in.column)
-            std::memcpy(target, start + i * step * size, bytes);
+            copy(room + i * bytes, source, bytes);
           else
-            fill(target, start + i * step * size, in.size, static_cast<std::size_t>(g.columns));
+            fill(room + i * bytes, source, in.size, static_cast<std::size_t>(g.columns));
         }
       }
       registers[k] = {room, 1};
@@ -229,6 +229,12 @@ class Chain final : public Instruction {
     }
   }
 
+  // Whole vectors: what is written beyond the end the next row covers, or the room's margin holds.
+  static void copy(char* target, const char* source, long bytes) {
+    for (long i = 0; i < bytes; i += vector_bytes)
+      store(reinterpret_cast<float*>(target + i), load(reinterpret_cast<const float*>(source + i)));
+  }
+
   // n copies of one number.
   static char* fill(char* target, const char* number, std::size_t size, std::size_t n) {
     switch (size) {
@@ -236,9 +242,11 @@ class Chain final : public Instruction {
         std::memset(target, *reinterpret_cast<const unsigned char*>(number), n);
         break;
       case 4: {
-        std::uint32_t x;
+        float x;
         std::memcpy(&x, number, 4);
-        std::fill_n(reinterpret_cast<std::uint32_t*>(target), n, x);
+        const f32v v = splat(x);
+        for (std::size_t i = 0; i < n; i += simd<float>::lanes)
+          store(reinterpret_cast<float*>(target) + i, v);
         break;
       }
       default: {

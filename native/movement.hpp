@@ -141,38 +141,50 @@ class Reduce final : public Instruction {
     inner_step_ = r.next();
     source_ = arena + r.next();
     target_ = arena + r.next();
+    run_ = by_number(dtype_, [&](auto zero) { return choice<decltype(zero)>(); });
   }
   bool parallel() const override { return outer_ * n_ * inner_ > 1 << 16; }
   void run(int part, int parts, char*) const override {
-    by_number(dtype_, [&](auto zero) {
-      using T = decltype(zero);
-      // Threads share the kept axis that is longer.
-      long o0 = 0, o1 = outer_, i0 = 0, i1 = inner_;
-      if (outer_ >= inner_) {
-        o0 = outer_ * part / parts;
-        o1 = outer_ * (part + 1) / parts;
-      } else {
-        i0 = inner_ * part / parts;
-        i1 = inner_ * (part + 1) / parts;
-      }
-      auto* x = reinterpret_cast<const T*>(source_);
-      for (long o = o0; o < o1; ++o) {
-        const T* row = x + o * outer_step_;
-        if (kind_ == Reduction::argmax || kind_ == Reduction::argmin) {
-          for (long i = i0; i < i1; ++i)
-            reinterpret_cast<std::int64_t*>(target_)[o * inner_ + i] =
-                position<T>(row + i * inner_step_);
-        } else if constexpr (std::is_floating_point_v<T>) {
-          floats<T>(row, reinterpret_cast<T*>(target_) + o * inner_, i0, i1);
-        } else {
-          for (long i = i0; i < i1; ++i)
-            reinterpret_cast<T*>(target_)[o * inner_ + i] = whole<T>(row + i * inner_step_);
-        }
-      }
-    });
+    // Threads share the kept axis that is longer.
+    if (outer_ >= inner_)
+      (this->*run_)(outer_ * part / parts, outer_ * (part + 1) / parts, 0, inner_);
+    else
+      (this->*run_)(0, outer_, inner_ * part / parts, inner_ * (part + 1) / parts);
   }
 
  private:
+  using Run = void (Reduce::*)(long, long, long, long) const;
+
+  template <class T>
+  Run choice() const {
+    if (kind_ == Reduction::argmax || kind_ == Reduction::argmin) return &Reduce::positions<T>;
+    if constexpr (std::is_floating_point_v<T>) {
+      if (kind_ == Reduction::sum) return &Reduce::floats<T, Join<T, Reduction::sum>>;
+      if (kind_ == Reduction::max) return &Reduce::floats<T, Join<T, Reduction::max>>;
+      return &Reduce::floats<T, Join<T, Reduction::min>>;
+    }
+    return &Reduce::wholes<T>;
+  }
+
+  template <class T>
+  const T* at(long o, long i) const {
+    return reinterpret_cast<const T*>(source_) + o * outer_step_ + i * inner_step_;
+  }
+
+  template <class T>
+  void positions(long o0, long o1, long i0, long i1) const {
+    for (long o = o0; o < o1; ++o)
+      for (long i = i0; i < i1; ++i)
+        reinterpret_cast<std::int64_t*>(target_)[o * inner_ + i] = position<T>(at<T>(o, i));
+  }
+
+  template <class T>
+  void wholes(long o0, long o1, long i0, long i1) const {
+    for (long o = o0; o < o1; ++o)
+      for (long i = i0; i < i1; ++i)
+        reinterpret_cast<T*>(target_)[o * inner_ + i] = whole<T>(at<T>(o, i));
+  }
+
   template <class T>
   T whole(const T* x) const {
     if (kind_ == Reduction::sum) {
@@ -216,35 +228,30 @@ class Reduce final : public Instruction {
     }
   };
 
-  template <class T>
-  void floats(const T* x, T* y, long i0, long i1) const {
-    if (kind_ == Reduction::sum)
-      floats<T, Join<T, Reduction::sum>>(x, y, i0, i1);
-    else if (kind_ == Reduction::max)
-      floats<T, Join<T, Reduction::max>>(x, y, i0, i1);
-    else
-      floats<T, Join<T, Reduction::min>>(x, y, i0, i1);
-  }
-
   template <class T, class J>
-  void floats(const T* x, T* y, long i0, long i1) const {
+  void floats(long o0, long o1, long i0, long i1) const {
     constexpr long L = simd<T>::lanes;
+    auto* const y = reinterpret_cast<T*>(target_);
     if (inner_ == 1 && step_ == 1) {
-      for (long i = i0; i < i1; ++i) y[i] = along<T, J>(x, n_);
+      if (i0 < i1)
+        for (long o = o0; o < o1; ++o) y[o] = along<T, J>(at<T>(o, 0), n_);
       return;
     }
     // Over a strided axis: columns side by side in one vector, each summed in the axis's order.
-    long i = i0;
-    if (inner_step_ == 1)
-      for (; i < i1; i += L) {
+    for (long o = o0; o < o1; ++o) {
+      long i = i0;
+      if (inner_step_ == 1)
+        for (; i < i1; i += L) {
+          vec<T> acc = J::start();
+          const T* x = at<T>(o, i);
+          for (long k = 0; k < n_; ++k, x += step_) acc = J::of(acc, load(x));
+          store_first(y + o * inner_ + i, acc, std::min(L, i1 - i));
+        }
+      for (; i < i1; ++i) {
         vec<T> acc = J::start();
-        for (long k = 0; k < n_; ++k) acc = J::of(acc, load(x + k * step_ + i));
-        store_first(y + i, acc, std::min(L, i1 - i));
+        for (long k = 0; k < n_; ++k) acc = J::of(acc, splat(at<T>(o, i)[k * step_]));
+        y[o * inner_ + i] = acc[0];
       }
-    for (; i < i1; ++i) {
-      vec<T> acc = J::start();
-      for (long k = 0; k < n_; ++k) acc = J::of(acc, splat(x[k * step_ + i * inner_step_]));
-      y[i] = acc[0];
     }
   }
 
@@ -283,6 +290,7 @@ class Reduce final : public Instruction {
   Reduction kind_;
   DType dtype_;
   long outer_, n_, inner_, outer_step_, step_, inner_step_;
+  Run run_;
   const char* source_;
   char* target_;
 };

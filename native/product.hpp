@@ -37,7 +37,9 @@ class Product final : public Instruction {
       panel_ = static_cast<std::size_t>(r.next());
       takes_all_ = r.next();
       then_.emplace(r, arena);
+      own_scratch_ = (then_->scratch_bytes() + 63) / 64 * 64;
     }
+    run_ = by_number(dtype_, [&](auto zero) { return choice<decltype(zero)>(); });
   }
 
   bool parallel() const override { return m_ * n_ * k_ > 1 << 20; }
@@ -46,32 +48,12 @@ class Product final : public Instruction {
     return by_number(dtype_, [&](auto zero) -> std::size_t {
       using T = decltype(zero);
       if constexpr (std::is_floating_point_v<T>)
-        return gemm_scratch<T>(m_, n_, k_, c_.row, c_.column) + (then_ ? then_->scratch_bytes() : 0);
+        return gemm_scratch<T>(m_, n_, k_, c_.row, c_.column) + own_scratch_;
       return 0;
     });
   }
 
-  void run(int part, int parts, char* scratch) const override {
-    by_number(dtype_, [&](auto zero) {
-      using T = decltype(zero);
-      auto* a = reinterpret_cast<const T*>(a_.base);
-      auto* b = reinterpret_cast<const T*>(b_.base);
-      auto* c = reinterpret_cast<T*>(c_.base);
-      long batches = 1;
-      for (auto n : batch_) batches *= n;
-      for (long at = 0; at < batches; ++at) {
-        long rest = at, ia = 0, ib = 0, ic = 0;
-        for (std::size_t d = batch_.size(); d-- > 0;) {
-          const long place = rest % batch_[d];
-          rest /= batch_[d];
-          ia += place * a_.batch[d];
-          ib += place * b_.batch[d];
-          ic += place * c_.batch[d];
-        }
-        multiply<T>(a + ia, b + ib, c + ic, part, parts, scratch);
-      }
-    });
-  }
+  void run(int part, int parts, char* scratch) const override { (this->*run_)(part, parts, scratch); }
 
  private:
   struct Operand {
@@ -92,26 +74,69 @@ class Product final : public Instruction {
     }
   };
 
+  using Run = void (Product::*)(int, int, char*) const;
+
   template <class T>
-  void multiply(const T* a, const T* b, T* c, int part, int parts, char* scratch) const {
+  Run choice() const {
     if constexpr (std::is_floating_point_v<T>) {
-      const auto run = [&](auto epilogue, char* own) {
-        gemm<T>(m_, n_, k_, a, a_.row, a_.column, b, b_.row, b_.column, c, c_.row, c_.column, false,
-                part, parts, own, epilogue);
-      };
-      if (then_)
-        run(Take{*this, scratch}, scratch + (then_->scratch_bytes() + 63) / 64 * 64);
-      else
-        run(NoEpilogue{}, scratch);
-    } else {  // integers: rare, so plain
-      for (long i = m_ * part / parts; i < m_ * (part + 1) / parts; ++i)
-        for (long j = 0; j < n_; ++j) {
-          T sum = 0;
-          for (long k = 0; k < k_; ++k)
-            sum = static_cast<T>(sum + a[i * a_.row + k * a_.column] * b[k * b_.row + j * b_.column]);
-          c[i * c_.row + j * c_.column] = sum;
-        }
+      if (then_) return &Product::with_chain<T>;
+      if (batch_.size() == 1 && batch_[0] == 1) return &Product::one<T>;
     }
+    return &Product::batch<T>;
+  }
+
+  template <class T>
+  void with_chain(int part, int parts, char* scratch) const {
+    multiply<T>(0, 0, 0, part, parts, scratch + own_scratch_, Take{*this, scratch});
+  }
+
+  template <class T>
+  void one(int part, int parts, char* scratch) const {
+    multiply<T>(0, 0, 0, part, parts, scratch, NoEpilogue{});
+  }
+
+  template <class T>
+  void batch(int part, int parts, char* scratch) const {
+    long batches = 1;
+    for (auto n : batch_) batches *= n;
+    for (long at = 0; at < batches; ++at) {
+      long rest = at, ia = 0, ib = 0, ic = 0;
+      for (std::size_t d = batch_.size(); d-- > 0;) {
+        const long place = rest % batch_[d];
+        rest /= batch_[d];
+        ia += place * a_.batch[d];
+        ib += place * b_.batch[d];
+        ic += place * c_.batch[d];
+      }
+      if constexpr (std::is_floating_point_v<T>)
+        multiply<T>(ia, ib, ic, part, parts, scratch, NoEpilogue{});
+      else
+        whole<T>(ia, ib, ic, part, parts);
+    }
+  }
+
+  template <class T, class Epilogue>
+  void multiply(long a, long b, long c, int part, int parts, char* scratch,
+                Epilogue epilogue) const {
+    gemm<T>(m_, n_, k_, reinterpret_cast<const T*>(a_.base) + a, a_.row, a_.column,
+            reinterpret_cast<const T*>(b_.base) + b, b_.row, b_.column,
+            reinterpret_cast<T*>(c_.base) + c, c_.row, c_.column, false, part, parts, scratch,
+            epilogue);
+  }
+
+  // Integers: rare, so plain.
+  template <class T>
+  void whole(long ia, long ib, long ic, int part, int parts) const {
+    auto* a = reinterpret_cast<const T*>(a_.base) + ia;
+    auto* b = reinterpret_cast<const T*>(b_.base) + ib;
+    auto* c = reinterpret_cast<T*>(c_.base) + ic;
+    for (long i = m_ * part / parts; i < m_ * (part + 1) / parts; ++i)
+      for (long j = 0; j < n_; ++j) {
+        T sum = 0;
+        for (long k = 0; k < k_; ++k)
+          sum = static_cast<T>(sum + a[i * a_.row + k * a_.column] * b[k * b_.row + j * b_.column]);
+        c[i * c_.row + j * c_.column] = sum;
+      }
   }
 
   DType dtype_;
@@ -119,8 +144,9 @@ class Product final : public Instruction {
   long m_, n_, k_;
   Operand a_, b_, c_;
   std::optional<Chain> then_;
-  std::size_t panel_ = 0;
+  std::size_t panel_ = 0, own_scratch_ = 0;
   bool takes_all_ = false;
+  Run run_;
 };
 
 }  // namespace GRADUS_TARGET

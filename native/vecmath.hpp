@@ -353,11 +353,25 @@ GRADUS_INLINE f64v logaddexp(f64v a, f64v b) {
 }
 
 // In double, whose 29 spare bits cover the cancellation for results down to 2^-28.
-GRADUS_INLINE f32v logaddexp(f32v a, f32v b) {
+[[gnu::noinline]] inline f32v logaddexp_in_double(f32v a, f32v b) {
   const vecmath::widened left = vecmath::widen(a), right = vecmath::widen(b);
   const vecmath::log_sum low = vecmath::logaddexp_parts(left.part[0], right.part[0]);
   const vecmath::log_sum high = vecmath::logaddexp_parts(left.part[1], right.part[1]);
   return vecmath::narrow({{low.larger + vecmath::log_of(low.ratio), high.larger + vecmath::log_of(high.ratio)}});
+}
+
+// Where m >= 0, as in softplus, nothing cancels: m + log1p(e^-d), with what d lost in its rounding.
+GRADUS_INLINE f32v logaddexp(f32v a, f32v b) {
+  using F = vecmath::format<f32v>;
+  const auto a_larger = a > b;
+  const f32v larger = select(a_larger, a, b), smaller = select(a_larger, b, a);
+  const vecmath::exact<f32v> d = vecmath::exact_sum(smaller, f32v(-larger));
+  const f32v exponent = vecmath::at_least(F::exp_min, select(a == b, f32v{}, d.value));
+  const f32v lost = select(vecmath::magnitude(d.value) < splat(-F::exp_min), d.lost, f32v{});
+  const f32v y = larger + GRADUS_TARGET::log1p(vecmath::exp_between_bounds(exponent, lost));
+  const auto may_cancel = larger < f32v{};
+  if (any(may_cancel)) [[unlikely]] return select(may_cancel, logaddexp_in_double(a, b), y);
+  return y;
 }
 
 // The C library, lane by lane.
