@@ -139,11 +139,25 @@ template <class T, int K, int S>
   }
 }
 
+// Hides where a value comes from, so that no product melts into the next addition: a chain gives the
+// same bits whether it is compiled whole or not, and training the same with other outputs beside it.
+template <class V>
+[[gnu::always_inline]] inline V rounded(V v) {
+#if defined(__x86_64__)
+  asm("" : "+v"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#else
+  asm("" : "+m"(v));
+#endif
+  return v;
+}
+
 template <class T, int K, int S>
 [[gnu::always_inline]] inline void steps(vec<T>* r, char* const* results, long i, long n) {
   constexpr const Form& form = forms[K];
   if constexpr (S < form.steps) {
-    r[form.inputs + S] = apply<T, K, S>(r);
+    r[form.inputs + S] = rounded(apply<T, K, S>(r));
     if constexpr (form.step[S].stays) {
       constexpr int result = results_of(form, S);
       const vec<T> v = r[form.inputs + S];

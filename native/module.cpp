@@ -77,12 +77,14 @@ class Program {
 
   // A matrix to, or from, its transpose in the arena.
   void write_turned(std::size_t offset, const Input& array) {
-    transpose(arena_.get() + offset, static_cast<const char*>(array.data()), array.shape(0),
-              array.shape(1), array.itemsize());
+    backend_.transpose(arena_.get() + offset, static_cast<const char*>(array.data()),
+                       static_cast<long>(array.shape(0)), static_cast<long>(array.shape(1)),
+                       array.itemsize());
   }
   void read_turned(std::size_t offset, const Output& array) {
-    transpose(static_cast<char*>(array.data()), arena_.get() + offset, array.shape(1),
-              array.shape(0), array.itemsize());
+    backend_.transpose(static_cast<char*>(array.data()), arena_.get() + offset,
+                       static_cast<long>(array.shape(1)), static_cast<long>(array.shape(0)),
+                       array.itemsize());
   }
 
   void run(const std::vector<std::size_t>& at, const std::vector<Input>& inputs,
@@ -175,20 +177,6 @@ class Program {
   struct Free {
     void operator()(char* p) const { std::free(p); }
   };
-
-  // In squares that the first-level cache holds twice.
-  static void transpose(char* to, const char* from, std::size_t rows, std::size_t columns,
-                        std::size_t size) {
-    constexpr std::size_t side = 32;
-    for (std::size_t r = 0; r < rows; r += side)
-      for (std::size_t c = 0; c < columns; c += side)
-        for (std::size_t i = r; i < std::min(rows, r + side); ++i)
-          for (std::size_t j = c; j < std::min(columns, c + side); ++j)
-            if (size == 4)
-              std::memcpy(to + 4 * (j * rows + i), from + 4 * (i * columns + j), 4);
-            else
-              std::memcpy(to + size * (j * rows + i), from + size * (i * columns + j), size);
-  }
 
   static bool finite(const char* p, std::size_t bytes) {
     if (bytes == 4) {

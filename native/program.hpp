@@ -70,6 +70,8 @@ struct Backend {
   std::unique_ptr<Instruction> (*make)(const std::vector<std::int64_t>& numbers, char* arena);
   // Number of an elementwise operation, or -1: opcode("tanh").
   int (*opcode)(std::string_view name);
+  // A rows × columns matrix of numbers of 4 or 8 bytes, transposed.
+  void (*transpose)(char* to, const char* from, long rows, long columns, std::size_t size);
 };
 
 }  // namespace gradus

@@ -252,9 +252,10 @@ class Product(Instruction):
         return "product"
 
     @property
-    def floating(self) -> bool:
-        """Whether it multiplies floats."""
-        return self.dtype in (DTYPE_CODES[float32], DTYPE_CODES[float64])
+    def may_have_chain(self) -> bool:
+        """Whether a chain may be given to it: one product of floats, with none so far."""
+        floats = (DTYPE_CODES[float32], DTYPE_CODES[float64])
+        return self.then is None and not self.batch and self.dtype in floats
 
     @property
     def body(self) -> Numbers:

@@ -25,7 +25,7 @@ def joined(instructions: list[Instruction], kept: Collection[int]) -> list[Instr
 def _with_epilogues(instructions: list[Instruction], kept: Collection[int]) -> list[Instruction]:
     found: list[Instruction | None] = list(instructions)
     for p, product in enumerate(found):
-        if not isinstance(product, Product) or product.batch or not product.floating:
+        if not isinstance(product, Product) or not product.may_have_chain:
             continue
         c = product.c.address.buffer
         readers = [

@@ -278,7 +278,8 @@ class _Lowering:
     def _reduction(self, name: str, x: Place, target: Place, axes: tuple[int, ...]) -> None:
         """Bring the axes into (outer, reduced, inner), copying where they do not come apart so."""
         kept = [i for i in range(len(x.type.shape)) if i not in axes]
-        order = (*kept, *axes)
+        # The order of the summed axes is free: that in memory lets them be one.
+        order = (*kept, *sorted(axes, key=lambda i: -x.steps[i]))
         for dense in (False, True):
             p = self.dense(self._reordered(x, order)) if dense else self._reordered(x, order)
             n_kept = len(kept)

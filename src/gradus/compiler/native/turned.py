@@ -31,6 +31,9 @@ def turned(graph: Graph, is_elementwise: Callable[[Node], bool]) -> tuple[Graph,
 
     def other_way(i: int) -> int:
         if i not in swapped:
+            node = builder.nodes[places[i]]
+            if node.op is ops.permute_dims and node.params == _SWAP:
+                return node.inputs[0]
             swapped[i] = builder.apply(ops.permute_dims, [places[i]], _SWAP)
         return swapped[i]
 
@@ -83,17 +86,17 @@ def _wanted(graph: Graph) -> list[int]:
 
 
 def _kin(graph: Graph, start: int, is_elementwise: Callable[[Node], bool]) -> set[int]:
-    """Inputs and elementwise results of one shape that are joined to a node."""
+    """Inputs and elementwise results of one shape that are joined to a node.
+
+    Two are joined where one is an operand of the other, or both have an operand of the shape.
+    """
     shape = graph.nodes[start].type.shape
-    candidates = {
-        i
-        for i, n in enumerate(graph.nodes)
-        if n.type.shape == shape and (n.name is not None or is_elementwise(n))
-    }
-    beside: dict[int, list[int]] = {i: [] for i in candidates}
-    for i in candidates:
+    alike = {i for i, n in enumerate(graph.nodes) if n.type.shape == shape}
+    elementwise = {i for i in alike if is_elementwise(graph.nodes[i])}
+    beside: dict[int, list[int]] = {i: [] for i in alike}
+    for i in elementwise:
         for j in graph.nodes[i].inputs:
-            if j in candidates:
+            if j in alike:
                 beside[i].append(j)
                 beside[j].append(i)
     found, stack = {start}, [start]
@@ -102,4 +105,4 @@ def _kin(graph: Graph, start: int, is_elementwise: Callable[[Node], bool]) -> se
             if j not in found:
                 found.add(j)
                 stack.append(j)
-    return found
+    return {i for i in found if i in elementwise or graph.nodes[i].name is not None}
