@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <set>
 
 #include "program.hpp"
 #include "threads.hpp"
@@ -63,12 +64,22 @@ class Program {
     for (auto& numbers : instructions) {
       instructions_.push_back(backend_.make(numbers, arena_.get()));
       scratch_bytes_ = std::max(scratch_bytes_, instructions_.back()->scratch_bytes());
+      shares_ = shares_ || (threads_ > 1 && instructions_.back()->parallel());
     }
     scratch_bytes_ = (scratch_bytes_ + 4096 + 63) / 64 * 64;
     const std::size_t all = scratch_bytes_ * static_cast<std::size_t>(threads_);
     scratch_.reset(static_cast<char*>(std::aligned_alloc(64, all)));
     if (!scratch_) throw std::bad_alloc();
     std::memset(scratch_.get(), 0, all);
+    living_.insert(this);
+  }
+  ~Program() { living_.erase(this); }
+  Program(const Program&) = delete;
+
+  // In a child process nobody runs what another thread of the parent was running. Every call writes
+  // its inputs before anything else, so what that thread left half done does no harm.
+  static void after_fork() {
+    for (auto* program : living_) new (&program->busy_) std::mutex;
   }
 
   void write(std::size_t offset, const Input& array) {
@@ -91,6 +102,7 @@ class Program {
            const std::vector<std::size_t>& from, const std::vector<Output>& outputs) {
     nb::gil_scoped_release release;
     std::lock_guard<std::mutex> lock(busy_);
+    Crew::Member member;
     for (std::size_t i = 0; i < inputs.size(); ++i) write(at[i], inputs[i]);
     once();
     for (std::size_t i = 0; i < outputs.size(); ++i)
@@ -118,6 +130,7 @@ class Program {
 
     nb::gil_scoped_release release;
     std::lock_guard<std::mutex> lock(busy_);
+    Crew::Member member;
     using clock = std::chrono::steady_clock;
     auto asked = clock::now() - std::chrono::hours(1);
     char* const arena = arena_.get();
@@ -201,35 +214,29 @@ class Program {
     }
   }
 
+  // One step. A program of small instructions never asks for the pool.
   void once() {
-    if (threads_ == 1) {
+    if (!shares_) {
       for (auto& i : instructions_) i->run(0, 1, scratch_.get());
       return;
     }
-    std::unique_lock<std::mutex> lock(pool_busy_, std::try_to_lock);
-    Pool* pool = lock.owns_lock() ? wanted_pool() : nullptr;
+    Crew::Turn turn(threads_);
     for (auto& i : instructions_) {
-      if (pool && i->parallel())
-        pool->share([&](int part) {
-          i->run(part, threads_, scratch_.get() + scratch_bytes_ * static_cast<std::size_t>(part));
+      if (turn.threads() > 1 && i->parallel())
+        turn.share([&](int part) {
+          i->run(part, turn.threads(),
+                 scratch_.get() + scratch_bytes_ * static_cast<std::size_t>(part));
         });
       else
         i->run(0, 1, scratch_.get());
     }
   }
 
-  // The pool of this process, of the wanted size.
-  Pool* wanted_pool() {
-    if (pool_ && pool_->forked()) (void)pool_.release();  // its threads stayed in the parent
-    if (!pool_ || pool_->size() != threads_) pool_ = std::make_unique<Pool>(threads_);
-    return pool_.get();
-  }
-
-  static inline std::mutex pool_busy_;
-  static inline std::unique_ptr<Pool> pool_;
+  static inline std::set<Program*> living_;  // changes, and is forked, under the interpreter's lock
 
   const Backend& backend_;
   int threads_;
+  bool shares_ = false;  // whether any instruction is worth more than one thread
   std::unique_ptr<char, Free> arena_, scratch_;
   std::size_t scratch_bytes_ = 0;
   std::vector<std::unique_ptr<Instruction>> instructions_;
@@ -260,6 +267,7 @@ NB_MODULE(_native, m) {
       .def("steps", &Program::steps)
       .def("profile", &Program::profile)
       .def_prop_ro("target", &Program::target);
+  pthread_atfork(nullptr, nullptr, Program::after_fork);
   m.def("targets", [] {
     std::vector<std::string> names;
     for (auto* b : usable_backends()) names.emplace_back(b->name);

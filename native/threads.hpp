@@ -1,16 +1,20 @@
-// A small pool of threads that share single instructions: no queue, only "all do your part".
+// Threads for single instructions: no queue, only "all do your part".
 //
-// Workers spin a little for the next instruction, since instructions are microseconds apart, and then
-// sleep. A child process after fork starts its own pool. One program at a time has the pool; others
-// that run meanwhile do without, and get the same bits.
+// A pool is asked for a part more often than it could afford to sleep: workers spin a little for the
+// next instruction, since instructions are microseconds apart, and then sleep. The crew is the one pool
+// of this process and decides who may use it: together, programs that run at the same time keep no more
+// threads busy than one of them would alone, unless they themselves are more. Nobody's bits depend on it.
 #pragma once
 
-#include <unistd.h>
+#include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <functional>
-#include <memory>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -20,23 +24,29 @@ class Pool {
  public:
   static constexpr int spins = 1 << 12;
 
-  explicit Pool(int threads) : owner_(getpid()), size_(threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  explicit Pool(int threads) : asked_(threads) {
+    try {
+      for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+    } catch (const std::system_error&) {
+      // The system has no more threads to give: those that there are do the work.
+    }
   }
   ~Pool() {
     stop_ = true;
-    start();
+    start(0);
     for (auto& w : workers_) w.join();
   }
-  int size() const { return size_; }
-  bool forked() const { return getpid() != owner_; }
+  Pool(const Pool&) = delete;
 
-  // Calls f(part) for every part, part 0 here.
+  int asked() const { return asked_; }
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls f(part) for every part of [0, parts), part 0 here; parts ≤ size(), and f does not throw.
   template <class F>
-  void share(F&& f) {
+  void share(int parts, F&& f) {
     task_ = std::ref(f);
-    pending_.store(size_ - 1, std::memory_order_relaxed);
-    start();
+    pending_.store(parts - 1, std::memory_order_relaxed);
+    start(static_cast<std::uint64_t>(parts));
     f(0);
     // Where the workers share this core, spinning alone would keep them from running.
     for (int i = 0; pending_.load(std::memory_order_acquire) > 0; ++i)
@@ -48,31 +58,99 @@ class Pool {
   static void pause() {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
 #endif
   }
-  void start() {
-    round_.fetch_add(1, std::memory_order_release);
+  // A round is its number and, in the low bits, how many take part: whoever does not is not waited for,
+  // and so must learn both from one load.
+  static constexpr int part_bits = 16;
+  void start(std::uint64_t parts) {
+    const std::uint64_t number = (round_.load(std::memory_order_relaxed) >> part_bits) + 1;
+    round_.store(number << part_bits | parts, std::memory_order_release);
     round_.notify_all();
   }
   void work(int part) {
-    unsigned seen = 0;
+    std::uint64_t seen = 0;
     for (;;) {
       for (int i = 0; i < spins && round_.load(std::memory_order_acquire) == seen; ++i) pause();
       round_.wait(seen, std::memory_order_acquire);
       seen = round_.load(std::memory_order_acquire);
       if (stop_) return;
+      if (part >= static_cast<int>(seen & ((1 << part_bits) - 1))) continue;
       task_(part);
       pending_.fetch_sub(1, std::memory_order_release);
     }
   }
 
-  pid_t owner_;
-  int size_;
+  int asked_;
   std::function<void(int)> task_;
-  std::atomic<unsigned> round_{0};
+  std::atomic<std::uint64_t> round_{0};
   std::atomic<int> pending_{0};
   std::atomic<bool> stop_{false};
-  std::vector<std::thread> workers_;
+  std::vector<std::thread> workers_;  // last: a worker may look at the others at once
+};
+
+class Crew {
+ public:
+  // Counts a program while it runs.
+  class Member {
+   public:
+    Member() { of_process().running_.fetch_add(1, std::memory_order_relaxed); }
+    ~Member() { of_process().running_.fetch_sub(1, std::memory_order_relaxed); }
+    Member(const Member&) = delete;
+  };
+
+  // The pool, or this thread alone where another program has it.
+  class Turn {
+   public:
+    explicit Turn(int threads) : lock_(of_process().busy_, std::try_to_lock) {
+      const int others = of_process().running_.load(std::memory_order_relaxed) - 1;
+      threads_ = lock_.owns_lock() ? std::max(1, threads - std::max(0, others)) : 1;
+      if (threads_ == 1) return;
+      pool_ = &of_process().pool(threads);
+      threads_ = std::min(threads_, pool_->size());
+    }
+    int threads() const { return threads_; }
+    template <class F>
+    void share(F&& f) {
+      pool_->share(threads_, f);
+    }
+
+   private:
+    std::unique_lock<std::mutex> lock_;
+    Pool* pool_ = nullptr;
+    int threads_;
+  };
+
+  // Threads and locks stay with the parent, so a child process begins with a crew of its own. The
+  // old pool is left as it is: there is nobody to join.
+  static void after_fork() { new (&of_process()) Crew; }
+
+ private:
+  static Crew& of_process() {
+    // Never destroyed: a thread may still run while the process ends, and takes its workers along.
+    alignas(Crew) static unsigned char place[sizeof(Crew)];
+    static Crew* const crew = [] {
+      auto* made = new (place) Crew;
+      pthread_atfork(nullptr, nullptr, after_fork);
+      return made;
+    }();
+    return *crew;
+  }
+
+  // With as many threads as the most that was asked for.
+  Pool& pool(int threads) {
+    if (!pool_ || pool_->asked() < threads) {
+      delete pool_;
+      pool_ = new Pool(threads);
+    }
+    return *pool_;
+  }
+
+  std::mutex busy_;  // whoever has it has the pool
+  Pool* pool_ = nullptr;
+  std::atomic<int> running_{0};
 };
 
 }  // namespace gradus

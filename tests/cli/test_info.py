@@ -16,6 +16,8 @@ from gradus.compiler.native import targets
 if TYPE_CHECKING:
     from tests.cli.conftest import Gradus
 
+native = pytest.mark.skipif(not targets(), reason="built without the native executor")
+
 
 def test_info_shows_network_columns_classes_results_and_the_command(
     gradus: Gradus, wine_model: Path
@@ -83,8 +85,73 @@ def test_doctor_reports_versions_cores_and_executors(gradus: Gradus) -> None:
     assert found["problems"] == []
     text = gradus("doctor")
     assert text.code == 0
-    assert ("native (" if targets() else "was not built") in text.out
+    assert ("native (C++)" if targets() else "was not built") in text.out
     assert "gradus can work here" in text.out
+
+
+@native
+def test_doctor_says_which_native_code_there_is_which_is_used_and_how_to_choose(
+    gradus: Gradus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GRADUS_TARGET", raising=False)
+    assert gradus("doctor", "--json").json["target"] == targets()[0]
+    text = gradus("doctor").out
+    assert all(f"{name} (" in text for name in targets())
+    assert f"In use: {targets()[0]}; GRADUS_TARGET=auto" in text
+    monkeypatch.setenv("GRADUS_TARGET", "plain")
+    assert gradus("doctor", "--json").json["target"] == "plain"
+    assert "In use: plain; GRADUS_TARGET=auto" in gradus("doctor").out
+
+
+@native
+def test_doctor_says_how_many_threads_why_and_how_to_choose(
+    gradus: Gradus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("GRADUS_NUM_THREADS", raising=False)
+    text = gradus("doctor").out
+    assert "Threads: up to 1 (OMP_NUM_THREADS=1); GRADUS_NUM_THREADS=N, --threads N" in text
+    monkeypatch.setenv("GRADUS_NUM_THREADS", "5")
+    assert gradus("doctor", "--json").json["threads"] == 5
+
+
+@native
+@pytest.mark.parametrize(
+    ("name", "value", "choices"),
+    [("GRADUS_TARGET", "v9", "auto, "), ("GRADUS_NUM_THREADS", "0", "at least 1")],
+)
+def test_doctor_fails_where_a_variable_asks_for_what_cannot_be(
+    gradus: Gradus, monkeypatch: pytest.MonkeyPatch, name: str, value: str, choices: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    done = gradus("doctor")
+    assert done.code == 1
+    assert name in done.out
+    assert choices in done.out
+
+
+def test_doctor_without_native_code_says_why_what_it_costs_and_what_to_install(
+    gradus: Gradus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "targets", list)
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda _: None)
+    done = gradus("doctor")
+    assert done.code == 0
+    assert "reference (NumPy); the native one was not built: at installation" in done.out
+    assert "several times as long without it. What to do: install g++" in done.out
+    assert "Threads" not in done.out
+
+
+def test_doctor_tells_native_code_that_does_not_load_from_code_that_was_not_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(name: str) -> Any:
+        raise ImportError("GLIBC_9.99 not found")
+
+    monkeypatch.setattr(doctor, "targets", list)
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(doctor.importlib, "import_module", broken)
+    assert doctor.examine({})["native_missing"] == "does not load (GLIBC_9.99 not found)"
 
 
 def test_doctor_names_the_traps_that_are_set_and_the_remedy() -> None:

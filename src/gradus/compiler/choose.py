@@ -18,10 +18,11 @@ def executor_named(executor: str | Executor, threads: int | None = None) -> Exec
 
     Args:
         executor: ``"reference"`` (NumPy), ``"native"`` (C++), ``"auto"``, or an executor.
-        threads: the most threads that the native one may use; None for all cores of this process.
+        threads: the most threads that the native one may use; None for what ``thread_limit`` says.
 
     Raises:
-        ArgumentError: an unknown name, or the native one where the installation lacks it.
+        ArgumentError: an unknown name, the native one where the installation lacks it, or an
+            environment variable that asks of it what it cannot do.
     """
     if isinstance(executor, Executor):
         return executor
@@ -53,7 +54,17 @@ class _WhereItCan(Executor):
         lacking = unsupported(graph)
         if not lacking:
             return self._native.prepare(graph)
-        warnings.warn(
-            f"{', '.join(lacking)} has no native form: NumPy runs this graph", stacklevel=2
-        )
+        _say_once(frozenset(lacking))
         return ReferenceExecutor().prepare(graph)
+
+
+_said: set[frozenset[str]] = set()  # in this process: a loop over models would say it each time
+
+
+def _say_once(lacking: frozenset[str]) -> None:
+    if lacking not in _said:
+        _said.add(lacking)
+        warnings.warn(
+            f"{', '.join(sorted(lacking))} has no native form: NumPy runs graphs with it, slower",
+            stacklevel=3,
+        )

@@ -42,7 +42,10 @@ class Trainer:
             by their weight) and functions ``(prediction, target) → number``. The accuracy of a
             single column takes the loss's word for whether it holds probabilities or scores.
         seed: of the order of examples, the validation split and dropout.
-        threads: the most threads that NumPy may use; None leaves it alone.
+        threads: the most threads to use. None: natively ``GRADUS_NUM_THREADS``, or else the cores
+            of this process and no more than ``OMP_NUM_THREADS``, which joblib sets for its
+            workers; NumPy is left alone. Native programs that run at the same time share them.
+            The native executor gives the same bits for any number.
         executor: what runs the compiled step: ``"reference"`` (NumPy), ``"native"`` (C++),
             ``"auto"`` (native where the installation has it), or an executor.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from gradus.compiler.executor import Arrays, Executor, Program, Steps
 from gradus.compiler.graph import Graph
 from gradus.compiler.memory import Lifetime, arrange
 from gradus.compiler.native.instructions import Address, in_place
+from gradus.compiler.native.limits import target_or_variable, threads_or_limit
 from gradus.compiler.native.lower import Lowered, lower
 from gradus.compiler.passes import optimise
 from gradus.errors import ArgumentError
@@ -39,15 +39,19 @@ class NativeExecutor(Executor):
     """Runs graphs as native programs.
 
     Args:
-        threads: the most threads to use; None for the cores that this process may use.
-        target: instruction set, one of ``targets()``, or ``"auto"`` for the best.
+        threads: the most threads to use; None for what ``thread_limit`` says.
+        target: instruction set, one of ``targets()``; ``"auto"`` for what the environment's
+            ``GRADUS_TARGET`` says, or else the best.
+
+    Raises:
+        ArgumentError: no thread at all, or a target that cannot run here.
     """
 
     name = "native"
 
     def __init__(self, threads: int | None = None, target: str = "auto") -> None:
-        self.threads = threads or len(os.sched_getaffinity(0))
-        self.target = target
+        self.threads = threads_or_limit(threads)
+        self.target = target_or_variable(target, targets())
 
     def prepare(self, graph: Graph) -> Program:
         """Plan the graph once; see ``Executor.prepare``."""
@@ -221,9 +225,10 @@ def _outside(error: IndexError) -> ArgumentError:
 
 def unsupported(graph: Graph) -> list[str]:
     """Operations of a graph that have no native form, in words; empty where all have one."""
-    return [
+    found = [
         f"{node.op.name} of {node.type.dtype}"
         for node in graph.nodes
         # Its error for negative exponents shows only when it runs, maybe in a worker thread.
         if node.op is ops.power and not is_float(node.type.dtype)
     ]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,126 @@
+// threads.hpp: every part once, results visible to the caller, no more threads than allowed, and a child
+// process that starts afresh. Under -fsanitize=thread it also shows that nothing races.
+#include "../threads.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <barrier>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <string>
+
+using gradus::Crew;
+using gradus::Pool;
+
+namespace {
+
+int failures = 0;
+
+void require(bool holds, const std::string& what) {
+  if (!holds) ++failures, std::printf("FAILED %s\n", what.c_str());
+}
+
+void every_part_runs_once_and_shows_its_work() {
+  for (int size = 1; size <= 5; ++size) {
+    Pool pool(size);
+    require(pool.size() == size, "size of the pool");
+    std::vector<long> found(static_cast<std::size_t>(size));  // plain numbers: a race would be reported
+    for (long round = 1; round <= 4000; ++round) {
+      const int parts = 1 + static_cast<int>(round % size);
+      pool.share(parts, [&](int part) { found[static_cast<std::size_t>(part)] += round; });
+      const long sum = std::accumulate(found.begin(), found.end(), 0L);
+      require(sum == parts * round, "sum of " + std::to_string(parts) + " parts");
+      std::fill(found.begin(), found.end(), 0);
+    }
+  }
+}
+
+void sleeping_workers_wake_up() {
+  Pool pool(3);
+  std::atomic<int> parts{0};
+  for (int round = 0; round < 5; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    pool.share(3, [&](int) { ++parts; });
+  }
+  require(parts == 15, "parts after sleeping");
+}
+
+// Programs at the same time, as many as `programs`, each allowed `threads`.
+void programs_share(int programs, int threads) {
+  std::atomic<int> busy{0}, most{0};
+  std::barrier together(programs);
+  std::atomic<long> sum{0};
+  const auto part_of_work = [&](int part) {
+    const int now = ++busy;
+    for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+    }
+    sum += part + 1;
+    --busy;
+  };
+  constexpr long steps = 300;
+  std::atomic<long> expected{0};
+  const auto run = [&] {
+    Crew::Member member;
+    together.arrive_and_wait();
+    for (long step = 0; step < steps; ++step) {
+      Crew::Turn turn(threads);
+      require(turn.threads() >= 1 && turn.threads() <= threads, "threads of a turn");
+      expected += turn.threads() * (turn.threads() + 1) / 2;
+      if (turn.threads() > 1)
+        turn.share(part_of_work);
+      else
+        part_of_work(0);
+    }
+    together.arrive_and_wait();  // whoever leaves makes room for more threads
+  };
+  std::vector<std::thread> all;
+  for (int i = 0; i < programs; ++i) all.emplace_back(run);
+  for (auto& t : all) t.join();
+  require(sum == expected, "work of programs at the same time");
+  require(most <= std::max(threads, programs),
+          std::to_string(most) + " threads for " + std::to_string(programs) + " programs of " +
+              std::to_string(threads));
+}
+
+void a_lone_program_has_all_its_threads() {
+  Crew::Member member;
+  for (int threads : {4, 2}) require(Crew::Turn(threads).threads() == threads, "a lone program");
+  Crew::Turn first(3);
+  std::thread([] { require(Crew::Turn(3).threads() == 1, "the pool serves one program"); }).join();
+}
+
+#if !defined(__SANITIZE_THREAD__)  // which lets no child of a process with threads start its own
+void a_child_has_a_crew_of_its_own() {
+  Crew::Member member;
+  Crew::Turn held(3);  // as if another thread were in the middle of a step
+  const pid_t child = fork();
+  if (child == 0) {
+    Crew::Member own;
+    Crew::Turn turn(3);
+    std::atomic<int> parts{0};
+    turn.share([&](int) { ++parts; });
+    std::exit(parts == 3 ? 0 : 1);  // not _exit: destructors must find nobody to wait for
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  require(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a child's crew");
+}
+#endif
+
+}  // namespace
+
+int main() {
+  every_part_runs_once_and_shows_its_work();
+  sleeping_workers_wake_up();
+  a_lone_program_has_all_its_threads();
+  for (int programs : {1, 2, 3, 5})
+    for (int threads : {1, 2, 3, 4}) programs_share(programs, threads);
+#if !defined(__SANITIZE_THREAD__)
+  a_child_has_a_crew_of_its_own();
+#endif
+  std::printf("%s\n", failures ? "threads: FAILED" : "threads: all right");
+  return failures ? 1 : 0;
+}

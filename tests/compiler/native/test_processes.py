@@ -1,0 +1,184 @@
+"""Native programs beside others: in forked children, Python threads and joblib's workers.
+
+Each test runs a program of its own, so that what it does to processes stays there.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from gradus.compiler.native import available
+
+pytestmark = pytest.mark.skipif(not available(), reason="built without the native executor")
+forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+ROOT = Path(__file__).parents[3]
+START = """
+import os, sys, threading, time
+from gradus.compiler.native import NativeExecutor, thread_limit
+from tests.workloads import WORKLOADS
+
+def trained(threads=2, name="mnist"):
+    [found] = WORKLOADS[name].hashes([NativeExecutor(threads)], rows=256, epochs=1)
+    return found
+"""
+
+
+def output(program: str) -> list[str]:
+    """Lines that a Python program prints; it must end well, in time, and complain of nothing."""
+    limits = ("OMP_NUM_THREADS", "GRADUS_NUM_THREADS")
+    environment = {n: v for n, v in os.environ.items() if n not in limits}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path])
+    # Newer Pythons warn of forking where there are threads, which is what is tested.
+    python = [sys.executable, "-W", "ignore::DeprecationWarning", "-c"]
+    done = subprocess.run(
+        [*python, START + textwrap.dedent(program)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@forking
+def test_a_forked_child_trains_to_the_same_bits_and_both_go_on() -> None:
+    found = output(
+        """
+        print(trained(), flush=True)
+        child = os.fork()
+        print(trained(), flush=True)
+        if child:
+            _, status = os.waitpid(child, 0)
+            print(trained(), flush=True)
+            sys.exit(os.waitstatus_to_exitcode(status))
+        """
+    )
+    assert len(found) == 4
+    assert len(set(found)) == 1
+
+
+@forking
+def test_a_forked_child_that_runs_nothing_ends() -> None:
+    found = output(
+        """
+        trained()
+        child = os.fork()
+        if child:
+            print(os.waitpid(child, 0)[1])
+        sys.exit()
+        """
+    )
+    assert found == ["0"]
+
+
+@forking
+def test_a_child_forked_in_the_middle_of_a_run_may_run_the_same_program() -> None:
+    # The parent's thread holds the program and the pool at the moment of forking.
+    found = output(
+        """
+        import numpy as np
+        from gradus.compiler import trace
+        from gradus.types import TensorType, float32
+        graph = trace(lambda x: x @ x, TensorType((1500, 1500), float32)).graph
+        program = NativeExecutor(2).prepare(graph)
+        x = np.eye(1500, dtype=np.float32)
+        running = threading.Thread(target=lambda: [program.run({"x": x}) for _ in range(20)])
+        running.start()
+        time.sleep(0.05)
+        child = os.fork()
+        if not child:
+            same = np.array_equal(program.run({"x": x})["result"], x)
+            print("same" if same else "not the same", flush=True)
+            os._exit(0)
+        running.join()
+        print(os.waitpid(child, 0)[1])
+        """
+    )
+    assert found == ["same", "0"]
+
+
+@forking
+def test_multiprocessing_by_fork_trains_to_the_same_bits() -> None:
+    found = output(
+        """
+        import multiprocessing
+        print(trained())
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            print("\\n".join(pool.map(trained, [1, 2, 3, 2])))
+        """
+    )
+    assert len(found) == 5
+    assert len(set(found)) == 1
+
+
+def test_programs_of_several_python_threads_at_once_give_what_each_gives_alone() -> None:
+    found = output(
+        """
+        names = ["tiny", "digits", "lecture", "mnist"]
+        alone = [trained(2, name) for name in names]
+        beside = {}
+        def run(name, threads):
+            beside[name, threads] = trained(threads, name)
+        runs = [threading.Thread(target=run, args=(name, n)) for name in names for n in (1, 2, 3)]
+        for run in runs: run.start()
+        for run in runs: run.join()
+        print([beside[name, n] for name in names for n in (1, 2, 3)]
+              == [one for one in alone for _ in range(3)])
+        """
+    )
+    assert found == ["True"]
+
+
+def test_one_program_called_by_several_python_threads_serves_them_one_by_one() -> None:
+    found = output(
+        """
+        import numpy as np
+        from gradus.compiler import trace
+        from gradus.types import TensorType, float32
+        graph = trace(lambda x: x @ x + x, TensorType((200, 200), float32)).graph
+        program = NativeExecutor(2).prepare(graph)
+        given = [np.full((200, 200), k, np.float32) for k in range(4)]
+        alone = [program.run({"x": x})["result"] for x in given]
+        wrong = []
+        def run(x, expected):
+            for _ in range(20):
+                if not np.array_equal(program.run({"x": x})["result"], expected):
+                    wrong.append(x)
+        runs = [threading.Thread(target=run, args=pair) for pair in zip(given, alone)]
+        for run in runs: run.start()
+        for run in runs: run.join()
+        print(len(wrong))
+        """
+    )
+    assert found == ["0"]
+
+
+def test_joblib_s_processes_use_no_more_threads_than_joblib_gives_them() -> None:
+    found = output(
+        """
+        import joblib
+        def job():
+            return trained(None), NativeExecutor().threads
+        jobs = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(job)() for _ in range(2))
+        print({digest for digest, _ in jobs} == {trained()})
+        print({threads for _, threads in jobs} == {max(1, joblib.cpu_count() // 2)})
+        """
+    )
+    assert found == ["True", "True"]
+
+
+def test_joblib_s_threads_give_the_same_bits() -> None:
+    found = output(
+        """
+        import joblib
+        with joblib.parallel_config("threading"):
+            jobs = joblib.Parallel(n_jobs=3)(joblib.delayed(trained)(2) for _ in range(6))
+        print(set(jobs) == {trained()})
+        """
+    )
+    assert found == ["True"]
