@@ -34,6 +34,7 @@ struct NoEpilogue {
   static constexpr bool takes_all() { return false; }
   template <class T>
   void operator()(T*, long, long, long, long, long) const {}
+  void fetch(long, long, long, long) const {}
 };
 
 namespace gemm_detail {
@@ -90,8 +91,9 @@ inline Plan plan(GemmShape s, long b_row, long b_col) {
   return p;
 }
 
-// The share of one thread: whole rows or whole vectors of columns, whichever leaves the slowest
-// thread less to do.
+// The share of one thread: whole vectors of columns, or whole rows where that leaves the slowest
+// thread much less to do. Columns, because C = X W and the gradient Xᵀ dC of W are then split along the
+// same axis of W, which stays in the caches of the core that wrote it.
 struct Share {
   long row, rows, column, columns;
 };
@@ -118,6 +120,14 @@ struct Strided {
   long row, column;
   T* at(long i, long j) const { return data + i * row + j * column; }
 };
+
+// Asks for rows of a few vectors to be in the second-level cache soon.
+template <class T>
+inline void fetch(const T* x, long step, long rows, long columns) {
+  for (long i = 0; i < rows; ++i, x += step)
+    for (long j = 0; j < columns; j += 64 / static_cast<long>(sizeof(T)))
+      __builtin_prefetch(x + j, 0, 2);
+}
 
 // Panels of panel_rows rows.
 template <class T>
@@ -212,6 +222,7 @@ void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<
             // equal height, since a flat one cannot cover the latency of its multiply-adds.
             const long tall = p.pack_a ? panel_rows : tallest[log2];
             long tiles_left = last - first <= tall ? 1 : ceil_div(last - first, tall);
+            const long portion = ceil_div(depth, ceil_div(block, tall));
             for (long m = first, height; m < last; m += height, --tiles_left) {
               height = last - m;
               if (tiles_left > 1) height = p.pack_a ? tall : ceil_div(height, tiles_left);
@@ -220,6 +231,14 @@ void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<
               if (p.pack_a)
                 a = {a_panels + m / panel_rows * panel_stride<T> * depth, 1, panel_stride<T>};
               const Tile<T> run = tiles<T>.of[log2][height - 1];
+              // Later numbers come while these are multiplied: those of the next panel of B, in
+              // equal portions, and what the epilogue will read.
+              if (!p.pack_b && n0 + n + width < column + columns && m0 == row) {
+                const long tile = (m0 + m - row) / std::max(1L, tall);
+                fetch<T>(B.at(k + tile * portion, n0 + n + width), B.row,
+                         std::min(portion, depth - tile * portion), L << log2);
+              }
+              if (finished) epilogue.fetch(m0 + m, m0 + m + height, n0 + n, n0 + n + width);
               if (dense) {
                 if (p.pack_a && !passes)  // C is large too: fetch the next tile of it
                   for (long i = height; i < std::min(2 * height, last - m); ++i) {
@@ -299,7 +318,8 @@ inline std::size_t gemm_scratch(long M, long N, long K, long c_row, long c_col) 
 // epilogue(c, step, row0, row1, column0, column1) is called once for each of the rectangles that
 // make up this part of C, when its numbers are finished and in the second-level cache; they stand at
 // c, with unit stride along a row. Where epilogue.takes_all(), C itself may stay unwritten: nobody
-// reads it afterwards. An epilogue asks for unit stride along the rows of C.
+// reads it afterwards. Shortly before, epilogue.fetch(row0, row1, column0, column1) may ask memory for
+// what it reads besides. An epilogue asks for unit stride along the rows of C.
 template <class T, class Epilogue = NoEpilogue>
 void gemm(long M, long N, long K, const T* A, long a_row, long a_col, const T* B, long b_row,
           long b_col, T* C, long c_row, long c_col, bool accumulate, int part, int parts,

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "program.hpp"
@@ -104,7 +105,8 @@ class Program {
     std::lock_guard<std::mutex> lock(busy_);
     Crew::Member member;
     for (std::size_t i = 0; i < inputs.size(); ++i) write(at[i], inputs[i]);
-    once();
+    auto threads = turn();
+    once(threads ? &*threads : nullptr);
     for (std::size_t i = 0; i < outputs.size(); ++i)
       std::memcpy(outputs[i].data(), arena_.get() + from[i], outputs[i].nbytes());
   }
@@ -120,13 +122,15 @@ class Program {
                     const std::vector<std::size_t>& record_at, const std::vector<Output>& records,
                     std::size_t watch, std::size_t watch_bytes, nb::callable stop) {
     const std::size_t count = order.shape(0), batch = order.shape(1);
-    std::vector<Span> per_item, record_item, row;
+    std::vector<Span> per_item, record_item;
+    std::vector<Rows> tables;
     for (std::size_t i = 0; i < per_step.size(); ++i)
       per_item.push_back({per_step_at[i], count ? per_step[i].nbytes() / count : 0});
     for (std::size_t i = 0; i < records.size(); ++i)
       record_item.push_back({record_at[i], count ? records[i].nbytes() / count : 0});
     for (std::size_t i = 0; i < data.size(); ++i)
-      row.push_back({data_at[i], data[i].shape(0) ? data[i].nbytes() / data[i].shape(0) : 0});
+      tables.push_back({arena_.get() + data_at[i], static_cast<const char*>(data[i].data()),
+                        data[i].shape(0) ? data[i].nbytes() / data[i].shape(0) : 0});
 
     nb::gil_scoped_release release;
     std::lock_guard<std::mutex> lock(busy_);
@@ -143,14 +147,13 @@ class Program {
         asked = clock::now();
       }
       const std::int64_t* rows = order.data() + done * batch;
-      for (std::size_t i = 0; i < data.size(); ++i)
-        gather(arena + row[i].offset, static_cast<const char*>(data[i].data()), row[i].bytes, rows,
-               batch);
+      auto threads = turn();
+      gather(tables, rows, batch, threads ? &*threads : nullptr);
       for (std::size_t i = 0; i < per_step.size(); ++i)
         std::memcpy(arena + per_item[i].offset,
                     static_cast<const char*>(per_step[i].data()) + done * per_item[i].bytes,
                     per_item[i].bytes);
-      once();
+      once(threads ? &*threads : nullptr);
       for (std::size_t i = 0; i < records.size(); ++i)
         std::memcpy(static_cast<char*>(records[i].data()) + done * record_item[i].bytes,
                     arena + record_item[i].offset, record_item[i].bytes);
@@ -170,16 +173,17 @@ class Program {
 
   std::string target() const { return backend_.name; }
 
-  // Nanoseconds of each instruction on one thread, the least of some runs on what the arena holds.
+  // Nanoseconds of each instruction, the least of some runs on what the arena holds.
   std::vector<double> profile(std::size_t rounds) {
     nb::gil_scoped_release release;
     std::lock_guard<std::mutex> lock(busy_);
     using clock = std::chrono::steady_clock;
     std::vector<double> spent(instructions_.size(), HUGE_VAL);
+    auto threads = turn();
     for (std::size_t round = 0; round < rounds; ++round)
       for (std::size_t k = 0; k < spent.size(); ++k) {
         const auto began = clock::now();
-        instructions_[k]->run(0, 1, scratch_.get());
+        perform(*instructions_[k], threads ? &*threads : nullptr);
         const std::chrono::duration<double, std::nano> took = clock::now() - began;
         spent[k] = std::min(spent[k], took.count());
       }
@@ -202,34 +206,65 @@ class Program {
     return std::isfinite(x);
   }
 
-  static void gather(char* to, const char* from, std::size_t bytes, const std::int64_t* rows,
-                     std::size_t n) {
-    if (bytes == 4) {
-      for (std::size_t i = 0; i < n; ++i) std::memcpy(to + 4 * i, from + 4 * rows[i], 4);
-    } else if (bytes == 8) {
-      for (std::size_t i = 0; i < n; ++i) std::memcpy(to + 8 * i, from + 8 * rows[i], 8);
+  // A table whose rows each step gathers for itself.
+  struct Rows {
+    char* to;
+    const char* from;
+    std::size_t bytes;  // of a row
+  };
+
+  // Rows first to last of a batch. They lie anywhere in memory: the next ones are asked for early.
+  static void gather(const Rows& r, const std::int64_t* rows, std::size_t first, std::size_t last) {
+    const auto at = [&](std::size_t i) { return r.from + static_cast<std::size_t>(rows[i]) * r.bytes; };
+    if (r.bytes == 4) {
+      for (std::size_t i = first; i < last; ++i) std::memcpy(r.to + 4 * i, at(i), 4);
+    } else if (r.bytes == 8) {
+      for (std::size_t i = first; i < last; ++i) std::memcpy(r.to + 8 * i, at(i), 8);
     } else {
-      for (std::size_t i = 0; i < n; ++i)
-        std::memcpy(to + bytes * i, from + static_cast<std::size_t>(rows[i]) * bytes, bytes);
+      constexpr std::size_t ahead = 3;
+      for (std::size_t i = first; i < last; ++i) {
+        if (r.bytes > 512 && i + ahead < last)
+          for (std::size_t b = 0; b < r.bytes; b += 64) __builtin_prefetch(at(i + ahead) + b);
+        std::memcpy(r.to + r.bytes * i, at(i), r.bytes);
+      }
     }
   }
 
-  // One step. A program of small instructions never asks for the pool.
-  void once() {
-    if (!shares_) {
-      for (auto& i : instructions_) i->run(0, 1, scratch_.get());
-      return;
-    }
-    Crew::Turn turn(threads_);
-    for (auto& i : instructions_) {
-      if (turn.threads() > 1 && i->parallel())
-        turn.share([&](int part) {
-          i->run(part, turn.threads(),
-                 scratch_.get() + scratch_bytes_ * static_cast<std::size_t>(part));
+  // Gathers a batch, on as many threads as there are where that is worth it.
+  static void gather(const std::vector<Rows>& tables, const std::int64_t* rows, std::size_t n,
+                     Crew::Turn* turn) {
+    for (const auto& r : tables) {
+      if (turn && turn->threads() > 1 && n * r.bytes > std::size_t{1} << 16) {
+        const auto parts = static_cast<std::size_t>(turn->threads());
+        turn->share([&](int part) {
+          const auto p = static_cast<std::size_t>(part);
+          gather(r, rows, n * p / parts, n * (p + 1) / parts);
         });
-      else
-        i->run(0, 1, scratch_.get());
+      } else {
+        gather(r, rows, 0, n);
+      }
     }
+  }
+
+  // The threads for a step, where any of its instructions is worth more than one.
+  std::optional<Crew::Turn> turn() const {
+    std::optional<Crew::Turn> found;
+    if (shares_) found.emplace(threads_);
+    return found;
+  }
+
+  void perform(const Instruction& i, Crew::Turn* turn) const {
+    if (turn && turn->threads() > 1 && i.parallel())
+      turn->share([&](int part) {
+        i.run(part, turn->threads(),
+              scratch_.get() + scratch_bytes_ * static_cast<std::size_t>(part));
+      });
+    else
+      i.run(0, 1, scratch_.get());
+  }
+
+  void once(Crew::Turn* turn) const {
+    for (auto& i : instructions_) perform(*i, turn);
   }
 
   static inline std::set<Program*> living_;  // changes, and is forked, under the interpreter's lock

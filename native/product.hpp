@@ -67,6 +67,9 @@ class Product final : public Instruction {
     const Product& product;
     char* scratch;
     bool takes_all() const { return product.takes_all_; }
+    void fetch(long row0, long row1, long column0, long column1) const {
+      product.then_->fetch(product.panel_, row0, row1, column0, column1);
+    }
     template <class T>
     void operator()(T* c, long step, long row0, long row1, long column0, long column1) const {
       product.then_->run_on({reinterpret_cast<char*>(c), product.panel_, step, row0, column0}, row1,
