@@ -76,12 +76,12 @@ class Product final : public Instruction {
     if constexpr (std::is_floating_point_v<T>) {
       gemm<T>(m_, n_, k_, a, a_.row, a_.column, b, b_.row, b_.column, c, c_.row, c_.column, false,
               part, parts, scratch);
-    } else {  // integers: rare, so plain
+    } else {  // integers and booleans: rare, so plain
       for (long i = m_ * part / parts; i < m_ * (part + 1) / parts; ++i)
         for (long j = 0; j < n_; ++j) {
           T sum = 0;
           for (long k = 0; k < k_; ++k)
-            sum = static_cast<T>(sum + a[i * a_.row + k * a_.column] * b[k * b_.row + j * b_.column]);
+            sum = plus(sum, times(a[i * a_.row + k * a_.column], b[k * b_.row + j * b_.column]));
           c[i * c_.row + j * c_.column] = sum;
         }
     }
