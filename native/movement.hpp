@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "numbers.hpp"
 #include "program.hpp"
 #include "simd.hpp"
 
@@ -189,7 +190,7 @@ class Reduce final : public Instruction {
   T whole(const T* x) const {
     if (kind_ == Reduction::sum) {
       T s = 0;
-      for (long k = 0; k < n_; ++k) s = static_cast<T>(s + x[k * step_]);
+      for (long k = 0; k < n_; ++k) s = plus(s, x[k * step_]);
       return s;
     }
     T best = x[0];
@@ -314,8 +315,7 @@ class RunningSum final : public Instruction {
         auto* y = reinterpret_cast<T*>(target_) + o * n_ * inner_;
         for (long k = 0; k < n_; ++k)
           for (long i = 0; i < inner_; ++i)
-            y[k * inner_ + i] =
-                static_cast<T>(k ? y[(k - 1) * inner_ + i] + x[k * inner_ + i] : x[i]);
+            y[k * inner_ + i] = k ? plus(y[(k - 1) * inner_ + i], x[k * inner_ + i]) : x[i];
       }
     });
   }
@@ -376,7 +376,7 @@ class Positions final : public Instruction {
             const long p = place(static_cast<std::int64_t>(slabs ? at[k] : at[many + i]));
             const long one = (o * length_ + p) * inner_ + i;
             if (adds)
-              y[one] = static_cast<T>(y[one] + x[many + i]);
+              y[one] = plus(y[one], x[many + i]);
             else
               y[many + i] = x[one];
           }
@@ -431,7 +431,7 @@ class Fold final : public Instruction {
               scale *= lengths_[d];
             }
             auto& sum = y[o * total + at];
-            sum = static_cast<T>(sum + x[(o * positions + p) * places + w]);
+            sum = plus(sum, x[(o * positions + p) * places + w]);
           }
     });
   }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "numbers.hpp"
 #include "program.hpp"
 #include "simd.hpp"
 #include "vecmath.hpp"
@@ -187,9 +188,14 @@ UNARY(Sin, GRADUS_TARGET::sin(x))
 UNARY(Cos, GRADUS_TARGET::cos(x))
 BINARY(LogAddExp, GRADUS_TARGET::logaddexp(x, y))
 BINARY(Power, GRADUS_TARGET::pow(x, y))
-UNARY(IntAbs, x < 0 ? V(0) - x : x)
+BINARY(IntAdd, plus(x, y))
+BINARY(IntSubtract, minus(x, y))
+BINARY(IntMultiply, times(x, y))
+UNARY(IntNegative, minus(V(0), x))
+UNARY(IntSquare, times(x, x))
+UNARY(IntAbs, x < 0 ? minus(V(0), x) : x)
 UNARY(IntSign, V((x > 0) - (x < 0)))
-BINARY(Shift, V(x >> y))
+BINARY(Shift, shifted_right(x, y))
 BINARY(Or, V(x | y))
 BINARY(And, V(x& y))
 UNARY(Not, V(!x))
@@ -199,7 +205,7 @@ RELATION(Less, x < y)
 RELATION(LessEqual, x <= y)
 RELATION(Greater, x > y)
 RELATION(GreaterEqual, x >= y)
-RELATION(IsFinite, (void(y), x - x == 0))
+RELATION(IsFinite, (void(y), std::is_integral_v<T> || x - x == 0))
 #undef UNARY
 #undef BINARY
 #undef RELATION
@@ -218,17 +224,6 @@ struct Abs {
   static inline f32v of(f32v x) { return bits<f32v>(bits<i32v>(x) & 0x7fffffff); }
   static inline f64v of(f64v x) { return bits<f64v>(bits<i64v>(x) & 0x7fffffffffffffffLL); }
 };
-// Integer power by squaring, as NumPy; exponents are ≥ 0.
-struct IntPower {
-  template <class T>
-  static inline T of(T x, T n) {
-    T r = 1;
-    for (; n > 0; n = static_cast<T>(n >> 1), x = x * x)
-      if (n & 1) r = r * x;
-    return r;
-  }
-};
-
 inline constexpr const char* operation_names[] = {
     "add",     "subtract",   "multiply",  "divide",        "negative",    "square",
     "power",   "maximum",    "minimum",   "abs",           "sign",        "sqrt",
@@ -287,12 +282,11 @@ Kernel float_kernel(const std::string& n) {
 
 template <class T>
 Kernel integer_kernel(const std::string& n) {
-  if (n == "add") return scalar2<T, Add>;
-  if (n == "subtract") return scalar2<T, Subtract>;
-  if (n == "multiply") return scalar2<T, Multiply>;
-  if (n == "negative") return scalar1<T, Negative>;
-  if (n == "square") return scalar1<T, Square>;
-  if (n == "power") return scalar2<T, IntPower>;
+  if (n == "add") return scalar2<T, IntAdd>;
+  if (n == "subtract") return scalar2<T, IntSubtract>;
+  if (n == "multiply") return scalar2<T, IntMultiply>;
+  if (n == "negative") return scalar1<T, IntNegative>;
+  if (n == "square") return scalar1<T, IntSquare>;
   if (n == "maximum") return scalar2<T, Maximum>;
   if (n == "minimum") return scalar2<T, Minimum>;
   if (n == "abs") return scalar1<T, IntAbs>;

@@ -127,7 +127,7 @@ class Product final : public Instruction {
             epilogue);
   }
 
-  // Integers: rare, so plain.
+  // Integers and booleans: rare, so plain.
   template <class T>
   void whole(long ia, long ib, long ic, int part, int parts) const {
     auto* a = reinterpret_cast<const T*>(a_.base) + ia;
@@ -137,7 +137,7 @@ class Product final : public Instruction {
       for (long j = 0; j < n_; ++j) {
         T sum = 0;
         for (long k = 0; k < k_; ++k)
-          sum = static_cast<T>(sum + a[i * a_.row + k * a_.column] * b[k * b_.row + j * b_.column]);
+          sum = plus(sum, times(a[i * a_.row + k * a_.column], b[k * b_.row + j * b_.column]));
         c[i * c_.row + j * c_.column] = sum;
       }
   }

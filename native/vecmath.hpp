@@ -75,7 +75,6 @@ GRADUS_INLINE split<V> split_power_of_two(V x) {
 #else
   using limits = std::numeric_limits<T>;
   using words = typename F::words;
-  using unsigned_words = typename F::unsigned_words;
   using integer = typename F::integer;
   const auto subnormal = x < splat(limits::min());
   const V normal = select(subnormal, V(x * T(integer(1) << F::fraction_bits)), x);
@@ -86,8 +85,7 @@ GRADUS_INLINE split<V> split_power_of_two(V x) {
   const words one_to_two = from & ((integer(1) << F::fraction_bits) - 1);
   const V f = bits<V>(one_to_two + F::three_quarters_bits) - T(1);
   const T power = T(integer(1) << F::fraction_bits);
-  const unsigned_words field = bits<unsigned_words>(from) >> F::fraction_bits;
-  V k = bits<V>(bits<words>(field) | bits<words>(splat(power)));
+  V k = bits<V>((from >> F::fraction_bits) | bits<words>(splat(power)));
   k -= select(subnormal, splat(power + T(F::bias + F::fraction_bits)), splat(power + T(F::bias)));
 
   k = select(x < splat(limits::infinity()), k, x);

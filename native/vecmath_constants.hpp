@@ -20,12 +20,11 @@ struct format;
 template <>
 struct format<f32v> {
   using number = float;
-  using integer = std::int32_t;
-  using words = i32v;
-  using unsigned_words = vec<std::uint32_t>;
+  using integer = std::uint32_t;  // arithmetic on bits may wrap
+  using words = vec<integer>;
 
   static constexpr integer fraction_bits = 23, bias = 127;
-  static constexpr integer sign_mask = std::numeric_limits<integer>::min();
+  static constexpr integer sign_mask = 0x80000000;
   static constexpr integer one_bits = 0x3f800000, three_quarters_bits = 0x3f400000;
 
   // ln 2 in two pieces. The first has 16 significant bits, so that n * ln2_high is exact for every
@@ -61,12 +60,11 @@ struct format<f32v> {
 template <>
 struct format<f64v> {
   using number = double;
-  using integer = std::int64_t;
-  using words = i64v;
-  using unsigned_words = vec<std::uint64_t>;
+  using integer = std::uint64_t;
+  using words = vec<integer>;
 
   static constexpr integer fraction_bits = 52, bias = 1023;
-  static constexpr integer sign_mask = std::numeric_limits<integer>::min();
+  static constexpr integer sign_mask = 0x8000000000000000;
   static constexpr integer one_bits = 0x3ff0000000000000, three_quarters_bits = 0x3fe8000000000000;
 
   static constexpr double ln2_high = 0x1.62e42fefa38p-1, ln2_low = 5.497923018708371e-14;  // 42 bits

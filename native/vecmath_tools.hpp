@@ -113,8 +113,8 @@ GRADUS_INLINE V scaled(V y, whole<V> n) {
 #if defined(__AVX512F__)
   return times_power_of_two(y, n.n);
 #else
-  using unsigned_words = typename format<V>::unsigned_words;
-  const unsigned_words field = bits<unsigned_words>(n.shifted), half = field >> 1;
+  using words = typename format<V>::words;
+  const words field = bits<words>(n.shifted), half = field >> 1;
   return y * bits<V>(half << format<V>::fraction_bits) * bits<V>((field - half) << format<V>::fraction_bits);
 #endif
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradus.errors import TraceError
+from gradus.errors import ArgumentError, TraceError
 from gradus.modes import current_trace, is_recording
 from gradus.ops.primitive import Params, Primitive, as_given
 from gradus.tensor import Tensor, as_array, constant, record_of
@@ -16,7 +16,14 @@ _NUMBERS = (bool, int, float)
 
 
 def _literal(number: Any, dtype: DType) -> Tensor:
-    return constant(np.asarray(number, dtype))
+    try:
+        return constant(np.asarray(number, dtype))
+    except OverflowError:
+        raise ArgumentError(
+            f"a number beside tensors of {dtype} must be a value of that dtype",
+            received=number,
+            remedy="cast the tensor to a dtype that has it first, such as x.astype('int64')",
+        ) from None
 
 
 def _operands(op: Primitive, inputs: tuple[Any, ...]) -> list[Tensor]:

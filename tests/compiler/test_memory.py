@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
-from tests.programs import programs, with_gradients
+from tests.programs import RandomProgram, programs, with_gradients
 
 import gradus as gd
 from gradus import ops
@@ -34,12 +33,8 @@ def readers(graph: Graph) -> dict[int, int]:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(programs())
-def test_no_two_values_that_are_alive_together_overlap(
-    program: tuple[list[np.ndarray], Callable[..., list[gd.Tensor]]],
-) -> None:
-    inputs, function = program
-    tensors = [gd.tensor(x, requires_grad=True) for x in inputs]
-    graph = optimise(trace(with_gradients(function), *tensors).graph)
+def test_no_two_values_that_are_alive_together_overlap(program: RandomProgram) -> None:
+    graph = optimise(trace(with_gradients(program.function), *program.tensors()).graph)
     plan, last = place(graph), readers(graph)
     for i, j in combinations(sorted(plan.offsets), 2):
         alive_together = last.get(i, i) >= j  # j is written while i is still to be read

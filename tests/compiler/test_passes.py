@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.programs import programs, with_gradients
+from tests.programs import RandomProgram, programs, with_gradients
 
 import gradus as gd
 from gradus import ops
@@ -43,14 +43,9 @@ def names(graph: Graph) -> list[str]:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(program=programs())
-def test_no_pass_changes_a_bit(
-    step: Callable[[Graph], Graph],
-    program: tuple[list[np.ndarray], Callable[..., list[gd.Tensor]]],
-) -> None:
-    inputs, function = program
-    tensors = [gd.tensor(x, requires_grad=True) for x in inputs]
-    graph = trace(with_gradients(function), *tensors).graph
-    arrays = dict(zip(graph.inputs, inputs, strict=True))
+def test_no_pass_changes_a_bit(step: Callable[[Graph], Graph], program: RandomProgram) -> None:
+    graph = trace(with_gradients(program.function), *program.tensors()).graph
+    arrays = dict(zip(graph.inputs, program.inputs, strict=True))
     plain, passed = ReferenceProgram(graph), ReferenceProgram(step(graph).verify())
     for name, expected in plain.run(arrays).items():
         assert passed.run(arrays)[name].tobytes() == expected.tobytes()

@@ -9,7 +9,7 @@ import pytest
 
 import gradus as gd
 from gradus import ops
-from gradus.errors import DtypeError
+from gradus.errors import ArgumentError, DtypeError
 from gradus.ops.primitive import COMPOSITES, PRIMITIVES, every_sample
 from gradus.types import DTYPES, TensorType
 
@@ -169,3 +169,10 @@ def test_logic_takes_booleans_and_shifts_take_integers() -> None:
         F32 >> 1
     with pytest.raises(DtypeError, match="where chooses by booleans"):
         ops.where(INT, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(("number", "dtype"), [(-1, "uint32"), (2**31, "int32"), (2**64, "int64")])
+def test_a_number_that_the_dtype_does_not_have_is_refused(number: int, dtype: str) -> None:
+    x = gd.tensor([1, 2]).astype(dtype)
+    with pytest.raises(ArgumentError, match=rf"{dtype} must be .* received {number}"):
+        x + number

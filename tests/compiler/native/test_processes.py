@@ -84,19 +84,25 @@ def test_a_child_forked_in_the_middle_of_a_run_may_run_the_same_program() -> Non
         import numpy as np
         from gradus.compiler import trace
         from gradus.types import TensorType, float32
-        graph = trace(lambda x: x @ x, TensorType((1500, 1500), float32)).graph
+        graph = trace(lambda x: x @ x, TensorType((1000, 1000), float32)).graph
         program = NativeExecutor(2).prepare(graph)
-        x = np.eye(1500, dtype=np.float32)
-        running = threading.Thread(target=lambda: [program.run({"x": x}) for _ in range(20)])
+        x = np.eye(1000, dtype=np.float32)
+        begun, ended = threading.Event(), threading.Event()
+        def run():
+            while not ended.is_set():
+                begun.set()
+                program.run({"x": x})
+        running = threading.Thread(target=run)
         running.start()
-        time.sleep(0.05)
+        begun.wait()
+        time.sleep(0.02)
         child = os.fork()
         if not child:
             same = np.array_equal(program.run({"x": x})["result"], x)
             print("same" if same else "not the same", flush=True)
             os._exit(0)
-        running.join()
         print(os.waitpid(child, 0)[1])
+        ended.set()
         """
     )
     assert found == ["same", "0"]
