@@ -218,8 +218,13 @@ class Tensor:
 
     # Changing it --------------------------------------------------------------------------------
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: Any, *, copy: bool = True) -> None:
         """Replace the value by one of the same shape, cast to the tensor's dtype.
+
+        Args:
+            value: the new value.
+            copy: whether to copy an array that would fit as it is; whoever says no leaves the
+                array alone afterwards.
 
         Raises:
             GradientError: the tensor is the recorded result of an operation.
@@ -231,7 +236,8 @@ class Tensor:
                 received=repr(self),
                 remedy="compute a new tensor, or change a copy: x = x.detach()",
             )
-        array = np.array(as_array(value), dtype=self.dtype, order="C")
+        make = np.array if copy else np.asarray
+        array = make(as_array(value), dtype=self.dtype, order="C")
         if array.shape != self.shape:
             raise ShapeError(
                 f"a new value has the shape of the old one, {self.shape}", received=array.shape

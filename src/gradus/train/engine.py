@@ -97,10 +97,10 @@ class Engine:
         self.step = step
         params = self.network.named_parameters()
         for name, t in params.items():
-            t.assign(carry[f"params.{name}"])
+            t.assign(carry[f"params.{name}"], copy=False)
             self._moments[name] = {n: carry[n] for n in self._moments[name]}
         for name, t in self.network.named_buffers().items():
-            t.assign(carry[f"state.{name}"])
+            t.assign(carry[f"state.{name}"], copy=False)
 
     def position(self) -> Position:
         """Where training stands, for ``go_back``: later steps leave its arrays alone."""

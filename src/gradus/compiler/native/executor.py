@@ -83,12 +83,15 @@ class NativeProgram(Program):
             if value.nbytes:
                 self._program.write(offsets[buffer], np.ascontiguousarray(value))
         self._turned = lowered.turned
+        # What the arena holds of the carried values, as the arrays that were given out.
+        self._standing: dict[str, Array] = {}
         self._inputs = {n: offsets[p.buffer] for n, p in lowered.inputs.items()}
         self._outputs = {n: offsets[p.buffer] for n, p in lowered.outputs.items()}
 
     def run(self, inputs: Arrays) -> dict[str, Array]:
         """Compute the outputs; see ``Program.run``."""
         self.check_inputs(inputs)
+        self._standing = {}
         found = {n: np.empty(t.shape, t.dtype) for n, t in self._output_types().items()}
         for name in self._turned & inputs.keys():
             self._write(name, inputs[name])
@@ -135,7 +138,9 @@ class NativeProgram(Program):
             n: np.empty((count, *t.shape), t.dtype) for n, t in types.items() if n not in carry
         }
         for name, array in {**carry, **fixed}.items():
-            self._write(name, array)
+            if _whole(array) is not self._standing.get(name):
+                self._write(name, array)
+        self._standing = {}
         carried = [
             [self._inputs[n], self._outputs[n], types[n].nbytes] for n in carry if n in types
         ]
@@ -164,6 +169,7 @@ class NativeProgram(Program):
                 self._program.read_turned(self._inputs[name], array)
             elif array.nbytes:
                 self._program.read(self._inputs[name], array)
+        self._standing = after
         return Steps(after, {n: a[:done] for n, a in records.items()}, done)
 
     def _check_steps(
@@ -212,6 +218,13 @@ def _placed(lowered: Lowered) -> tuple[dict[int, int], int]:
         lives[b] = Lifetime(-1, len(lowered.instructions))
     # A value without elements still has an address of its own.
     return arrange(lives, {b: max(lowered.sizes[b], 1) for b in lives})
+
+
+def _whole(array: Array) -> Array:
+    """The array itself, or the one of which it is a view of all numbers."""
+    base = array.base
+    same = isinstance(base, np.ndarray) and base.shape == array.shape and base.dtype == array.dtype
+    return base if same else array
 
 
 def _plain(array: Array) -> Array:
