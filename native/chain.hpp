@@ -85,8 +85,27 @@ class Chain final : public Instruction {
     return slot * (static_cast<std::size_t>(slots_) + input_dtypes_.size()) + 64;
   }
 
+  void prepare(char* scratch) override {
+    if (parallel()) return;
+    ready_.clear();
+    for (const auto& g : segments_)
+      if (fits(g)) ready_.push_back(ready(g, scratch, {}));
+    if (ready_.size() != segments_.size()) ready_.clear();
+  }
+
+  // The same for a chain inside a product that gives all its numbers at once; false if it cannot.
+  bool prepare_on(const Panel& panel, char* scratch) {
+    if (!fits(segments_[0])) return false;
+    ready_ = {ready(segments_[0], scratch, panel)};
+    return true;
+  }
+  void run_ready() const {
+    for (std::size_t k = 0; k < ready_.size(); ++k) run_ready(segments_[k], ready_[k]);
+  }
+
   // Shares are whole rows, or for one long row multiples of a block: no number depends on them.
   void run(int part, int parts, char* scratch) const override {
+    if (!ready_.empty()) return run_ready();
     for (const auto& g : segments_) {
       if (g.rows > 1) {
         run_rectangle(g, g.rows * part / parts, g.rows * (part + 1) / parts, 0, g.columns, scratch,
@@ -139,6 +158,67 @@ class Chain final : public Instruction {
     std::vector<Input> inputs;
     std::vector<Result> results;
   };
+
+  // A segment that is one block: its registers stand, but for what is spread out anew each time.
+  struct Spread {
+    char* room;
+    const char* source;
+    long rows, step, bytes;  // from row to row and of a row; no rows: a single number
+    std::size_t size;
+  };
+  struct Ready {
+    std::vector<Register> registers;
+    std::vector<char*> results;
+    std::vector<Spread> spreads;
+    char* scratch;
+  };
+
+  bool fits(const Segment& g) const {
+    const long n = g.rows * g.columns;
+    return n > 0 && n <= block;
+  }
+
+  Ready ready(const Segment& g, char* scratch, const Panel& panel) const {
+    Ready made;
+    made.scratch = scratch;
+    made.registers.resize(g.inputs.size() + steps_.size());
+    for (std::size_t k = 0; k < g.inputs.size(); ++k) {
+      const auto& in = g.inputs[k];
+      const auto size = static_cast<long>(in.size);
+      char* const room = scratch + slot * (static_cast<std::size_t>(slots_) + k);
+      char* const start = address(in, k, 0, 0, panel);
+      const long step = panel.data && k == panel.input ? panel.row : in.row;
+      if (is_number(in)) {
+        made.spreads.push_back({room, start, 0, 0, 0, in.size});
+        made.registers[k] = {room, 0};
+      } else if (in.column && (step == g.columns || g.rows == 1)) {
+        made.registers[k] = {start, 1};
+      } else {
+        made.spreads.push_back({room, start, g.rows, step * size, g.columns * size,
+                                in.column ? 0 : in.size});
+        made.registers[k] = {room, 1};
+      }
+    }
+    for (const auto& r : g.results) made.results.push_back(r.base);
+    return made;
+  }
+
+  void run_ready(const Segment& g, const Ready& made) const {
+    for (const auto& s : made.spreads) {
+      if (s.rows == 0)
+        fill(s.room, s.source, s.size, 64 / s.size);
+      else
+        for (long i = 0; i < s.rows; ++i)
+          if (s.size)
+            fill(s.room + i * s.bytes, s.source + i * s.step, s.size, static_cast<std::size_t>(g.columns));
+          else
+            copy(s.room + i * s.bytes, s.source + i * s.step, s.bytes);
+    }
+    if (fused_) return fused_(made.registers.data(), made.results.data(), g.rows * g.columns);
+    Register registers[most_registers];
+    std::copy(made.registers.begin(), made.registers.end(), registers);
+    run_steps(g, registers, 0, g.rows * g.columns, made.scratch);
+  }
 
   void run_rectangle(const Segment& g, long row0, long row1, long column0, long column1,
                      char* scratch, const Panel& panel) const {
@@ -277,6 +357,7 @@ class Chain final : public Instruction {
   std::vector<Step> steps_;
   std::vector<Segment> segments_;
   Fused fused_ = nullptr;
+  std::vector<Ready> ready_;
 };
 
 }  // namespace GRADUS_TARGET

@@ -266,6 +266,11 @@ void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<
 // than the sums.
 inline constexpr long tiny_depth = 64;
 
+template <class T>
+inline bool is_one_tile(GemmShape s) {
+  return s.M > 0 && s.M <= tallest[0] && s.N > 0 && s.N <= simd<T>::lanes && s.K <= tiny_depth;
+}
+
 template <class T, class Epilogue>
 inline void one_tile(GemmShape s, const T* a, long a_row, long a_col, const T* b, long b_row,
                      long b_col, T* c, long c_row, bool accumulate, void* scratch,
@@ -326,8 +331,7 @@ void gemm(long M, long N, long K, const T* A, long a_row, long a_col, const T* B
           void* scratch, Epilogue epilogue = {}) {
   using namespace gemm_detail;
   constexpr bool has_epilogue = !std::is_same_v<Epilogue, NoEpilogue>;
-  if (parts == 1 && M > 0 && M <= tallest[0] && N > 0 && N <= simd<T>::lanes && K <= tiny_depth &&
-      (c_col == 1 || N == 1))
+  if (parts == 1 && is_one_tile<T>({M, N, K}) && (c_col == 1 || N == 1))
     one_tile(GemmShape{M, N, K}, A, a_row, a_col, B, b_row, b_col, C, c_row, accumulate, scratch,
              epilogue);
   else if (!has_epilogue && spans_columns(N, c_row, c_col))  // Cᵀ = Bᵀ·Aᵀ has unit stride along a row

@@ -72,6 +72,7 @@ class Program {
     scratch_.reset(static_cast<char*>(std::aligned_alloc(64, all)));
     if (!scratch_) throw std::bad_alloc();
     std::memset(scratch_.get(), 0, all);
+    for (auto& i : instructions_) i->prepare(scratch_.get());
     living_.insert(this);
   }
   ~Program() { living_.erase(this); }

@@ -53,6 +53,14 @@ class Product final : public Instruction {
     });
   }
 
+  void prepare(char* scratch) override {
+    if (!then_ || parallel()) return;
+    by_number(dtype_, [&](auto zero) {
+      using T = decltype(zero);
+      if constexpr (std::is_floating_point_v<T>) prepare_small<T>(scratch);
+    });
+  }
+
   void run(int part, int parts, char* scratch) const override { (this->*run_)(part, parts, scratch); }
 
  private:
@@ -91,6 +99,35 @@ class Product final : public Instruction {
   template <class T>
   void with_chain(int part, int parts, char* scratch) const {
     multiply<T>(0, 0, 0, part, parts, scratch + own_scratch_, Take{*this, scratch});
+  }
+
+  // One tile whose chain is one block, as in tiny networks: all addresses stand beforehand.
+  template <class T>
+  void prepare_small(char* scratch) {
+    if (!gemm_detail::is_one_tile<T>({m_, n_, k_})) return;
+    char* const own = scratch + own_scratch_;
+    small_row_ = takes_all_ ? n_ : c_.row;
+    small_c_ = c_.base;
+    if (takes_all_)  // behind the room for B
+      small_c_ = own + static_cast<long>(sizeof(T)) * simd<T>::lanes * (k_ + 4);
+    if (then_->prepare_on({small_c_, panel_, small_row_, 0, 0}, scratch))
+      run_ = &Product::small<T>;
+  }
+
+  template <class T>
+  void small(int, int, char* scratch) const {
+    const T* b = reinterpret_cast<const T*>(b_.base);
+    long b_row = b_.row;
+    if ((b_.column != 1 && n_ > 1) || (!masks_are_free && n_ < simd<T>::lanes)) {
+      T* const room = reinterpret_cast<T*>(scratch + own_scratch_);
+      gemm_detail::pack<T, vector_bytes>(b, b_.column, b_row, n_, k_, room, simd<T>::lanes);
+      b = room;
+      b_row = simd<T>::lanes;
+    }
+    gemm_detail::tiles<T>.of[0][m_ - 1](k_, reinterpret_cast<const T*>(a_.base), a_.row, a_.column,
+                                        b, b_row, reinterpret_cast<T*>(small_c_), small_row_, n_,
+                                        false);
+    then_->run_ready();
   }
 
   template <class T>
@@ -150,6 +187,8 @@ class Product final : public Instruction {
   std::size_t panel_ = 0, own_scratch_ = 0;
   bool takes_all_ = false;
   Run run_;
+  char* small_c_ = nullptr;
+  long small_row_ = 0;
 };
 
 }  // namespace GRADUS_TARGET

@@ -61,6 +61,8 @@ class Instruction {
   virtual ~Instruction() = default;
   virtual void run(int part, int parts, char* scratch) const = 0;
   virtual bool parallel() const { return false; }
+  // Told once what scratch part 0 of 1 will be given: small instructions work their addresses out.
+  virtual void prepare(char*) {}
   virtual std::size_t scratch_bytes() const { return 0; }
 };
 

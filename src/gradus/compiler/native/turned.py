@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from gradus import ops
 from gradus.compiler.graph import Builder, Graph, Node
-from gradus.types import TensorType
+from gradus.types import TensorType, is_float
 
 _SWAP = {"axes": (1, 0)}
 
@@ -68,7 +68,7 @@ def _with_inputs(node: Node, inputs: list[int]) -> Node:
 
 
 def _is_matrix(node: Node) -> bool:
-    return len(node.type.shape) == 2 and node.type.size > 0
+    return len(node.type.shape) == 2 and node.type.size > 0 and is_float(node.type.dtype)
 
 
 def _wanted(graph: Graph) -> list[int]:
