@@ -59,7 +59,9 @@ def steps() -> Iterator[tuple[str, nn.Module, losses.Loss, optim.Optimizer, Tens
         yield name, net, losses.cross_entropy, optimizer, labels
 
 
-def chains(net: nn.Module, loss: losses.Loss, optimizer: optim.Optimizer, y: TensorType) -> Iterator[Chain]:
+def chains(
+    net: nn.Module, loss: losses.Loss, optimizer: optim.Optimizer, y: TensorType
+) -> Iterator[Chain]:
     """The chains of a training step."""
     batch = {"x": TensorType((32, 5), float32), "y": y}
     reduction = "sum" if loss is losses.squared_error else "mean"

@@ -46,8 +46,8 @@ class _Moments(Optimizer):
         new, size = {"first": first, "second": second}, second
         if self.amsgrad:
             size = new["largest"] = ops.maximum(state["largest"], second)
-        # The corrections are turned over as single numbers: dividing tensors by them would cost more
-        # than all the rest.
+        # The corrections are turned over as single numbers: to divide tensors by them would cost
+        # more than all the rest.
         root = ops.sqrt(size) * (1.0 / ops.sqrt(_correction(beta2, step)))
         return first * (1.0 / _correction(beta1, step)) / (root + self.eps), new
 

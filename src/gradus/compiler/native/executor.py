@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -196,9 +195,7 @@ class NativeProgram(Program):
             if not reading or not writing or old == new:
                 continue
             first, last = writing[0], reading[-1]
-            if first > last or (
-                first == last and in_place(lowered.instructions[first], old, new)
-            ):
+            if first > last or (first == last and in_place(lowered.instructions[first], old, new)):
                 for k in writing:
                     lowered.instructions[k] = lowered.instructions[k].moved(new, old)
                 lowered.outputs[name] = lowered.inputs[name]
@@ -223,8 +220,9 @@ def _placed(lowered: Lowered) -> tuple[dict[int, int], int]:
 def _whole(array: Array) -> Array:
     """The array itself, or the one of which it is a view of all numbers."""
     base = array.base
-    same = isinstance(base, np.ndarray) and base.shape == array.shape and base.dtype == array.dtype
-    return base if same else array
+    if base is None or base.shape != array.shape or base.dtype != array.dtype:
+        return array
+    return base
 
 
 def _plain(array: Array) -> Array:

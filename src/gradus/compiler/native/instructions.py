@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradus.types import DType, bool_, float32, float64, int32, int64, uint32
@@ -26,12 +26,13 @@ Numbers = list[int | Address]
 
 
 class Instruction:
-    """One instruction; subclasses say what it reads and writes, and its numbers."""
+    """One instruction; subclasses say what it reads and writes, and its numbers.
 
-    @property
-    def kind(self) -> str:
-        """One of ``KINDS``."""
-        raise NotImplementedError
+    Attributes:
+        kind: one of ``KINDS``.
+    """
+
+    kind: str
 
     @property
     def body(self) -> Numbers:
@@ -67,16 +68,12 @@ class Instruction:
 class Plain(Instruction):
     """An instruction that is a list of numbers, of which the last address is written."""
 
-    name: str
-    list: tuple[int | Address, ...]
-
-    @property
-    def kind(self) -> str:
-        return self.name
+    kind: str
+    given: tuple[int | Address, ...]
 
     @property
     def body(self) -> Numbers:
-        return [*self.list]
+        return [*self.given]
 
     @property
     def reads(self) -> set[int]:
@@ -87,15 +84,15 @@ class Plain(Instruction):
         return {self._addresses()[-1].buffer}
 
     def _addresses(self) -> list[Address]:
-        return [n for n in self.list if isinstance(n, Address)]
+        return [n for n in self.given if isinstance(n, Address)]
 
     def moved(self, old: int, new: int) -> Plain:
-        return Plain(self.name, tuple(_moved(n, old, new) for n in self.list))
+        return Plain(self.kind, tuple(_moved(n, old, new) for n in self.given))
 
 
 @dataclass(frozen=True)
 class Operand:
-    """An operand of a chain: the first element, and the steps from row to row and column to column."""
+    """An operand of a chain: first element, and steps from row to row and column to column."""
 
     address: Address
     row: int
@@ -139,10 +136,7 @@ class Chain(Instruction):
     steps: tuple[Step, ...]
     results: tuple[int, ...]
     segments: tuple[Segment, ...]
-
-    @property
-    def kind(self) -> str:
-        return "chain"
+    kind: str = field(default="chain", init=False)
 
     @property
     def form(self) -> tuple[tuple[int, ...], tuple[Step, ...], tuple[int, ...]]:
@@ -213,7 +207,7 @@ class Chain(Instruction):
 
 @dataclass(frozen=True)
 class Factor:
-    """An operand of a product: first element, steps along the batch, from row to row, and column."""
+    """An operand of a product: first element, steps along the batch, the rows and the columns."""
 
     address: Address
     batch: tuple[int, ...]
@@ -246,10 +240,7 @@ class Product(Instruction):
     then: Chain | None = None
     panel: int = 0
     passes: bool = False
-
-    @property
-    def kind(self) -> str:
-        return "product"
+    kind: str = field(default="product", init=False)
 
     @property
     def may_have_chain(self) -> bool:
@@ -280,9 +271,7 @@ class Product(Instruction):
         """A column as the row that it is in memory: Cᵀ = Bᵀ Aᵀ."""
         if self.n != 1 or self.m == 1:
             return self
-        a, b, c = (
-            replace(f, row=f.column, column=f.row) for f in (self.a, self.b, self.c)
-        )
+        a, b, c = (replace(f, row=f.column, column=f.row) for f in (self.a, self.b, self.c))
         return replace(self, m=1, n=self.m, a=b, b=a, c=c)
 
     def moved(self, old: int, new: int) -> Product:

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gradus import ops
-from gradus.compiler.graph import Builder, Graph, Node, moved
+from gradus.compiler.graph import Graph, Node
 from gradus.compiler.native.fuse import groups
 from gradus.compiler.native.instructions import (
     DTYPE_CODES,
@@ -30,7 +29,7 @@ from gradus.compiler.native.instructions import (
 )
 from gradus.compiler.native.join import joined
 from gradus.compiler.native.places import Place, Steps, common_axes, dense_steps, view
-from gradus.compiler.native.turned import turned
+from gradus.compiler.native.turned import products_in_row_order, turned
 from gradus.types import Array, Shape, TensorType
 
 _REDUCTIONS = {"sum": 0, "max": 1, "min": 2, "argmax": 3, "argmin": 4}
@@ -67,50 +66,13 @@ def lower(graph: Graph, opcode: Callable[[str], int]) -> Lowered:
         opcode: number of an elementwise operation, or -1.
     """
     stored, names = turned(graph, lambda node: _is_chained(node, opcode))
-    lowered = _Lowering(_products_in_row_order(stored), opcode).run()
+    lowered = _Lowering(products_in_row_order(stored), opcode).run()
     lowered.turned = names
     return lowered
 
 
 def _is_chained(node: Node, opcode: Callable[[str], int]) -> bool:
     return node.op is not None and opcode(node.op.name) >= 0 and not node.op.view
-
-
-def _products_in_row_order(graph: Graph) -> Graph:
-    """(A B)ᵀ becomes Bᵀ Aᵀ, which needs no copy: transposed operands are only places."""
-    uses = np.zeros(len(graph.nodes), np.int64)
-    for node in graph.nodes:
-        for i in node.inputs:
-            uses[i] += 1
-    for i in graph.outputs.values():
-        uses[i] += 1
-    builder = Builder()
-    places: list[int] = []
-    for i, node in enumerate(graph.nodes):
-        now = moved(node, places)
-        source = builder.nodes[now.inputs[0]] if now.op is ops.permute_dims else None
-        rank = len(node.type.shape)
-        swaps = (*range(rank - 2), rank - 1, rank - 2)
-        if (
-            source is not None
-            and source.op is not None
-            and source.op.name == "matmul"
-            and now.params["axes"] == swaps
-            and uses[graph.nodes[i].inputs[0]] == 1
-        ):
-            b, a = (
-                builder.apply(ops.permute_dims, [k], {"axes": _swapped(builder.nodes[k])})
-                for k in reversed(source.inputs)
-            )
-            places.append(builder.apply(source.op, [b, a], {}))
-        else:
-            places.append(builder.add(now))
-    return builder.graph({name: places[i] for name, i in graph.outputs.items()})
-
-
-def _swapped(node: Node) -> tuple[int, ...]:
-    rank = len(node.type.shape)
-    return (*range(rank - 2), rank - 1, rank - 2)
 
 
 class _Lowering:
@@ -220,7 +182,8 @@ class _Lowering:
             b = c = a
         operand = node.inputs[1] if node.op.name == "where" else node.inputs[0]
         dtypes = (self.graph.nodes[operand].type.dtype, node.type.dtype)
-        return (self.opcode(node.op.name), *(DTYPE_CODES[t] for t in dtypes), a, b, c, target)
+        source, made = (DTYPE_CODES[t] for t in dtypes)
+        return self.opcode(node.op.name), source, made, a, b, c, target
 
     def _leaves(self, i: int, inside: Mapping[int, int]) -> bool:
         """Whether something outside the group needs the value."""
@@ -266,13 +229,14 @@ class _Lowering:
         batch = target.type.shape[:-2]
         lead = [_stretched(p, (*batch, *p.type.shape[-2:])).steps[:-2] for p in (a, b)]
         lengths, steps = common_axes(batch, [*lead, dense_steps(target.type.shape)[:-2]])
-        factors = [
+        left, right, result = (
             Factor(self.at(p), tuple(own), *p.steps[-2:])
             for p, own in zip((a, b, target), steps, strict=True)
-        ]
+        )
         m, k = a.type.shape[-2:]
         n = b.type.shape[-1]
-        product = Product(DTYPE_CODES[a.type.dtype], tuple(lengths), m, n, k, *factors)
+        dtype = DTYPE_CODES[a.type.dtype]
+        product = Product(dtype, tuple(lengths), m, n, k, left, right, result)
         self.out.instructions.append(product.upright())
 
     def _reduction(self, name: str, x: Place, target: Place, axes: tuple[int, ...]) -> None:

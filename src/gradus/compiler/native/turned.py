@@ -1,16 +1,18 @@
-"""Storage order: weights that products only read transposed are kept transposed.
+"""Storage order: products give rows side by side, and weights lie as products want to read them.
 
 x Wᵀ wants the rows of Wᵀ side by side. Where nothing wants those of W, as in the first layer, the
-input W is stored as Wᵀ, and with it what has its shape and is joined to it by elementwise operations:
-its gradient, its moments, the updated W. A product then needs no copy in another order.
+input W is stored as Wᵀ, and with it what has its shape and is joined to it by elementwise
+operations: its gradient, its moments, the updated W. A product then needs no copy in another order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from gradus import ops
-from gradus.compiler.graph import Builder, Graph, Node
+from gradus.compiler.graph import Builder, Graph, Node, moved
 from gradus.types import TensorType, is_float
 
 _SWAP = {"axes": (1, 0)}
@@ -106,3 +108,40 @@ def _kin(graph: Graph, start: int, is_elementwise: Callable[[Node], bool]) -> se
                 found.add(j)
                 stack.append(j)
     return {i for i in found if i in elementwise or graph.nodes[i].name is not None}
+
+
+def products_in_row_order(graph: Graph) -> Graph:
+    """(A B)ᵀ becomes Bᵀ Aᵀ, which needs no copy: transposed operands are only places."""
+    uses = np.zeros(len(graph.nodes), np.int64)
+    for node in graph.nodes:
+        for i in node.inputs:
+            uses[i] += 1
+    for i in graph.outputs.values():
+        uses[i] += 1
+    builder = Builder()
+    places: list[int] = []
+    for i, node in enumerate(graph.nodes):
+        now = moved(node, places)
+        source = builder.nodes[now.inputs[0]] if now.op is ops.permute_dims else None
+        rank = len(node.type.shape)
+        swaps = (*range(rank - 2), rank - 1, rank - 2)
+        if (
+            source is not None
+            and source.op is not None
+            and source.op.name == "matmul"
+            and now.params["axes"] == swaps
+            and uses[graph.nodes[i].inputs[0]] == 1
+        ):
+            b, a = (
+                builder.apply(ops.permute_dims, [k], {"axes": _swapped(builder.nodes[k])})
+                for k in reversed(source.inputs)
+            )
+            places.append(builder.apply(source.op, [b, a], {}))
+        else:
+            places.append(builder.add(now))
+    return builder.graph({name: places[i] for name, i in graph.outputs.items()})
+
+
+def _swapped(node: Node) -> tuple[int, ...]:
+    rank = len(node.type.shape)
+    return (*range(rank - 2), rank - 1, rank - 2)
