@@ -3,6 +3,7 @@
 #include "movement.hpp"
 #include "product.hpp"
 #include "program.hpp"
+#include "reduce.hpp"
 
 #define GRADUS_TEXT_(x) #x
 #define GRADUS_TEXT(x) GRADUS_TEXT_(x)
