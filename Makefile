@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED = 1
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: demo test check oracle format import-time clean help
+.PHONY: demo test check oracle long native-test sanitize format import-time clean help
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -26,6 +26,15 @@ check: $(VENV)/.check      ## format, lint, strict types, docstrings, README and
 
 oracle: $(VENV)/.oracle    ## the same numbers as PyTorch
 	$(BIN)/python -m pytest -m oracle --timeout 600
+
+long: $(VENV)/.test        ## tests of minutes: 15,000 random programs, 10,000 fits, 40 whole runs a workload
+	$(BIN)/python -m pytest -m long
+
+native-test: $(VENV)/.native   ## the C++ tests, with all 2^32 floats (up to half an hour)
+	native/tests/run.sh $(BIN)
+
+sanitize: $(VENV)/.native  ## the native tests under address, undefined and thread sanitizers (10 minutes)
+	native/tests/sanitize.sh $(BIN)
 
 format: $(VENV)/.check     ## put the code into the house's form
 	$(BIN)/ruff format .
@@ -46,6 +55,6 @@ $(VENV)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*.hpp native
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.check $(VENV)/.oracle: $(VENV)/.%: $(VENV)/.installed
+$(VENV)/.test $(VENV)/.check $(VENV)/.oracle $(VENV)/.native: $(VENV)/.%: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@

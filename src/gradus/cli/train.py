@@ -58,7 +58,9 @@ def train(
         float | None, typer.Option(help="Share of the rows to hold out (default: 0.2).")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random (default: 0).")] = None,
-    threads: Annotated[int | None, typer.Option(help="The most threads to use.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="The most threads to use (default: as gradus doctor says).")
+    ] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(
