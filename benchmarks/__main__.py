@@ -25,6 +25,8 @@ from benchmarks.tables import document
 from benchmarks.workloads import WORKLOADS
 
 DOCS = ROOT / "docs" / "benchmarks"
+QUICK = {"tiny": 1, "digits": 1, "lecture": 2, "mnist": 2, "wide": 2}  # threads of a quick run
+QUICK_PREDICTION = (("digits", 1, 1), ("mnist", 10_000, 2))
 
 
 def main() -> None:
@@ -51,11 +53,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     effort, repeats = Effort(), 5
     if options.quick:
         effort, repeats = Effort(rounds=3, seconds=0.05, budget=5.0), 1
-        peers.remove("PyTorch compiled")  # minutes of compiling
+        peers = [p for p in peers if p != "PyTorch compiled"]  # minutes of compiling
     if options.rounds:
         effort = Effort(options.rounds, effort.seconds, effort.budget)
     chosen = [WORKLOADS[n] for n in options.only]
     counts = sorted({len(cores(1)), len(cores(2))})
+    cells = [(w, t) for w in chosen for t in counts if not options.quick or t == QUICK[w.name]]
+    cases = QUICK_PREDICTION if options.quick else prediction.CASES
     results: dict[str, Any] = {"machine": description()}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -67,15 +71,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         }
         results["fit"] = _fit_costs()
         results["floors"] = [training.floors(chosen, t) for t in counts]
-        results["training"] = [
-            training.measure(w, t, peers, effort, folder)
-            for w in chosen
-            for t in counts
-            if t == 1 or not (options.quick and w.name in ("tiny", "digits"))
-        ]
+        results["training"] = [training.measure(w, t, peers, effort, folder) for w, t in cells]
         results["prediction"] = [
             prediction.measure(name, rows, t, peers, effort, folder)
-            for name, rows, t in prediction.CASES
+            for name, rows, t in cases
             if name in options.only and t in counts
         ]
     results["goals"] = goals(results)
@@ -106,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="few rounds, no compiled PyTorch, small workloads on one thread only",
+        help="few rounds, no compiled PyTorch, each workload once",
     )
     parser.add_argument("--rounds", type=int, help="rounds of two passes; ten by default")
     parser.add_argument("--json", type=Path, help="where to write the raw results")

@@ -20,7 +20,7 @@ class Effort:
     Attributes:
         rounds: rounds of two passes.
         seconds: that each worker is timed in a pass.
-        budget: seconds after which no further round begins, once there were two.
+        budget: seconds after which no further round begins.
     """
 
     rounds: int = 10
@@ -33,7 +33,7 @@ def interleave(workers: Sequence[Worker], effort: Effort) -> dict[str, list[floa
     times: dict[str, list[float]] = {worker.name: [] for worker in workers}
     start = time.perf_counter()
     for done in range(effort.rounds):
-        if done >= 2 and time.perf_counter() - start > effort.budget:
+        if done and time.perf_counter() - start > effort.budget:
             break
         for worker in (*workers, *reversed(workers)):
             times[worker.name].append(worker.ask("time", seconds=effort.seconds)["seconds"])

@@ -61,14 +61,14 @@ class TrainingServer:
         return {"comparable": self.peer.comparable}
 
     def warm(self, seconds: float) -> Answer:
-        """Warm up, settle how long a call is, and say how long a step takes."""
+        """Warm up, and settle how many steps a call takes."""
         self.peer.reset()
         if not self.peer.many_steps_a_call:
             few = self.order[: self.workload.checked]
             step = _seconds(lambda: self.peer.train(few)) / len(few)
             self.order = self.order[: max(1, int(seconds / step))]
         self._call()
-        return self.time(seconds)
+        return {}
 
     def time(self, seconds: float) -> Answer:
         """Seconds a step, over calls from the initial weights that take so long together."""
@@ -114,9 +114,9 @@ class PredictionServer:
         return {"probabilities": getattr(self.peer, "probabilities", False)}
 
     def warm(self, seconds: float) -> Answer:
-        """Warm up, and say how long a call takes."""
+        """Warm up."""
         self.time(seconds)
-        return self.time(seconds)
+        return {}
 
     def time(self, seconds: float) -> Answer:
         """Seconds a call, over calls that take so long together."""
