@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED = 1
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: demo test check oracle long native-test sanitize format import-time clean help
+.PHONY: demo test check oracle long native-test sanitize format bench import-time clean help
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -40,8 +40,11 @@ format: $(VENV)/.check     ## put the code into the house's form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(VENV)/.bench      ## gradus beside other frameworks; writes docs/benchmarks
+	$(BIN)/python -m benchmarks
+
 import-time: $(VENV)/.installed   ## what `import gradus` costs beside `import numpy`
-	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python -m benchmarks.startup
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
@@ -55,6 +58,7 @@ $(VENV)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*.hpp native
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.check $(VENV)/.oracle $(VENV)/.native: $(VENV)/.%: $(VENV)/.installed
+STAMPS := $(addprefix $(VENV)/.,test check oracle native bench)
+$(STAMPS): $(VENV)/.%: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@

@@ -1,0 +1,72 @@
+"""The machine, the versions, and the environment in which workers run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("gradus", "numpy", "scikit-learn", "torch", "jax", "onnxruntime")
+
+
+def cores(threads: int) -> list[int]:
+    """The last so many of the cores that this process may use; fewer where there are fewer."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))[-threads:]
+    return list(range(os.cpu_count() or 1))[-threads:]
+
+
+def environment(threads: int) -> dict[str, str]:
+    """This environment, with every library held to the number of threads."""
+    # Where these two stand, OpenBLAS runs its kernels for an old processor.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    single = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    return {
+        **kept,
+        **dict.fromkeys(names, str(threads)),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": single if threads == 1 else "",
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # otherwise a pool of compilers stays around
+    }
+
+
+def description() -> dict[str, Any]:
+    """Processor, memory, system, versions and date, for the report."""
+    return {
+        "processor": _processor(),
+        "cores": len(cores(1024)),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {"python": platform.python_version(), **_versions()},
+        "targets": _targets(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _targets() -> list[str]:
+    from gradus.compiler.native import targets
+
+    return targets()
