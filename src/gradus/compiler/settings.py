@@ -11,8 +11,8 @@ from gradus.tensor import Tensor
 def settings(module: Any) -> Hashable:
     """Plain fields of a module and of its inner modules: a program depends on them.
 
-    Numbers, text and tuples count by value, tensors by identity and role (their numbers are read
-    at every call); lists and arrays are taken to be constants.
+    Numbers, text and tuples count by value, functions by identity, tensors by identity, type and
+    role (their numbers are read at every call); lists and arrays are taken to be constants.
 
     >>> from gradus import nn
     >>> net = nn.Sequential(nn.Dropout(0.5))
@@ -33,9 +33,24 @@ def _plain_fields(module: Any) -> Hashable:
 
 def _plain(value: Any) -> Hashable:
     if isinstance(value, Tensor):
-        return id(value), value.requires_grad
+        return id(value), value.type, value.requires_grad
     if isinstance(value, (bool, int, float, str)):
         return type(value), repr(value)  # repr tells 0.0 from −0.0, and nan from nothing
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
+    if callable(value) and not hasattr(value, "named_modules"):
+        return _Same(value)
     return "None" if value is None else None
+
+
+class _Same:
+    """Equal where it holds the very same object, which it keeps from being replaced unseen."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
