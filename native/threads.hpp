@@ -1,4 +1,4 @@
-// Threads for single instructions: no queue, only "all do your part".
+// Threads for single instructions ("all do your part") and for queues ("help, whoever has time").
 //
 // A pool is asked for a part more often than it could afford to sleep: workers spin a little for the
 // next instruction, since instructions are microseconds apart, and then sleep. The crew is the one pool
@@ -33,7 +33,7 @@ class Pool {
   }
   ~Pool() {
     stop_ = true;
-    start(0);
+    start(next(0));
     for (auto& w : workers_) w.join();
   }
   Pool(const Pool&) = delete;
@@ -46,15 +46,31 @@ class Pool {
   void share(int parts, F&& f) {
     task_ = std::ref(f);
     pending_.store(parts - 1, std::memory_order_relaxed);
-    start(static_cast<std::uint64_t>(parts));
+    start(next(static_cast<std::uint64_t>(parts)));
     f(0);
-    // Where the workers share this core, spinning alone would keep them from running.
-    for (int i = 0; pending_.load(std::memory_order_acquire) > 0; ++i)
-      if (i < spins) pause();
-      else std::this_thread::yield();
+    wait_for_none(pending_);
+  }
+
+  // Calls f(part) here, and for other parts of [0, parts) in the workers that come while f runs here: f
+  // takes its work from a queue, and nobody waits for a worker that has no processor.
+  template <class F>
+  void offer(int parts, F&& f) {
+    task_ = std::ref(f);
+    const std::uint64_t round = next(static_cast<std::uint64_t>(parts) | offered);
+    open_ = round;
+    start(round);
+    f(0);
+    open_ = 0;
+    wait_for_none(inside_);
   }
 
  private:
+  // Where the workers share this core, spinning alone would keep them from running.
+  static void wait_for_none(const std::atomic<int>& count) {
+    for (int i = 0; count.load() > 0; ++i)
+      if (i < spins) pause();
+      else std::this_thread::yield();
+  }
   static void pause() {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
@@ -62,12 +78,15 @@ class Pool {
     asm volatile("yield");
 #endif
   }
-  // A round is its number and, in the low bits, how many take part: whoever does not is not waited for,
-  // and so must learn both from one load.
+  // A round is its number and, in the low bits, how many may take part and whether they have to: who
+  // does not is not waited for, and so must learn all this from one load.
   static constexpr int part_bits = 16;
-  void start(std::uint64_t parts) {
-    const std::uint64_t number = (round_.load(std::memory_order_relaxed) >> part_bits) + 1;
-    round_.store(number << part_bits | parts, std::memory_order_release);
+  static constexpr std::uint64_t offered = 1 << (part_bits - 1);
+  std::uint64_t next(std::uint64_t parts) const {
+    return ((round_.load(std::memory_order_relaxed) >> part_bits) + 1) << part_bits | parts;
+  }
+  void start(std::uint64_t round) {
+    round_.store(round, std::memory_order_release);
     round_.notify_all();
   }
   void work(int part) {
@@ -77,16 +96,22 @@ class Pool {
       round_.wait(seen, std::memory_order_acquire);
       seen = round_.load(std::memory_order_acquire);
       if (stop_) return;
-      if (part >= static_cast<int>(seen & ((1 << part_bits) - 1))) continue;
-      task_(part);
-      pending_.fetch_sub(1, std::memory_order_release);
+      if (part >= static_cast<int>(seen & (offered - 1))) continue;
+      if (seen & offered) {
+        ++inside_;  // before looking whether the round is open: who closes it looks here afterwards
+        if (open_ == seen) task_(part);
+        --inside_;
+      } else {
+        task_(part);
+        pending_.fetch_sub(1, std::memory_order_release);
+      }
     }
   }
 
   int asked_;
   std::function<void(int)> task_;
-  std::atomic<std::uint64_t> round_{0};
-  std::atomic<int> pending_{0};
+  std::atomic<std::uint64_t> round_{0}, open_{0};  // the latest round; the offered one, while it lasts
+  std::atomic<int> pending_{0}, inside_{0};
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;  // last: a worker may look at the others at once
 };
@@ -115,6 +140,10 @@ class Crew {
     template <class F>
     void share(F&& f) {
       pool_->share(threads_, f);
+    }
+    template <class F>
+    void offer(F&& f) {
+      pool_->offer(threads_, f);
     }
 
    private:

@@ -48,6 +48,29 @@ void sleeping_workers_wake_up() {
   require(parts == 15, "parts after sleeping");
 }
 
+// Offered work is done once, whoever comes, also when offered and shared rounds alternate.
+void offered_work_is_done_once() {
+  for (int size = 1; size <= 4; ++size) {
+    Pool pool(size);
+    std::vector<long> done(64);
+    for (long round = 1; round <= 3000; ++round) {
+      std::atomic<std::size_t> next{0};
+      pool.offer(size, [&](int part) {
+        require(part < size, "number of a part");
+        for (std::size_t k; (k = next++) < done.size();) ++done[k];
+      });
+      long parts = 0;
+      if (round % 3 == 0) {
+        std::atomic<long> sum{0};
+        pool.share(size, [&](int) { ++sum; });
+        parts = sum;
+      }
+      require(round % 3 || parts == size, "parts of a shared round after an offered one");
+    }
+    for (long times : done) require(times == 3000, "work done " + std::to_string(times) + " times");
+  }
+}
+
 // Programs at the same time, as many as `programs`, each allowed `threads`.
 void programs_share(int programs, int threads) {
   std::atomic<int> busy{0}, most{0};
@@ -115,6 +138,7 @@ void a_child_has_a_crew_of_its_own() {
 int main() {
   every_part_runs_once_and_shows_its_work();
   sleeping_workers_wake_up();
+  offered_work_is_done_once();
   a_lone_program_has_all_its_threads();
   for (int programs : {1, 2, 3, 5})
     for (int threads : {1, 2, 3, 4}) programs_share(programs, threads);
