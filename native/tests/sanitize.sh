@@ -16,7 +16,7 @@ native/tests/build.sh "$bin" "$build" address,undefined
 "$build/threads_test"
 for target in $targets; do
   echo "== $target"
-  "$build/gemm_test_$target"
+  "$build/gemm_test_$target" --few
   "$build/vecmath_test_$target"
 done
 

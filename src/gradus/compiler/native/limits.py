@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -89,6 +90,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+@functools.cache  # a limit of the process's surroundings, which executors ask for again and again
 def _processor_share(groups: Path, own: Path) -> int | None:
     """Processors that the control group of this process may keep busy, rounded up; None: all.
 
