@@ -16,7 +16,7 @@ from gradus.compiler.native.lower import Lowered, lower
 from gradus.compiler.passes import optimise
 from gradus.errors import ArgumentError
 from gradus.ops.index import position_error
-from gradus.types import Array, TensorType, is_float
+from gradus.types import Array, Shape, TensorType, is_float
 
 try:
     from gradus import _native
@@ -68,6 +68,8 @@ class NativeExecutor(Executor):
 class NativeProgram(Program):
     """A graph as native instructions in one arena."""
 
+    on_numpy = False
+
     def __init__(self, graph: Graph, threads: int, target: str) -> None:
         super().__init__(graph)
         lowered = lower(graph, _native.opcode)
@@ -91,11 +93,10 @@ class NativeProgram(Program):
         """Compute the outputs; see ``Program.run``."""
         self.check_inputs(inputs)
         self._standing = {}
-        found = {n: np.empty(t.shape, t.dtype) for n, t in self._output_types().items()}
-        for name in self._turned & inputs.keys():
-            self._write(name, inputs[name])
-        given = {n: _plain(a) for n, a in inputs.items() if a.nbytes and n not in self._turned}
-        filled = {n: a for n, a in found.items() if a.nbytes and n not in self._turned}
+        found = {n: np.empty(self._stored(n, t), t.dtype) for n, t in self._output_types().items()}
+        # All in one call, so that programs may be run by several threads at once.
+        given = {n: _plain(a.T if n in self._turned else a) for n, a in inputs.items() if a.nbytes}
+        filled = {n: a for n, a in found.items() if a.nbytes}
         try:
             self._program.run(
                 [self._inputs[n] for n in given],
@@ -105,9 +106,11 @@ class NativeProgram(Program):
             )
         except IndexError as error:
             raise _outside(error) from None
-        for name in self._turned & found.keys():
-            self._program.read_turned(self._outputs[name], found[name])
-        return found
+        return {n: _plain(a.T) if n in self._turned else a for n, a in found.items()}
+
+    def _stored(self, name: str, t: TensorType) -> Shape:
+        """Shape of an output as it is stored."""
+        return t.shape[::-1] if name in self._turned else t.shape
 
     def _write(self, name: str, array: Array) -> None:
         if name in self._turned:
