@@ -1,4 +1,4 @@
-// Made by native/forms.py. Each chain once, with the first training step that has it.
+// Made by native/forms.py. Each chain once, with the first step or prediction that has it.
 #pragma once
 
 namespace gradus {
@@ -48,9 +48,20 @@ inline constexpr Form forms[] = {
          {"multiply", 0, 1, 1, false},
          {"subtract", 2, 3, 3, true},
      }}},
+    // ReLU, softmax: prediction
+    {3, 3, {0, 0, 0}, {{
+         {"add", 0, 1, 1, false},
+         {"less_equal", 3, 2, 2, false},
+         {"where", 4, 2, 3, true},
+     }}},
     // ReLU, softmax
     {2, 2, {0, 0}, {{
          {"less_equal", 0, 1, 1, true},
+         {"where", 2, 1, 0, true},
+     }}},
+    // ReLU, softmax: prediction
+    {2, 2, {0, 0}, {{
+         {"less_equal", 0, 1, 1, false},
          {"where", 2, 1, 0, true},
      }}},
     // ReLU, squared error
@@ -77,6 +88,11 @@ inline constexpr Form forms[] = {
          {"multiply", 6, 10, 10, false},
          {"multiply", 9, 11, 11, true},
      }}},
+    // ReLU, squared error of sigmoids: prediction
+    {2, 2, {0, 0}, {{
+         {"add", 0, 1, 1, false},
+         {"sigmoid", 2, 2, 2, true},
+     }}},
     // ReLU, squared error of sigmoids
     {4, 7, {0, 0, 0, 0}, {{
          {"sigmoid", 0, 0, 0, false},
@@ -86,6 +102,10 @@ inline constexpr Form forms[] = {
          {"subtract", 3, 4, 4, false},
          {"multiply", 4, 8, 8, false},
          {"multiply", 7, 9, 9, true},
+     }}},
+    // ReLU, squared error of sigmoids: prediction
+    {1, 1, {0}, {{
+         {"sigmoid", 0, 0, 0, true},
      }}},
     // ReLU, yes or no
     {6, 18, {0, 0, 0, 0, 0, 0}, {{
@@ -139,11 +159,20 @@ inline constexpr Form forms[] = {
     {2, 1, {0, 0}, {{
          {"multiply", 0, 1, 1, true},
      }}},
+    // Tanh, softmax: prediction
+    {2, 2, {0, 0}, {{
+         {"add", 0, 1, 1, false},
+         {"tanh", 2, 2, 2, true},
+     }}},
     // Tanh, softmax
     {2, 3, {0, 0}, {{
          {"tanh", 0, 0, 0, true},
          {"multiply", 2, 2, 2, false},
          {"subtract", 1, 3, 3, true},
+     }}},
+    // Tanh, softmax: prediction
+    {1, 1, {0}, {{
+         {"tanh", 0, 0, 0, true},
      }}},
     // Sigmoid, softmax
     {3, 4, {0, 0, 0}, {{
@@ -172,9 +201,22 @@ inline constexpr Form forms[] = {
          {"multiply", 5, 3, 3, false},
          {"add", 4, 6, 6, true},
      }}},
+    // LeakyReLU, softmax: prediction
+    {4, 4, {0, 0, 0, 0}, {{
+         {"add", 0, 1, 1, false},
+         {"greater", 4, 2, 2, false},
+         {"multiply", 3, 4, 4, false},
+         {"where", 5, 4, 6, true},
+     }}},
     // LeakyReLU, softmax
     {3, 3, {0, 0, 0}, {{
          {"greater", 0, 1, 1, true},
+         {"multiply", 2, 0, 0, false},
+         {"where", 3, 0, 4, true},
+     }}},
+    // LeakyReLU, softmax: prediction
+    {3, 3, {0, 0, 0}, {{
+         {"greater", 0, 1, 1, false},
          {"multiply", 2, 0, 0, false},
          {"where", 3, 0, 4, true},
      }}},
@@ -200,6 +242,15 @@ inline constexpr Form forms[] = {
          {"multiply", 6, 5, 5, false},
          {"add", 9, 10, 10, true},
      }}},
+    // GELU, softmax: prediction
+    {5, 6, {0, 0, 0, 0, 0}, {{
+         {"add", 0, 1, 1, false},
+         {"multiply", 2, 5, 5, false},
+         {"multiply", 5, 3, 3, false},
+         {"erf", 7, 7, 7, false},
+         {"add", 4, 8, 8, false},
+         {"multiply", 6, 9, 9, true},
+     }}},
     // GELU, softmax
     {5, 9, {0, 0, 0, 0, 0}, {{
          {"multiply", 0, 1, 1, true},
@@ -211,6 +262,14 @@ inline constexpr Form forms[] = {
          {"negative", 10, 10, 10, false},
          {"exp", 11, 11, 11, false},
          {"multiply", 4, 12, 12, true},
+     }}},
+    // GELU, softmax: prediction
+    {4, 5, {0, 0, 0, 0}, {{
+         {"multiply", 0, 1, 1, false},
+         {"multiply", 1, 2, 2, false},
+         {"erf", 5, 5, 5, false},
+         {"add", 3, 6, 6, false},
+         {"multiply", 4, 7, 7, true},
      }}},
     // SiLU, softmax
     {3, 5, {0, 0, 0}, {{
@@ -227,12 +286,23 @@ inline constexpr Form forms[] = {
          {"multiply", 5, 3, 3, false},
          {"add", 4, 6, 6, true},
      }}},
+    // SiLU, softmax: prediction
+    {2, 3, {0, 0}, {{
+         {"add", 0, 1, 1, false},
+         {"sigmoid", 2, 2, 2, false},
+         {"multiply", 2, 3, 3, true},
+     }}},
     // SiLU, softmax
     {2, 4, {0, 0}, {{
          {"sigmoid", 0, 0, 0, true},
          {"multiply", 0, 2, 2, true},
          {"subtract", 1, 2, 2, false},
          {"multiply", 2, 4, 4, true},
+     }}},
+    // SiLU, softmax: prediction
+    {1, 2, {0}, {{
+         {"sigmoid", 0, 0, 0, false},
+         {"multiply", 0, 1, 1, true},
      }}},
     // ELU, softmax
     {4, 6, {0, 0, 0, 0}, {{
@@ -251,6 +321,14 @@ inline constexpr Form forms[] = {
          {"where", 0, 2, 6, false},
          {"add", 4, 7, 7, true},
      }}},
+    // ELU, softmax: prediction
+    {3, 5, {0, 0, 0}, {{
+         {"add", 0, 1, 1, false},
+         {"greater", 3, 2, 2, false},
+         {"where", 4, 2, 3, false},
+         {"expm1", 5, 5, 5, false},
+         {"where", 4, 3, 6, true},
+     }}},
     // ELU, softmax
     {3, 5, {0, 0, 0}, {{
          {"greater", 0, 1, 1, true},
@@ -258,6 +336,13 @@ inline constexpr Form forms[] = {
          {"expm1", 4, 4, 4, false},
          {"where", 3, 0, 5, true},
          {"add", 5, 2, 2, true},
+     }}},
+    // ELU, softmax: prediction
+    {2, 4, {0, 0}, {{
+         {"greater", 0, 1, 1, false},
+         {"where", 2, 1, 0, false},
+         {"expm1", 3, 3, 3, false},
+         {"where", 2, 0, 4, true},
      }}},
     // SGD with momentum
     {6, 5, {0, 0, 0, 0, 0, 0}, {{

@@ -1,4 +1,4 @@
-"""Writes native/forms.hpp: the elementwise chains of usual training steps, to be compiled whole.
+"""Writes native/forms.hpp: the elementwise chains of usual networks, to be compiled whole.
 
 Run it after a change to an optimizer, a loss, an activation or the lowering:
 
@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gradus import _native, losses, nn, optim
+from gradus.compiler import Graph
+from gradus.compiler.hoist import hoist
 from gradus.compiler.native.instructions import DTYPE_CODES, Chain, Product
 from gradus.compiler.native.lower import lower
 from gradus.compiler.passes import optimise
-from gradus.train.step import training_graph
+from gradus.train.step import evaluation_graph, training_graph
 from gradus.types import TensorType, bool_, float32, int64
 
 MOST_INPUTS, MOST_STEPS = 16, 32
@@ -59,14 +61,25 @@ def steps() -> Iterator[tuple[str, nn.Module, losses.Loss, optim.Optimizer, Tens
         yield name, net, losses.cross_entropy, optimizer, labels
 
 
-def chains(
+def training(
     net: nn.Module, loss: losses.Loss, optimizer: optim.Optimizer, y: TensorType
 ) -> Iterator[Chain]:
     """The chains of a training step."""
     batch = {"x": TensorType((32, 5), float32), "y": y}
     reduction = "sum" if loss is losses.squared_error else "mean"
     traced = training_graph(net, loss, reduction, optimizer, batch, False)
-    for i in lower(optimise(traced.graph), _native.opcode).instructions:
+    return chains(optimise(traced.graph))
+
+
+def prediction(net: nn.Module, loss: losses.Loss) -> Iterator[Chain]:
+    """The chains of a prediction, where nothing is kept for a backward pass."""
+    traced = evaluation_graph(net, loss, {"x": TensorType((32, 5), float32)})
+    return chains(hoist(optimise(traced.graph), ["batch.x"])[1])
+
+
+def chains(graph: Graph) -> Iterator[Chain]:
+    """The chains of a graph."""
+    for i in lower(graph, _native.opcode).instructions:
         if isinstance(i, Chain):
             yield i
         elif isinstance(i, Product) and i.then is not None:
@@ -93,12 +106,14 @@ def main() -> None:
     """Write the file."""
     found: dict[Form, str] = {}
     for name, net, loss, optimizer, y in steps():
-        for chain in chains(net, loss, optimizer, y):
+        trained = ((name, c) for c in training(net, loss, optimizer, y))
+        predicted = ((f"{name}: prediction", c) for c in prediction(net, loss))
+        for title, chain in itertools.chain(trained, predicted):
             form = form_of(chain)
             if form is not None:
-                found.setdefault(form, name)
+                found.setdefault(form, title)
     lines = [
-        "// Made by native/forms.py. Each chain once, with the first training step that has it.",
+        "// Made by native/forms.py. Each chain once, with the first step or prediction that has it.",
         "#pragma once",
         "",
         "namespace gradus {",

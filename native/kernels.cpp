@@ -1,5 +1,6 @@
 // One target's backend. This file is compiled once for each target, with its own GRADUS_TARGET.
 #include "chain.hpp"
+#include "finite.hpp"
 #include "movement.hpp"
 #include "product.hpp"
 #include "program.hpp"
@@ -69,8 +70,9 @@ static void transpose_bytes(char* to, const char* from, long rows, long columns,
 }  // namespace GRADUS_TARGET
 
 extern const Backend GRADUS_JOIN(backend_, GRADUS_TARGET);
-const Backend GRADUS_JOIN(backend_, GRADUS_TARGET){GRADUS_TEXT(GRADUS_TARGET),
-                                                   GRADUS_TARGET::make, GRADUS_TARGET::opcode,
-                                                   GRADUS_TARGET::transpose_bytes};
+const Backend GRADUS_JOIN(backend_, GRADUS_TARGET){
+    GRADUS_TEXT(GRADUS_TARGET), GRADUS_TARGET::make, GRADUS_TARGET::opcode,
+    GRADUS_TARGET::transpose_bytes,
+    GRADUS_TARGET::finite<float, std::uint32_t>, GRADUS_TARGET::finite<double, std::uint64_t>};
 
 }  // namespace gradus

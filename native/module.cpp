@@ -1,6 +1,8 @@
 // The Python module: programs that run many steps without Python.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -13,6 +15,8 @@
 #include <set>
 
 #include "program.hpp"
+#include "rows.hpp"
+#include "shortcut.hpp"
 #include "threads.hpp"
 
 namespace nb = nanobind;
@@ -279,6 +283,102 @@ class Program {
   std::mutex busy_;
 };
 
+// ── Any number of rows ──────────────────────────────────────────────────────────────────────────
+
+static std::shared_ptr<const Source> source_of(const nb::list& tensors,
+                                               std::vector<std::int64_t> versions) {
+  auto found = std::make_shared<Source>();
+  for (nb::handle t : tensors) found->tensors.push_back(t.ptr());
+  found->versions = std::move(versions);
+  found->keeper = {nb::object(tensors).release().ptr(), [](void* kept) {
+                     nb::gil_scoped_acquire acquire;
+                     Py_DECREF(static_cast<PyObject*>(kept));
+                   }};
+  return found;
+}
+
+// Runs rows with the weights of tensors, which come with their versions. Where these are not in memory
+// they are written from `weights`, pairs of an address and an array; false where that is None.
+static bool run_rows(Rows& rows, std::size_t n, const std::vector<Input>& inputs,
+                     const std::vector<Output>& outputs, const nb::list& tensors,
+                     const std::vector<std::int64_t>& versions,
+                     const std::optional<std::vector<std::pair<std::int64_t, Input>>>& weights) {
+  const auto source = source_of(tensors, versions);
+  std::vector<const char*> from;
+  std::vector<char*> to;
+  for (auto& array : inputs) from.push_back(static_cast<const char*>(array.data()));
+  for (auto& array : outputs) to.push_back(static_cast<char*>(array.data()));
+
+  std::shared_ptr<const Source> before;  // goes when the interpreter's lock is held again
+  nb::gil_scoped_release release;
+  std::lock_guard<std::mutex> lock(rows.busy);
+  if (!rows.made_from(source->tensors, source->versions)) {
+    if (!weights) return false;
+    before = rows.make_from(nullptr);
+    for (auto& [address, array] : *weights) rows.write(address, array.data(), array.nbytes());
+    rows.make_from(source);
+  }
+  rows.run(n, from, to, Rows::unchecked);
+  return true;
+}
+
+static int traverse_shortcut(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  return nb::inst_ready(self) ? nb::inst_ptr<Shortcut>(self)->traverse(visit, arg) : 0;
+}
+
+static int clear_shortcut(PyObject* self) {
+  if (nb::inst_ready(self)) nb::inst_ptr<Shortcut>(self)->clear();
+  return 0;
+}
+
+// It holds modules, which may hold what holds it.
+static PyType_Slot shortcut_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse_shortcut)},
+                                       {Py_tp_clear, reinterpret_cast<void*>(clear_shortcut)},
+                                       {0, nullptr}};
+
+static void bind_rows(nb::module_& m) {
+  nb::class_<Rows>(m, "Rows")
+      .def("__init__",
+           [](Rows* self, const std::string& target, int threads, std::size_t most,
+              std::size_t least, double work, std::vector<std::size_t> inputs,
+              std::vector<std::size_t> outputs) {
+             new (self) Rows(backend_named(target), threads, most, least, work, std::move(inputs),
+                             std::move(outputs));
+           })
+      .def("allocate",
+           [](Rows& self, std::size_t bytes) {
+             const Holding holding(self);
+             return self.allocate(bytes);
+           })
+      .def("write",
+           [](Rows& self, std::int64_t address, const Input& array) {
+             const Holding holding(self);
+             self.write(address, array.data(), array.nbytes());
+           })
+      .def("add",
+           [](Rows& self, std::size_t rows, const std::vector<Rows::Numbers>& copies,
+              const std::vector<Rows::Addresses>& inputs,
+              const std::vector<Rows::Addresses>& outputs,
+              const std::vector<Rows::Reader>& readers) {
+             const Holding holding(self);
+             self.add(rows, copies, inputs, outputs, readers);
+             self.make_from(nullptr);  // it may have weights of its own, not written yet
+           })
+      .def("cut",
+           [](Rows& self, std::size_t rows, std::vector<Rows::Batch> batches) {
+             const Holding holding(self);
+             self.cut(rows, std::move(batches));
+           })
+      .def("whole", &Rows::whole)
+      .def("run", &run_rows);
+  nb::class_<Shortcut>(m, "Shortcut", nb::type_slots(shortcut_slots))
+      .def(nb::init<nb::object, const nb::list&, const nb::list&, nb::object, nb::object,
+                    std::string, std::vector<Py_ssize_t>, std::vector<Py_ssize_t>, nb::object>())
+      .def("__call__", &Shortcut::call);
+  pthread_atfork(nullptr, nullptr, Rows::after_fork);
+}
+
 }  // namespace gradus
 
 NB_MODULE(_native, m) {
@@ -304,6 +404,7 @@ NB_MODULE(_native, m) {
       .def("profile", &Program::profile)
       .def_prop_ro("target", &Program::target);
   pthread_atfork(nullptr, nullptr, Program::after_fork);
+  bind_rows(m);
   m.def("targets", [] {
     std::vector<std::string> names;
     for (auto* b : usable_backends()) names.emplace_back(b->name);

@@ -74,6 +74,9 @@ struct Backend {
   int (*opcode)(std::string_view name);
   // A rows × columns matrix of numbers of 4 or 8 bytes, transposed.
   void (*transpose)(char* to, const char* from, long rows, long columns, std::size_t size);
+  // Whether all numbers are finite.
+  bool (*finite_floats)(const float* x, std::size_t n);
+  bool (*finite_doubles)(const double* x, std::size_t n);
 };
 
 }  // namespace gradus

@@ -9,8 +9,8 @@ class Program:
     @property
     def target(self) -> str: ...
     def write(self, offset: int, array: Array) -> None: ...
-    def read(self, offset: int, array: Array) -> None: ...
     def write_turned(self, offset: int, array: Array) -> None: ...
+    def read(self, offset: int, array: Array) -> None: ...
     def read_turned(self, offset: int, array: Array) -> None: ...
     def profile(self, rounds: int) -> list[float]: ...
     def run(
@@ -34,6 +34,54 @@ class Program:
         watch_bytes: int,
         stop: Callable[[int], bool],
     ) -> int: ...
+
+class Rows:
+    def __init__(
+        self,
+        target: str,
+        threads: int,
+        most: int,
+        least: int,
+        work: float,
+        input_bytes: Sequence[int],
+        output_bytes: Sequence[int],
+    ) -> None: ...
+    def allocate(self, size: int) -> int: ...
+    def write(self, address: int, array: Array) -> None: ...
+    def add(
+        self,
+        rows: int,
+        copies: Sequence[Sequence[Sequence[int]]],
+        inputs: Sequence[Sequence[int]],
+        outputs: Sequence[Sequence[int]],
+        readers: Sequence[tuple[int, Sequence[tuple[int, int]]]],
+    ) -> None: ...
+    def whole(self, rows: int) -> int: ...
+    def cut(self, rows: int, batches: Sequence[tuple[int, int]]) -> None: ...
+    def run(
+        self,
+        rows: int,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        tensors: Sequence[object],
+        versions: Sequence[int],
+        weights: Sequence[tuple[int, Array]] | None,
+    ) -> bool: ...
+
+class Shortcut:
+    def __init__(
+        self,
+        rows: Rows,
+        modules: Sequence[object],
+        tensors: Sequence[object],
+        array: type,
+        empty: Callable[..., Array],
+        format: str,
+        row: Sequence[int],
+        result_row: Sequence[int],
+        result_dtype: object,
+    ) -> None: ...
+    def __call__(self, x: object) -> Array | None: ...
 
 def targets() -> list[str]: ...
 def opcode(name: str) -> int: ...

@@ -7,6 +7,7 @@ from gradus.compiler.graph import Builder, Graph, Node
 from gradus.compiler.memory import lifetimes, place
 from gradus.compiler.passes import optimise
 from gradus.compiler.reference import ReferenceExecutor
+from gradus.compiler.rows import Reading, RowProgram, Shared, Shortcut
 from gradus.compiler.settings import settings
 from gradus.compiler.trace import Traced, trace
 
@@ -18,7 +19,11 @@ __all__ = [
     "Graph",
     "Node",
     "Program",
+    "Reading",
     "ReferenceExecutor",
+    "RowProgram",
+    "Shared",
+    "Shortcut",
     "Steps",
     "Traced",
     "compile",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Collection
 
 from gradus.compiler.executor import Executor, Program
 from gradus.compiler.graph import Graph
-from gradus.compiler.native import NativeExecutor, available, unsupported
+from gradus.compiler.native import NativeExecutor, NativeRows, available, unsupported
 from gradus.compiler.reference import ReferenceExecutor
+from gradus.compiler.rows import RowProgram
+from gradus.compiler.trace import Traced
 from gradus.errors import ArgumentError
 
 EXECUTORS = ("auto", "reference", "native")
@@ -56,6 +59,10 @@ class _WhereItCan(Executor):
             return self._native.prepare(graph)
         _say_once(frozenset(lacking))
         return ReferenceExecutor().prepare(graph)
+
+    def prepare_rows(self, trace: Callable[[int], Traced], rows: Collection[str]) -> RowProgram:
+        """Plan a function for any number of rows; see ``Executor.prepare_rows``."""
+        return NativeRows(trace, rows, self.prepare, self._native.threads, self._native.target)
 
 
 _said: set[frozenset[str]] = set()  # in this process: a loop over models would say it each time

@@ -7,12 +7,14 @@ other executor must compute.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradus.compiler.graph import Graph
+from gradus.compiler.rows import RowProgram
+from gradus.compiler.trace import Traced
 from gradus.errors import ShapeError
 from gradus.types import Array, TensorType
 
@@ -35,7 +37,13 @@ class Steps:
 
 
 class Program(ABC):
-    """A prepared graph."""
+    """A prepared graph.
+
+    Attributes:
+        on_numpy: whether NumPy computes it, whose threads the caller may want to limit.
+    """
+
+    on_numpy = True
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -131,3 +139,12 @@ class Executor(ABC):
     @abstractmethod
     def prepare(self, graph: Graph) -> Program:
         """Plan the graph once; the program may then run any number of times."""
+
+    def prepare_rows(self, trace: Callable[[int], Traced], rows: Collection[str]) -> RowProgram:
+        """Plan a function for any number of rows.
+
+        Args:
+            trace: the function's graph for a number of rows.
+            rows: names of the inputs that have rows, along the first axis, like every output.
+        """
+        return RowProgram(trace, rows, self.prepare)

@@ -7,17 +7,31 @@ between two calls (a callback, a drawing) sees them as they are, and may change 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+import threading
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from gradus.compiler import Executor, Program, Steps, Traced, settings
+from gradus.compiler import (
+    Executor,
+    Program,
+    Reading,
+    RowProgram,
+    Shared,
+    Shortcut,
+    Steps,
+    Traced,
+    settings,
+)
 from gradus.data import batch_bounds
 from gradus.errors import ArgumentError, DivergenceError, ShapeError
 from gradus.modes import no_grad
-from gradus.nn import Module
+from gradus.nn import Module, Sequential
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor, tensor
 from gradus.train.divergence import REMEDY, first_fault
@@ -25,9 +39,20 @@ from gradus.train.examples import Examples
 from gradus.train.step import Loss, evaluation_graph, training_graph
 from gradus.types import Array, TensorType
 
-_ROWS = 1024  # rows a call outside training: large enough to be fast, small in memory
+_ROWS = 1024  # rows whose losses are computed at once: large enough to be fast, small in memory
+_KINDS = 8  # ways of predicting that are kept: inputs alone, with targets, with other settings
 
+# Tracing puts symbols in the place of a network's weights: other threads must not meet them, nor a
+# child process be forked with them.
+_untraced = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_untraced.acquire,
+        after_in_parent=_untraced.release,
+        after_in_child=_untraced.release,
+    )
 
+Kinds = tuple[tuple[str, TensorType], ...]  # of rows: names and types of one
 Position = tuple[int, dict[str, Array]]  # number of steps, and what a step carries
 
 
@@ -47,6 +72,7 @@ class Engine:
 
     Attributes:
         step: number of steps taken so far.
+        shortcut: predicts what an array holds, or answers None: use ``forward``.
     """
 
     def __init__(
@@ -64,26 +90,31 @@ class Engine:
         self.step = 0
         self._moments: dict[str, dict[str, Array]] = {}  # by parameter, by name in the program
         self._programs: dict[Any, _Prepared] = {}
+        self.shortcut: Shortcut = _no_shortcut
+        self._rows = lru_cache(_KINDS)(partial(_row_program, network, loss, executor))
 
     # Weights ------------------------------------------------------------------------------------
 
     def weights(self) -> dict[str, Array]:
         """Parameters and state of the network as they are; later steps leave the arrays alone."""
-        return {n: t.numpy() for n, t in _tensors(self.network).items()}
+        with _untraced:
+            return {n: t.numpy() for n, t in _tensors(self.network).items()}
 
     def restore(self, weights: Mapping[str, Array]) -> None:
         """Put weights back."""
-        for name, t in _tensors(self.network).items():
-            t.assign(weights[name])
+        with _untraced:
+            for name, t in _tensors(self.network).items():
+                t.assign(weights[name])
 
     def _carry(self) -> dict[str, Array]:
         """What a step changes: parameters, state, and moments of the optimizer, made where new."""
-        params = self.network.named_parameters()
-        carry = {
-            **_prefixed("params", params),
-            **_prefixed("state", self.network.named_buffers()),
-        }
-        arrays = {n: t.numpy() for n, t in carry.items()}
+        with _untraced:
+            params = self.network.named_parameters()
+            carry = {
+                **_prefixed("params", params),
+                **_prefixed("state", self.network.named_buffers()),
+            }
+            arrays = {n: t.numpy() for n, t in carry.items()}
         for name, p in params.items():
             if name not in self._moments:
                 made = self.optimizer.for_parameter(name).init(p)
@@ -95,12 +126,12 @@ class Engine:
     def _keep(self, step: int, carry: Mapping[str, Array]) -> None:
         """Stand at a step, with what was carried there."""
         self.step = step
-        params = self.network.named_parameters()
-        for name, t in params.items():
-            t.assign(carry[f"params.{name}"], copy=False)
-            self._moments[name] = {n: carry[n] for n in self._moments[name]}
-        for name, t in self.network.named_buffers().items():
-            t.assign(carry[f"state.{name}"], copy=False)
+        with _untraced:
+            for name, t in self.network.named_parameters().items():
+                t.assign(carry[f"params.{name}"], copy=False)
+                self._moments[name] = {n: carry[n] for n in self._moments[name]}
+            for name, t in self.network.named_buffers().items():
+                t.assign(carry[f"state.{name}"], copy=False)
 
     def position(self) -> Position:
         """Where training stands, for ``go_back``: later steps leave its arrays alone."""
@@ -191,21 +222,39 @@ class Engine:
     # Predicting ---------------------------------------------------------------------------------
 
     def forward(
-        self, x: Array, y: Array | None = None, weights: Mapping[str, Array] | None = None
+        self,
+        x: Array,
+        y: Array | None = None,
+        weights: Mapping[str, Array] | None = None,
+        limit: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> dict[str, Array]:
         """``prediction`` for every row and, where targets are given, its loss in ``losses``.
 
-        With other weights than the network's where some are given.
+        Args:
+            x: inputs, (rows, …).
+            y: targets, (rows, …).
+            weights: others than the network's.
+            limit: entered where NumPy computes.
         """
-        weights = _prefixed("weights", self.weights() if weights is None else weights)
-        parts: list[dict[str, Array]] = []
-        for start, end in batch_bounds(len(x), _ROWS):
-            batch = {"x": x[start:end]} if y is None else {"x": x[start:end], "y": y[start:end]}
-            types = {n: TensorType.of(a) for n, a in batch.items()}
-            prepared = self._evaluation_program(types)
-            inputs = {**weights, **_prefixed("batch", batch), **prepared.fixed()}
-            parts.append(prepared.program.run(inputs))
-        return {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
+        batch = {"x": x} if y is None else {"x": x, "y": y}
+        with _untraced:
+            now = settings(self.network)
+            program = self._rows(_kinds(batch), now)
+            run = program.prepared(len(x))
+            tensors = _tensors(self.network)
+            if weights is not None:
+                tensors = {n: tensor(a) for n, a in weights.items()}
+            shared = _prefixed("weights", {n: Reading.of(t) for n, t in tensors.items()})
+            if y is None and weights is None:
+                self.shortcut = self._short(program, shared, now) or _no_shortcut
+        with limit() if run.on_numpy else nullcontext():
+            return run.outputs(shared, _prefixed("batch", batch))
+
+    def _short(self, program: RowProgram, shared: Shared, now: Hashable) -> Shortcut | None:
+        """The program's shortcut, where the fields of the network say all about its structure."""
+        modules = [m for _, m in self.network.named_modules()]
+        found = program.shortcut(modules, shared) if all(map(_by_fields, modules)) else None
+        return found if found and settings(self.network) == now else None
 
     def losses_of(self, prediction: Array, y: Array) -> Array:
         """Loss of every target beside one and the same prediction, (1, …).
@@ -259,15 +308,40 @@ class Engine:
             ),
         )
 
-    def _evaluation_program(self, batch: dict[str, TensorType]) -> _Prepared:
-        key = ("evaluate", *batch.items(), settings(self.network))
-        return self._prepare(key, lambda: evaluation_graph(self.network, self.loss, batch))
-
     def _prepare(self, key: tuple[Any, ...], make: Callable[[], Traced]) -> _Prepared:
         if key not in self._programs:
-            traced = make()
+            with _untraced:
+                traced = make()
             self._programs[key] = _Prepared(self.executor.prepare(traced.graph), traced.captured)
         return self._programs[key]
+
+
+def _row_program(
+    network: Module, loss: Loss, executor: Executor, kinds: Kinds, _: Hashable
+) -> RowProgram:
+    """Program of the network, with the settings that it has now, for rows of these kinds."""
+
+    def traced(rows: int) -> Traced:
+        types = {n: TensorType((rows, *t.shape), t.dtype) for n, t in kinds}
+        return evaluation_graph(network, loss, types)
+
+    return executor.prepare_rows(traced, [f"batch.{n}" for n, _ in kinds])
+
+
+def _kinds(batch: Mapping[str, Array]) -> Kinds:
+    """Names and types of one row."""
+    return tuple((n, TensorType(a.shape[1:], a.dtype)) for n, a in batch.items())
+
+
+def _by_fields(module: Module) -> bool:
+    """Whether the fields of a module, and the lists among them, hold all modules inside it."""
+    kind = type(module)
+    known = (Module.children, Sequential.children)
+    return kind.children in known and kind.named_modules is Module.named_modules
+
+
+def _no_shortcut(x: Any) -> None:
+    """Where there is no short way, or not yet."""
 
 
 def _tensors(network: Module) -> dict[str, Tensor]:

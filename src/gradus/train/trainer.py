@@ -286,19 +286,26 @@ class Trainer:
             DataError, ShapeError, DtypeError: inputs that do not fit.
         """
         rows = self._examples(X, y, sample_weight)
-        with self._thread_limit():
-            outputs = self._engine.forward(rows.x, rows.y)
+        outputs = self._engine.forward(rows.x, rows.y, limit=self._thread_limit)
         return {"loss": self._loss(outputs["losses"], rows), **self._metrics(outputs, rows)}
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Outputs of the network for the rows of X, (rows, …).
 
+        Any number of rows runs on few programs, made when they are first needed. A network that
+        looks across its rows sees those given, at most 1024 at once. Several threads of Python
+        may predict at the same time.
+
         Raises:
             DataError, ShapeError, DtypeError: inputs that do not fit.
         """
-        x = as_features(X, self._engine.dtype)
-        with self._thread_limit():
-            return self._engine.forward(x)["prediction"]
+        found = self._engine.shortcut(X)
+        if found is None:
+            x = as_features(X, self._engine.dtype)
+            found = self._engine.shortcut(x)
+        if found is None:
+            found = self._engine.forward(x, limit=self._thread_limit)["prediction"]
+        return found
 
     def _measure(self, row: Row, rows: Examples, prefix: str) -> None:
         """Add what the weights give on the rows to the row of the history."""

@@ -191,3 +191,39 @@ def test_joblib_s_threads_give_the_same_bits() -> None:
         """
     )
     assert found == ["True"]
+
+
+@forking
+def test_children_forked_in_the_middle_of_predictions_predict_the_same() -> None:
+    """The parent's threads hold locks, and write weights, at the moment of forking."""
+    found = output(
+        """
+        import numpy as np
+        import gradus as gd
+        from gradus import losses, nn
+
+        gd.manual_seed(0)
+        net = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 3))
+        trainer = gd.Trainer(net, losses.cross_entropy, executor=NativeExecutor(2))
+        x = np.random.default_rng(0).normal(size=(500, 64)).astype(np.float32)
+        expected = trainer.predict(x).tobytes()
+        weights, going = trainer.weights(), True
+
+        def predict():
+            while going:
+                trainer.restore(weights)
+                assert trainer.predict(x).tobytes() == expected
+
+        predicting = [threading.Thread(target=predict) for _ in range(2)]
+        for thread in predicting: thread.start()
+        for _ in range(20):
+            child = os.fork()
+            if not child:
+                os._exit(0 if trainer.predict(x).tobytes() == expected else 1)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            time.sleep(0.01)
+        going = False
+        for thread in predicting: thread.join()
+        """
+    )
+    assert found == ["0"] * 20

@@ -1,6 +1,6 @@
 """The native executor: places, fusion, lowering, and the program that C++ runs."""
 
-from gradus.compiler.native.executor import NativeExecutor, available, targets, unsupported
+from gradus.compiler.native.executor import NativeExecutor
 from gradus.compiler.native.limits import (
     TARGET_VARIABLE,
     THREADS_VARIABLE,
@@ -8,11 +8,14 @@ from gradus.compiler.native.limits import (
     target_or_variable,
     thread_limit,
 )
+from gradus.compiler.native.rows import NativeRows
+from gradus.compiler.native.support import available, targets, unsupported
 
 __all__ = [
     "TARGET_VARIABLE",
     "THREADS_VARIABLE",
     "NativeExecutor",
+    "NativeRows",
     "available",
     "cores",
     "target_or_variable",

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
-from gradus import ops
 from gradus.compiler.executor import Arrays, Executor, Program, Steps
 from gradus.compiler.graph import Graph
 from gradus.compiler.memory import Lifetime, arrange
 from gradus.compiler.native.instructions import Address, in_place
 from gradus.compiler.native.limits import target_or_variable, threads_or_limit
 from gradus.compiler.native.lower import Lowered, lower
+from gradus.compiler.native.rows import NativeRows
+from gradus.compiler.native.support import library, outside, targets, unsupported
 from gradus.compiler.passes import optimise
+from gradus.compiler.rows import RowProgram
+from gradus.compiler.trace import Traced
 from gradus.errors import ArgumentError
-from gradus.ops.index import position_error
-from gradus.types import Array, TensorType, is_float
-
-try:
-    from gradus import _native
-except ImportError:  # built without a C++ compiler
-    _native = None  # type: ignore[assignment]
-
-
-def available() -> bool:
-    """Whether this installation has the native executor."""
-    return _native is not None
-
-
-def targets() -> list[str]:
-    """Instruction sets that the native executor has code for and this processor can run."""
-    return list(_native.targets()) if _native is not None else []
+from gradus.types import Array, Shape, TensorType
 
 
 class NativeExecutor(Executor):
@@ -64,20 +51,26 @@ class NativeExecutor(Executor):
             )
         return NativeProgram(optimised, self.threads, self.target)
 
+    def prepare_rows(self, trace: Callable[[int], Traced], rows: Collection[str]) -> RowProgram:
+        """Plan a function for any number of rows; see ``Executor.prepare_rows``."""
+        return NativeRows(trace, rows, self.prepare, self.threads, self.target)
+
 
 class NativeProgram(Program):
     """A graph as native instructions in one arena."""
 
+    on_numpy = False
+
     def __init__(self, graph: Graph, threads: int, target: str) -> None:
         super().__init__(graph)
-        lowered = lower(graph, _native.opcode)
+        lowered = lower(graph, library.opcode)
         self._share_carried(lowered)
         offsets, size = _placed(lowered)
         numbers = [
             [offsets[n.buffer] + n.offset if isinstance(n, Address) else n for n in i.numbers]
             for i in lowered.instructions
         ]
-        self._program = _native.Program(numbers, size, target, threads)
+        self._program = library.Program(numbers, size, target, threads)
         for buffer, value in lowered.constants.items():
             if value.nbytes:
                 self._program.write(offsets[buffer], np.ascontiguousarray(value))
@@ -91,11 +84,10 @@ class NativeProgram(Program):
         """Compute the outputs; see ``Program.run``."""
         self.check_inputs(inputs)
         self._standing = {}
-        found = {n: np.empty(t.shape, t.dtype) for n, t in self._output_types().items()}
-        for name in self._turned & inputs.keys():
-            self._write(name, inputs[name])
-        given = {n: _plain(a) for n, a in inputs.items() if a.nbytes and n not in self._turned}
-        filled = {n: a for n, a in found.items() if a.nbytes and n not in self._turned}
+        found = {n: np.empty(self._stored(n, t), t.dtype) for n, t in self._output_types().items()}
+        # All in one call, so that programs may be run by several threads at once.
+        given = {n: _plain(a.T if n in self._turned else a) for n, a in inputs.items() if a.nbytes}
+        filled = {n: a for n, a in found.items() if a.nbytes}
         try:
             self._program.run(
                 [self._inputs[n] for n in given],
@@ -104,10 +96,12 @@ class NativeProgram(Program):
                 list(filled.values()),
             )
         except IndexError as error:
-            raise _outside(error) from None
-        for name in self._turned & found.keys():
-            self._program.read_turned(self._outputs[name], found[name])
-        return found
+            raise outside(error) from None
+        return {n: _plain(a.T) if n in self._turned else a for n, a in found.items()}
+
+    def _stored(self, name: str, t: TensorType) -> Shape:
+        """Shape of an output as it is stored."""
+        return t.shape[::-1] if name in self._turned else t.shape
 
     def _write(self, name: str, array: Array) -> None:
         if name in self._turned:
@@ -161,7 +155,7 @@ class NativeProgram(Program):
                 stop,
             )
         except IndexError as error:
-            raise _outside(error) from None
+            raise outside(error) from None
         after = {n: np.empty(a.shape, a.dtype) for n, a in carry.items()}
         for name, array in after.items():
             if name in self._turned:
@@ -227,19 +221,3 @@ def _whole(array: Array) -> Array:
 
 def _plain(array: Array) -> Array:
     return np.ascontiguousarray(array)
-
-
-def _outside(error: IndexError) -> ArgumentError:
-    length, position = error.args[0] if isinstance(error.args[0], tuple) else error.args
-    return position_error(position, length)
-
-
-def unsupported(graph: Graph) -> list[str]:
-    """Operations of a graph that have no native form, in words; empty where all have one."""
-    found = [
-        f"{node.op.name} of {node.type.dtype}"
-        for node in graph.nodes
-        # Its error for negative exponents shows only when it runs, maybe in a worker thread.
-        if node.op is ops.power and not is_float(node.type.dtype)
-    ]
-    return list(dict.fromkeys(found))

@@ -1,0 +1,171 @@
+"""Whether a traced function treats its rows one by one: row i of a result needs row i alone.
+
+Only then may rows be cut into batches and a batch be padded. Evaluation mostly does so; what
+takes a mean over the rows, numbers them or counts them does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gradus.compiler.graph import Graph, Node
+from gradus.types import Array, TensorType
+
+_MOVING = ("broadcast_to", "reshape", "slice", "unslice")  # their parameters speak of the shape
+
+
+def row_by_row(one: Graph, other: Graph, rows: Collection[str]) -> bool:
+    """Whether a function is proven to treat its rows one by one.
+
+    Args:
+        one: its graph for a number of rows, two or more.
+        other: its graph for another number; what depends on the number shows in the comparison.
+        rows: names of the inputs that have rows, along their first axis.
+
+    Returns:
+        False also where a function does so by operations that are not looked through.
+    """
+    found = [_rows_of(graph, rows) for graph in (one, other)]
+    return found[0] is not None and found[0] == found[1] and _alike(one, other)
+
+
+def _alike(one: Graph, other: Graph) -> bool:
+    """Whether two graphs do the same with the same numbers, apart from the number of rows."""
+    return len(one.nodes) == len(other.nodes) and all(
+        a.op is b.op
+        and a.inputs == b.inputs
+        and a.name == b.name
+        and (a.params == b.params or (a.op is not None and a.op.name in _MOVING))
+        and _constant(a) == _constant(b)
+        for a, b in zip(one.nodes, other.nodes, strict=True)
+    )
+
+
+def _constant(node: Node) -> object:
+    """What a constant holds: one of its rows, where all are equal."""
+    if node.value is None:
+        return None
+    value = node.value[:1] if _repeats(node.value) else node.value
+    return value.dtype, value.shape, value.tobytes()
+
+
+def _repeats(value: Array) -> bool:
+    return value.ndim > 0 and len(value) > 1 and bool((value == value[:1]).all())
+
+
+def _rows_of(graph: Graph, rows: Collection[str]) -> set[int] | None:
+    """Places of the values that have rows, each made of the same row of the inputs.
+
+    None where a value mixes rows, or an output has none.
+    """
+    n = next(t.shape[0] for name, t in graph.inputs.items() if name in rows)
+    found: set[int] = set()
+    for place, node in enumerate(graph.nodes):
+        own = [i in found for i in node.inputs]
+        if node.name is not None:
+            has_rows = node.name in rows
+        elif node.value is not None:
+            has_rows = node.type.shape[:1] == (n,) and _repeats(node.value)
+        elif any(own):
+            types = [graph.nodes[i].type for i in node.inputs]
+            if not _keeps_rows(node, _Operands(types, own, n)):
+                return None
+            has_rows = True
+        else:
+            has_rows = _repeated(node, graph.nodes[node.inputs[0]].type, n)
+        if has_rows:
+            found.add(place)
+    return found if found.issuperset(graph.outputs.values()) else None
+
+
+def _repeated(node: Node, operand: TensorType, n: int) -> bool:
+    """Whether the operation makes n equal rows of one."""
+    assert node.op is not None
+    stretched = len(operand.shape) < len(node.type.shape) or operand.shape[:1] == (1,)
+    return node.op.name == "broadcast_to" and node.type.shape[:1] == (n,) and stretched
+
+
+@dataclass(frozen=True)
+class _Operands:
+    """Types of the operands, which of them have rows, and how many rows there are."""
+
+    types: list[TensorType]
+    own: list[bool]
+    rows: int
+
+
+_Rule = Callable[[_Operands, TensorType, Mapping[str, Any]], bool]
+
+
+def _keeps_rows(node: Node, given: _Operands) -> bool:
+    """Whether row i of the result is made of rows i, by an operation some of whose inputs have."""
+    assert node.op is not None
+    rule = _broadcasts if node.op.elementwise else _RULES.get(node.op.name)
+    return rule is not None and rule(given, node.type, node.params)
+
+
+def _broadcasts(given: _Operands, result: TensorType, _: Mapping[str, Any]) -> bool:
+    """Rows stand along the first axis of the result; nothing else has several things there."""
+    rank = len(result.shape)
+    return all(
+        len(t.shape) == rank if own else len(t.shape) < rank or t.shape[0] == 1
+        for t, own in zip(given.types, given.own, strict=True)
+    )
+
+
+def _product(given: _Operands, result: TensorType, params: Mapping[str, Any]) -> bool:
+    if len(result.shape) == 2:
+        return given.own == [True, False]
+    return _broadcasts(given, result, params)
+
+
+def _along(given: _Operands, _: TensorType, params: Mapping[str, Any]) -> bool:
+    """Something is done along axes (None: along all of them); the rows are none of these."""
+    axis = params["axis"]
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return all(given.own) and 0 not in axes and None not in axes
+
+
+def _shapes(given: _Operands, result: TensorType, _: Mapping[str, Any]) -> bool:
+    """In row order, as many rows as before are the same rows."""
+    return given.types[0].shape[:1] == result.shape[:1]
+
+
+def _permutes(_: _Operands, __: TensorType, params: Mapping[str, Any]) -> bool:
+    return bool(params["axes"][0] == 0)
+
+
+def _slices(given: _Operands, _: TensorType, params: Mapping[str, Any]) -> bool:
+    return bool(params["bounds"][0] == (0, given.rows, 1))
+
+
+def _takes(given: _Operands, _: TensorType, params: Mapping[str, Any]) -> bool:
+    """Rows of positions in something without rows, or positions that are the same in every row."""
+    return given.own == ([False, True] if params["axis"] == 0 else [True, False])
+
+
+def _windows(given: _Operands, _: TensorType, params: Mapping[str, Any]) -> bool:
+    return len(params["window"]) < len(given.types[0].shape)
+
+
+_RULES: dict[str, _Rule] = {
+    "argmax": _along,
+    "argmin": _along,
+    "astype": _shapes,
+    "broadcast_to": _broadcasts,
+    "concat": _along,
+    "cumulative_sum": _along,
+    "matmul": _product,
+    "max": _along,
+    "min": _along,
+    "permute_dims": _permutes,
+    "reshape": _shapes,
+    "slice": _slices,
+    "sliding_window": _windows,
+    "sum": _along,
+    "take": _takes,
+    "take_along_axis": _along,
+    "unslice": _slices,
+}
