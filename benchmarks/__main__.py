@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from typing import Any
 from benchmarks import fit_costs, prediction, startup, training
 from benchmarks.client import ROOT
 from benchmarks.goals import goals
-from benchmarks.machine import cores, description, environment
+from benchmarks.machine import Others, cores, description, environment
 from benchmarks.peers import FRAMEWORKS
 from benchmarks.picture import draw
 from benchmarks.progress import say
@@ -31,6 +32,8 @@ QUICK_PREDICTION = (("digits", 1, 1), ("mnist", 10_000, 2))
 
 def main() -> None:
     """Run what was asked for."""
+    # An ordinary end closes the workers; a sudden one would leave them stopped for good.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     options = _parser().parse_args()
     if options.redraw:
         results = json.loads((DOCS / "results.json").read_text())
@@ -61,6 +64,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     cells = [(w, t) for w in chosen for t in counts if not options.quick or t == QUICK[w.name]]
     cases = QUICK_PREDICTION if options.quick else prediction.CASES
     results: dict[str, Any] = {"machine": description()}
+    others = Others()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         results["imports"] = startup.imports(peers, repeats)
@@ -77,6 +81,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for name, rows, t in cases
             if name in options.only and t in counts
         ]
+    results["machine"]["others"] = others.share()
     results["goals"] = goals(results)
     return results
 

@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.machine import environment
 
 ROOT = Path(__file__).parents[1]
+_PATIENCE = 120.0  # seconds that an answer may take
 
 
 class WorkerError(Exception):
@@ -28,19 +29,19 @@ class Worker:
     loop on the cores of the one that is timed.
     """
 
-    def __init__(self, name: str, cores: list[int], *, timeout: float = 120, **job: Any) -> None:
+    def __init__(self, name: str, cores: list[int], job: dict[str, Any]) -> None:
         self.name = name
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", json.dumps({"cores": cores, **job})],
+            [sys.executable, "-m", "benchmarks.worker", json.dumps({**job, "cores": cores})],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=ROOT,
             env=environment(len(cores)),
         )
-        self._answer(timeout)
+        self._answer(_PATIENCE)
 
-    def ask(self, do: str, *, timeout: float = 120, **arguments: Any) -> dict[str, Any]:
+    def ask(self, do: str, *, timeout: float = _PATIENCE, **arguments: Any) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
         Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -46,6 +47,31 @@ def description() -> dict[str, Any]:
         "targets": _targets(),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+class Others:
+    """How busy other programs keep the machine from now on."""
+
+    def __init__(self) -> None:
+        self._before = _busy(), time.perf_counter()
+
+    def share(self) -> float | None:
+        """Cores that they took so far, on average; None where the system does not tell."""
+        (busy, own), start = self._before
+        busy_now, own_now = _busy()
+        if busy_now is None or busy is None:
+            return None
+        return max(0.0, (busy_now - busy) - (own_now - own)) / (time.perf_counter() - start)
+
+
+def _busy() -> tuple[float | None, float]:
+    """Seconds for which all cores worked, and for which this process and its ended children did."""
+    own = sum(os.times()[:4])
+    path = Path("/proc/stat")
+    if not path.exists():
+        return None, own
+    user, nice, system, _, _, irq, soft, steal = map(int, path.read_text().split()[1:9])
+    return (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK"), own
 
 
 def _processor() -> str:

@@ -33,9 +33,9 @@ def measure(
         workers: list[Worker] = []
         for peer in (n for n in PREDICTION if n in peers):
             say(f"prediction of {rows} rows ({name}), {threads} threads: {peer} gets ready")
-            job = {"peer": peer, "workload": name, "path": str(path), "rows": rows}
+            job = {"kind": "prediction", "peer": peer, "workload": name, "rows": rows}
             try:
-                worker = Worker(peer, cores(threads), kind="prediction", **job)
+                worker = Worker(peer, cores(threads), {**job, "path": str(path)})
                 stack.enter_context(worker)
                 outputs, probabilities = _outputs(worker, folder)
                 reference = outputs if reference is None else reference

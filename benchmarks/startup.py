@@ -58,7 +58,7 @@ def first_steps(
         times = []
         for _ in range(repeats):
             try:
-                with Worker(name, cores(1), peer=name, **job) as worker:
+                with Worker(name, cores(1), {**job, "peer": name}) as worker:
                     times.append(worker.ask("first")["seconds"])
             except WorkerError:
                 break  # the training's tables say why

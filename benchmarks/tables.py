@@ -10,6 +10,7 @@ from benchmarks.peers import PREDICTION, TRAINING
 from benchmarks.workloads import WORKLOADS, Workload
 
 _MIB = 1 << 20
+_BUSY = 0.1  # cores that other programs may take
 
 
 def document(results: dict[str, Any]) -> str:
@@ -58,6 +59,11 @@ def _introduction(results: dict[str, Any]) -> str:
         if worst
         else ""
     )
+    if (machine["others"] or 0) > _BUSY:
+        said += (
+            f" **Other programs took {machine['others']:.2f} cores while this was measured: the "
+            "figures, above all those of two threads, are not to be relied on.**"
+        )
     return (
         f"Five workloads, in float32, on gradus and on other frameworks.{said}\n\n"
         f"Measured {machine['date']} on {machine['processor']}, {machine['cores']} cores, "

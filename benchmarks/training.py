@@ -42,11 +42,11 @@ def measure(
                 worker = stack.enter_context(_start(name, workload, threads, path))
                 comparable, parameters = _parameters(worker, folder)
                 reference = reference or parameters
+                differences[name] = None
                 if comparable:
-                    differences[name] = _difference(parameters, reference, task)
-                    _agree(differences[name])
-                else:
-                    differences[name] = None
+                    difference = _difference(parameters, reference, task)
+                    differences[name] = difference
+                    _agree(difference)
                 worker.ask("warm", seconds=effort.seconds)
                 workers.append(worker)
             except WorkerError as error:
@@ -71,7 +71,7 @@ def floors(workloads: Sequence[Workload], threads: int) -> dict[str, Any]:
     """Peak, bandwidth and, by workload, the seconds of the floor."""
     say(f"floor, {threads} threads")
     sizes = [floor.footprint(w) for w in workloads]
-    with Worker("floor", cores(threads), kind="floor") as worker:
+    with Worker("floor", cores(threads), {"kind": "floor"}) as worker:
         rates = worker.ask("measure", sizes=sizes)
     seconds = {
         w.name: floor.flops(w) / rates["flops"] + floor.traffic(w) / rate
@@ -81,8 +81,8 @@ def floors(workloads: Sequence[Workload], threads: int) -> dict[str, Any]:
 
 
 def _start(name: str, workload: Workload, threads: int, path: Path) -> Worker:
-    job = {"peer": name, "workload": workload.name, "path": str(path)}
-    return Worker(name, cores(threads), kind="training", **job)
+    job = {"kind": "training", "peer": name, "workload": workload.name, "path": str(path)}
+    return Worker(name, cores(threads), job)
 
 
 def _parameters(worker: Worker, folder: Path) -> tuple[bool, list[Array]]:
