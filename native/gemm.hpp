@@ -233,7 +233,7 @@ void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<
               const Tile<T> run = tiles<T>.of[log2][height - 1];
               // Later numbers come while these are multiplied: those of the next panel of B, in
               // equal portions, and what the epilogue will read.
-              if (!p.pack_b && n0 + n + width < column + columns && m0 == row) {
+              if (rows >= few_rows && !p.pack_b && n0 + n + width < column + columns && m0 == row) {
                 const long tile = (m0 + m - row) / std::max(1L, tall);
                 fetch<T>(B.at(k + tile * portion, n0 + n + width), B.row,
                          std::min(portion, depth - tile * portion), L << log2);
