@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 
+#include "float_mode.hpp"
 #include "program.hpp"
 #include "rows.hpp"
 #include "shortcut.hpp"
@@ -140,6 +141,7 @@ class Program {
     nb::gil_scoped_release release;
     std::lock_guard<std::mutex> lock(busy_);
     Crew::Member member;
+    const FloatMode mode(FloatMode::without_subnormals());
     using clock = std::chrono::steady_clock;
     auto asked = clock::now() - std::chrono::hours(1);
     char* const arena = arena_.get();
@@ -147,6 +149,7 @@ class Program {
     for (; done < count; ++done) {
       if ((done & 15) == 0 && clock::now() - asked > std::chrono::milliseconds(20)) {
         nb::gil_scoped_acquire acquire;
+        const FloatMode callers(mode.before());
         if (PyErr_CheckSignals() != 0) throw nb::python_error();
         if (nb::cast<bool>(stop(done))) break;
         asked = clock::now();
@@ -260,7 +263,8 @@ class Program {
 
   void perform(const Instruction& i, Crew::Turn* turn) const {
     if (turn && turn->threads() > 1 && i.parallel())
-      turn->share([&](int part) {
+      turn->share([&, mode = FloatMode::now()](int part) {
+        const FloatMode as_here(mode);
         i.run(part, turn->threads(),
               scratch_.get() + scratch_bytes_ * static_cast<std::size_t>(part));
       });

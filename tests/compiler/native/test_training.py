@@ -15,6 +15,7 @@ from gradus.compiler.native import NativeExecutor, available, targets
 from gradus.compiler.reference import ReferenceProgram
 from gradus.errors import ArgumentError
 from gradus.random import normal
+from gradus.train.callbacks import Callback
 
 pytestmark = pytest.mark.skipif(not available(), reason="built without the native executor")
 
@@ -103,3 +104,26 @@ def test_an_installation_without_it_says_how_to_get_it(monkeypatch: pytest.Monke
     with pytest.raises(ArgumentError, match="C\\+\\+ compiler"):
         executor_named("native")
     assert executor_named("auto").name == "reference"
+
+
+def test_steps_take_subnormals_for_zeros_and_leave_the_callers_arithmetic_alone() -> None:
+    x, y = np.zeros((8, 3), np.float32), np.zeros((8, 1), np.float32)
+    x[0, 0] = 1e-20  # its gradient's square is subnormal
+    net = nn.Sequential(nn.Linear(3, 1))
+    smallest = np.float32(1e-45)
+    seen = []
+
+    class Look(Callback):
+        def on_step(self, trainer: gd.Trainer, step: int) -> None:
+            seen.append(smallest * np.float32(1))
+
+    trainer = gd.Trainer(
+        net, losses.squared_error, optim.Adam(1e-3), executor=NativeExecutor(threads=2)
+    )
+    trainer.fit(x, y, epochs=50, batch_size=4, callbacks=[Look()], progress=False)
+    moments = [a for m in trainer._engine._moments.values() for a in m.values()]
+    tiny = np.finfo(np.float32).tiny
+    assert all(((a == 0) | (np.abs(a) >= tiny)).all() for a in moments)
+    assert seen
+    assert all(s == smallest for s in seen)
+    assert smallest * np.float32(1) == smallest
