@@ -53,12 +53,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-# One editable install, then one stamp an extra: a target installs what it needs and no more.
+# One editable install, then one stamp an extra: a target installs what it needs and no more, and
+# the native code is built once.
 $(VENV)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*.hpp native/*.cpp) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 STAMPS := $(addprefix $(VENV)/.,test check oracle native bench)
 $(STAMPS): $(VENV)/.%: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	$(BIN)/python .ci/requirements.py $* | xargs $(BIN)/python -m pip install --quiet
 	@touch $@
