@@ -51,12 +51,13 @@ class TrainingServer:
         """Seconds that the first step takes, with all that is prepared for it."""
         return {"seconds": _seconds(lambda: self.peer.train(self.order[:1]))}
 
-    def check(self, path: str) -> Answer:
-        """Parameters after the steps that are compared, saved."""
+    def check(self, path: str, run: int) -> Answer:
+        """Parameters after the steps of a run that is compared, saved."""
         import numpy as np
 
+        steps = self.workload.checked
         self.peer.reset()
-        self.peer.replay(self.workload.order(self.workload.checked))
+        self.peer.replay(self.workload.order((run + 1) * steps)[run * steps :])
         np.savez(path, *self.peer.parameters())
         return {"comparable": self.peer.comparable}
 

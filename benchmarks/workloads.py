@@ -27,7 +27,7 @@ class Workload:
         loss: ``"bce"`` (of logits) and ``"ce"`` are means over the batch, ``"sse"`` is a sum.
         optimizer: ``"sgd"``, or ``"adam"`` with β = (0.9, 0.999), ε = 10⁻⁸.
         steps: steps of one call, in frameworks that take many steps a call.
-        checked: steps after which the parameters of all frameworks are compared.
+        checked: steps of a run after which the parameters of all frameworks are compared.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Workload:
     batch: int
     rows: int
     steps: int
-    checked: int = 20
+    checked: int = 5
     output: str = "identity"
     bias: bool = True
 
@@ -106,7 +106,7 @@ WORKLOADS = {
         Workload("mnist", (784, 256, 128, 10), "relu", "ce", "adam", 1e-3, 128, 59904, steps=468),
         Workload(
             "wide", (1024, 4096, 4096, 1000), "relu", "ce", "sgd", 0.1, 256, 1024, steps=4,
-            checked=3,
+            checked=2,
         ),
     )
 }  # fmt: skip
