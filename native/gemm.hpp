@@ -42,10 +42,11 @@ namespace gemm_detail {
 // ---------------------------------------------------------------------------------------- plan
 
 // A packed block of A (rows × depth, 512 KB) shares the second-level cache with a group of packed
-// panels of B (depth × group, 256 KB), and one panel of it (32 KB) stays in the first level. A
-// group is as wide as makes packing read whole kilobytes of B's rows, not two lines of each page.
+// panels of B (depth × group, 384 KB), whose panels (48 KB) pass through the first level. The deeper,
+// the seldomer C is read and written. A group is as wide as makes packing read whole kilobytes of B's
+// rows, not two lines of each page.
 inline constexpr long block_bytes = 512 * 1024, group_bytes = 1024;
-inline constexpr long packed_depth_bytes = 1024, direct_depth_bytes = 2048;
+inline constexpr long packed_depth_bytes = 1536, direct_depth_bytes = 2048;
 
 // Few rows stream through a large B once. Each of its rows is another page, and only a handful of
 // them at a time keep their lines and translations until the next columns are wanted.
@@ -129,6 +130,30 @@ inline void fetch(const T* x, long step, long rows, long columns) {
       __builtin_prefetch(x + j, 0, 2);
 }
 
+// Numbers that are wanted later: their rows are asked for in equal portions, while others are multiplied.
+template <class T>
+struct Ahead {
+  const T* from;
+  long step, rows, columns;
+  long portions;  // 0 if nothing is wanted
+  long asked = 0;
+
+  void ask() {
+    if (asked >= portions) return;
+    const long first = rows * asked / portions;
+    ++asked;
+    fetch(from + first * step, step, rows * asked / portions - first, columns);
+  }
+};
+
+// The block of B from row k and column n on, along its stride of one.
+template <class T>
+Ahead<T> of_block(Strided<const T> B, long k, long n, long depth, long columns, long portions) {
+  if (columns <= 0) return {};
+  if (B.row == 1) return {B.at(k, n), B.column, columns, depth, portions};
+  return {B.at(k, n), B.row, depth, columns, portions};
+}
+
 // Panels of panel_rows rows.
 template <class T>
 void pack_a(const T* a, long a_row, long a_col, long rows, long depth, T* packed) {
@@ -194,6 +219,17 @@ void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<
       for (long n0 = column; n0 < column + columns; n0 += group_columns<T>) {
         const long group = std::min(group_columns<T>, column + columns - n0), panel = L << p.log2;
         if (p.pack_b) pack_b(B.at(k, n0), B.row, B.column, group, depth, b_panels, panel);
+        // Later numbers come while these are multiplied: here the group that is packed next.
+        Ahead<T> ahead{};
+        if (p.pack_b) {
+          const bool more = n0 + group < column + columns, last_rows = m0 + block == row + rows;
+          const long next_n = more ? n0 + group : column, next_k = more || !last_rows ? k : k + depth;
+          const long across = std::min(group_columns<T>, column + columns - next_n);
+          const long along = std::min(p.depth, shape.K - next_k);
+          if (along > 0)
+            ahead = of_block(B, next_k, next_n, along, across,
+                             ceil_div(group, panel) * ceil_div(block, tallest[p.log2]));
+        }
 
         const long stride = has_epilogue ? epilogue_rows : block;
         for (long first = 0; first < block; first += stride) {
@@ -222,7 +258,11 @@ void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<
             // equal height, since a flat one cannot cover the latency of its multiply-adds.
             const long tall = p.pack_a ? panel_rows : tallest[log2];
             long tiles_left = last - first <= tall ? 1 : ceil_div(last - first, tall);
-            const long portion = ceil_div(depth, ceil_div(block, tall));
+            if (!p.pack_b && rows >= few_rows && m0 == row) {  // the next panel of B
+              const long left = column + columns - (n0 + n + width);
+              ahead = of_block(B, k, n0 + n + width, depth, std::min(left, L << log2),
+                               ceil_div(block, tall));
+            }
             for (long m = first, height; m < last; m += height, --tiles_left) {
               height = last - m;
               if (tiles_left > 1) height = p.pack_a ? tall : ceil_div(height, tiles_left);
@@ -231,13 +271,7 @@ void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<
               if (p.pack_a)
                 a = {a_panels + m / panel_rows * panel_stride<T> * depth, 1, panel_stride<T>};
               const Tile<T> run = tiles<T>.of[log2][height - 1];
-              // Later numbers come while these are multiplied: those of the next panel of B, in
-              // equal portions, and what the epilogue will read.
-              if (rows >= few_rows && !p.pack_b && n0 + n + width < column + columns && m0 == row) {
-                const long tile = (m0 + m - row) / std::max(1L, tall);
-                fetch<T>(B.at(k + tile * portion, n0 + n + width), B.row,
-                         std::min(portion, depth - tile * portion), L << log2);
-              }
+              ahead.ask();
               if (finished) epilogue.fetch(m0 + m, m0 + m + height, n0 + n, n0 + n + width);
               if (dense) {
                 if (p.pack_a && !passes)  // C is large too: fetch the next tile of it

@@ -15,6 +15,7 @@
 #include <set>
 
 #include "float_mode.hpp"
+#include "memory.hpp"
 #include "program.hpp"
 #include "rows.hpp"
 #include "shortcut.hpp"
@@ -61,23 +62,15 @@ class Program {
  public:
   Program(const std::vector<std::vector<std::int64_t>>& instructions, std::size_t bytes,
           const std::string& target, int threads)
-      : backend_(backend_named(target)), threads_(threads) {
-    // Beyond the last value there is room for vectors that are loaded whole.
-    bytes = (bytes + 4096 + 63) / 64 * 64;
-    arena_.reset(static_cast<char*>(std::aligned_alloc(64, bytes)));
-    if (!arena_) throw std::bad_alloc();
-    std::memset(arena_.get(), 0, bytes);
+      : backend_(backend_named(target)), threads_(threads), arena_(bytes) {
     for (auto& numbers : instructions) {
-      instructions_.push_back(backend_.make(numbers, arena_.get()));
+      instructions_.push_back(backend_.make(numbers, arena_.data()));
       scratch_bytes_ = std::max(scratch_bytes_, instructions_.back()->scratch_bytes());
       shares_ = shares_ || (threads_ > 1 && instructions_.back()->parallel());
     }
-    scratch_bytes_ = (scratch_bytes_ + 4096 + 63) / 64 * 64;
-    const std::size_t all = scratch_bytes_ * static_cast<std::size_t>(threads_);
-    scratch_.reset(static_cast<char*>(std::aligned_alloc(64, all)));
-    if (!scratch_) throw std::bad_alloc();
-    std::memset(scratch_.get(), 0, all);
-    for (auto& i : instructions_) i->prepare(scratch_.get());
+    scratch_bytes_ = (scratch_bytes_ + Memory::padding + 63) / 64 * 64;
+    scratch_.emplace(scratch_bytes_ * static_cast<std::size_t>(threads_));
+    for (auto& i : instructions_) i->prepare(scratch_->data());
     living_.insert(this);
   }
   ~Program() { living_.erase(this); }
@@ -90,17 +83,17 @@ class Program {
   }
 
   void write(std::size_t offset, const Input& array) {
-    std::memcpy(arena_.get() + offset, array.data(), array.nbytes());
+    std::memcpy(arena_.data() + offset, array.data(), array.nbytes());
   }
 
   // A matrix to, or from, its transpose in the arena.
   void write_turned(std::size_t offset, const Input& array) {
-    backend_.transpose(arena_.get() + offset, static_cast<const char*>(array.data()),
+    backend_.transpose(arena_.data() + offset, static_cast<const char*>(array.data()),
                        static_cast<long>(array.shape(0)), static_cast<long>(array.shape(1)),
                        array.itemsize());
   }
   void read_turned(std::size_t offset, const Output& array) {
-    backend_.transpose(static_cast<char*>(array.data()), arena_.get() + offset,
+    backend_.transpose(static_cast<char*>(array.data()), arena_.data() + offset,
                        static_cast<long>(array.shape(1)), static_cast<long>(array.shape(0)),
                        array.itemsize());
   }
@@ -114,7 +107,7 @@ class Program {
     auto threads = turn();
     once(threads ? &*threads : nullptr);
     for (std::size_t i = 0; i < outputs.size(); ++i)
-      std::memcpy(outputs[i].data(), arena_.get() + from[i], outputs[i].nbytes());
+      std::memcpy(outputs[i].data(), arena_.data() + from[i], outputs[i].nbytes());
   }
 
   // Takes up to `order.shape(0)` steps; see gradus.compiler.executor.Program.steps.
@@ -135,7 +128,7 @@ class Program {
     for (std::size_t i = 0; i < records.size(); ++i)
       record_item.push_back({record_at[i], count ? records[i].nbytes() / count : 0});
     for (std::size_t i = 0; i < data.size(); ++i)
-      tables.push_back({arena_.get() + data_at[i], static_cast<const char*>(data[i].data()),
+      tables.push_back({arena_.data() + data_at[i], static_cast<const char*>(data[i].data()),
                         data[i].shape(0) ? data[i].nbytes() / data[i].shape(0) : 0});
 
     nb::gil_scoped_release release;
@@ -144,7 +137,7 @@ class Program {
     const FloatMode mode(FloatMode::without_subnormals());
     using clock = std::chrono::steady_clock;
     auto asked = clock::now() - std::chrono::hours(1);
-    char* const arena = arena_.get();
+    char* const arena = arena_.data();
     std::size_t done = 0;
     for (; done < count; ++done) {
       if ((done & 15) == 0 && clock::now() - asked > std::chrono::milliseconds(20)) {
@@ -176,7 +169,7 @@ class Program {
   }
 
   void read(std::size_t offset, const Output& array) {
-    std::memcpy(array.data(), arena_.get() + offset, array.nbytes());
+    std::memcpy(array.data(), arena_.data() + offset, array.nbytes());
   }
 
   std::string target() const { return backend_.name; }
@@ -199,10 +192,6 @@ class Program {
   }
 
  private:
-  struct Free {
-    void operator()(char* p) const { std::free(p); }
-  };
-
   static bool finite(const char* p, std::size_t bytes) {
     if (bytes == 4) {
       float x;
@@ -266,10 +255,10 @@ class Program {
       turn->share([&, mode = FloatMode::now()](int part) {
         const FloatMode as_here(mode);
         i.run(part, turn->threads(),
-              scratch_.get() + scratch_bytes_ * static_cast<std::size_t>(part));
+              scratch_->data() + scratch_bytes_ * static_cast<std::size_t>(part));
       });
     else
-      i.run(0, 1, scratch_.get());
+      i.run(0, 1, scratch_->data());
   }
 
   void once(Crew::Turn* turn) const {
@@ -281,7 +270,8 @@ class Program {
   const Backend& backend_;
   int threads_;
   bool shares_ = false;  // whether any instruction is worth more than one thread
-  std::unique_ptr<char, Free> arena_, scratch_;
+  Memory arena_;
+  std::optional<Memory> scratch_;  // as much for each thread
   std::size_t scratch_bytes_ = 0;
   std::vector<std::unique_ptr<Instruction>> instructions_;
   std::mutex busy_;
