@@ -88,20 +88,24 @@ class Graph:
 
     def _verify_operation(self, place: int, node: Node) -> None:
         assert node.op is not None
+        here = f"%{place} = {node.op.name}"
         earlier = all(0 <= i < place for i in node.inputs)
-        _expect(earlier, f"%{place} = {node.op.name} uses earlier values", node.inputs)
+        _expect(earlier, f"{here} uses earlier values", node.inputs)
         count = len(node.inputs)
         fits = count >= node.op.arity if node.op.variadic else count == node.op.arity
-        _expect(fits, f"%{place} = {node.op.name} takes {node.op.arity} operands", count)
+        _expect(fits, f"{here} takes {node.op.arity} operands", count)
         types = [self.nodes[i].type for i in node.inputs]
         dtypes = tuple(t.dtype for t in types)
         try:
             expected = node.op.type_rule(*types, **node.params)
             cast = node.op.dtype_rule(*types)
         except (GradusError, TypeError) as error:
-            raise GraphError(f"%{place} = {node.op.name} follows its rule: {error}") from error
-        _expect(expected == node.type, f"%{place} = {node.op.name} gives {expected}", node.type)
-        _expect(cast == dtypes, f"%{place} = {node.op.name} takes {cast}", dtypes)
+            raise GraphError(f"{here} follows its rule: {error}") from error
+        # Writing types out takes longer than all of the rest.
+        if expected != node.type:
+            raise GraphError(f"in a graph, {here} gives {expected}", received=node.type)
+        if cast != dtypes:
+            raise GraphError(f"in a graph, {here} takes {cast}", received=dtypes)
 
     # Text ---------------------------------------------------------------------------------------
 

@@ -20,13 +20,13 @@ _FOLD_BYTES = 4096
 
 
 def optimise(graph: Graph) -> Graph:
-    """All passes, until nothing changes."""
+    """All passes, until nothing changes; the result is verified."""
     while True:
         before = len(graph.nodes)
         for step in (simplify, fold_constants, eliminate_common, eliminate_dead):
-            graph = step(graph).verify()
+            graph = step(graph)
         if len(graph.nodes) == before:
-            return graph
+            return graph.verify()
 
 
 def _rewrite(graph: Graph, rule: Callable[[Builder, Node], int]) -> Graph:
