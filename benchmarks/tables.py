@@ -240,9 +240,10 @@ _METHOD = """\
 - Before anything is timed, each framework takes five runs of 5 steps (2 of wide) on different rows,
   and its parameters are compared with gradus's: in most of the runs each weight matrix and bias is
   within a thousandth of its change, in the Euclidean norm, or the framework is left out. (In a run
-  where the input of a ReLU lies within rounding of 0, it may fall to either side.) Where scikit-learn's rules are its own (the place of ε in its Adam; the
-  loss, outputs and biases of its regressor, which stands in for lecture) nothing is compared; the
-  work is the same to within those operations.
+  where the input of a ReLU lies within rounding of 0, it may fall to either side.) Where
+  scikit-learn's rules are its own (the place of ε in its Adam; the loss, outputs and biases of its
+  regressor, which stands in for lecture) nothing is compared; the work is the same to within those
+  operations.
 - Rounds: all in turn, then all in reverse order, ten times or until 40 seconds a workload are
   over. A framework is timed for a tenth of a second or one call, always from the initial weights,
   while the others' processes are stopped. Ratios are taken within a pass; the tables show their
