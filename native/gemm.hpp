@@ -1,11 +1,11 @@
 // Matrix products with a fixed order of summation.
 //
-//   C[m,n] = (C[m,n] or 0) + Σ_k A[m,k]·B[k,n]
+//   C[m,n] = Σ_k A[m,k]·B[k,n]
 //
-// Every element of C is one chain of multiply-adds over k = 0, 1, …, K−1, started from zero or from
-// C[m,n]. Whatever is chosen for speed (size of the tile, packing, blocks of K, threads) only says
-// where that chain waits between two steps: in a register or in C. So the bits of C depend on the
-// numbers and on the target alone, and neither on the split over threads nor on the shape around.
+// Every element of C is one chain of multiply-adds over k = 0, 1, …, K−1, started from zero. Whatever
+// is chosen for speed (size of the tile, packing, blocks of K, threads) only says where that chain waits
+// between two steps: in a register or in C. So the bits of C depend on the numbers and on the target
+// alone, and neither on the split over threads nor on the shape around.
 //
 // From the inside out: tile and pack (gemm_tile.hpp); the plan, which suits blocks to the caches;
 // gemm_rows, the loops over blocks; gemm, the entry. The plan's sizes are for 32–48 KB of
@@ -194,7 +194,7 @@ inline constexpr long epilogue_rows = 8 * panel_rows;
 
 template <class T, class Epilogue>
 void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<T> C,
-               bool accumulate, int part, int parts, void* scratch, Epilogue epilogue) {
+               int part, int parts, void* scratch, Epilogue epilogue) {
   constexpr long L = simd<T>::lanes;
   constexpr bool has_epilogue = !std::is_same_v<Epilogue, NoEpilogue>;
   const auto [row, rows, column, columns] = share<T>(shape.M, shape.N, part, parts);
@@ -210,7 +210,7 @@ void gemm_rows(GemmShape shape, Strided<const T> A, Strided<const T> B, Strided<
   long k = 0;
   do {  // once even if K is 0
     const long depth = std::min(p.depth, shape.K - k);
-    const bool from_c = accumulate || k > 0, finished = k + depth == shape.K;
+    const bool from_c = k > 0, finished = k + depth == shape.K;
 
     for (long m0 = row; m0 < row + rows; m0 += p.rows) {
       const long block = std::min(p.rows, row + rows - m0);
@@ -307,8 +307,7 @@ inline bool is_one_tile(GemmShape s) {
 
 template <class T, class Epilogue>
 inline void one_tile(GemmShape s, const T* a, long a_row, long a_col, const T* b, long b_row,
-                     long b_col, T* c, long c_row, bool accumulate, void* scratch,
-                     Epilogue epilogue) {
+                     long b_col, T* c, long c_row, void* scratch, Epilogue epilogue) {
   T* room = static_cast<T*>(scratch);
   if ((b_col != 1 && s.N > 1) || (!masks_are_free && s.N < simd<T>::lanes)) {
     pack<T, vector_bytes>(b, b_col, b_row, s.N, s.K, room, simd<T>::lanes);
@@ -320,7 +319,7 @@ inline void one_tile(GemmShape s, const T* a, long a_row, long a_col, const T* b
     c = room;
     c_row = s.N;
   }
-  tiles<T>.of[0][s.M - 1](s.K, a, a_row, a_col, b, b_row, c, c_row, s.N, accumulate);
+  tiles<T>.of[0][s.M - 1](s.K, a, a_row, a_col, b, b_row, c, c_row, s.N, false);
   epilogue(c, c_row, 0, s.M, 0, s.N);
 }
 
@@ -348,7 +347,7 @@ inline std::size_t gemm_scratch(long M, long N, long K, long c_row, long c_col) 
   return static_cast<std::size_t>((b_panels + a_panels + passing) * bytes + 128);
 }
 
-// C[m,n] = (accumulate ? C[m,n] : 0) + Σ_k A[m,k]·B[k,n]; C is M × N and overlaps neither A nor B.
+// C[m,n] = Σ_k A[m,k]·B[k,n]; C is M × N and overlaps neither A nor B.
 //
 // Strides count elements and may be anything; fast is a unit stride in one direction of each. This
 // call computes share `part` of `parts` (rows or columns of C, never a part of a sum); the parts
@@ -361,19 +360,18 @@ inline std::size_t gemm_scratch(long M, long N, long K, long c_row, long c_col) 
 // what it reads besides. An epilogue asks for unit stride along the rows of C.
 template <class T, class Epilogue = NoEpilogue>
 void gemm(long M, long N, long K, const T* A, long a_row, long a_col, const T* B, long b_row,
-          long b_col, T* C, long c_row, long c_col, bool accumulate, int part, int parts,
-          void* scratch, Epilogue epilogue = {}) {
+          long b_col, T* C, long c_row, long c_col, int part, int parts, void* scratch,
+          Epilogue epilogue = {}) {
   using namespace gemm_detail;
   constexpr bool has_epilogue = !std::is_same_v<Epilogue, NoEpilogue>;
   if (parts == 1 && is_one_tile<T>({M, N, K}) && (c_col == 1 || N == 1))
-    one_tile(GemmShape{M, N, K}, A, a_row, a_col, B, b_row, b_col, C, c_row, accumulate, scratch,
-             epilogue);
+    one_tile(GemmShape{M, N, K}, A, a_row, a_col, B, b_row, b_col, C, c_row, scratch, epilogue);
   else if (!has_epilogue && spans_columns(N, c_row, c_col))  // Cᵀ = Bᵀ·Aᵀ has unit stride along a row
-    gemm_rows<T>({N, M, K}, {B, b_col, b_row}, {A, a_col, a_row}, {C, c_col, c_row}, accumulate,
-                 part, parts, scratch, NoEpilogue{});
+    gemm_rows<T>({N, M, K}, {B, b_col, b_row}, {A, a_col, a_row}, {C, c_col, c_row}, part, parts,
+                 scratch, NoEpilogue{});
   else
-    gemm_rows<T>({M, N, K}, {A, a_row, a_col}, {B, b_row, b_col}, {C, c_row, c_col}, accumulate,
-                 part, parts, scratch, epilogue);
+    gemm_rows<T>({M, N, K}, {A, a_row, a_col}, {B, b_row, b_col}, {C, c_row, c_col}, part, parts,
+                 scratch, epilogue);
 }
 
 }  // namespace GRADUS_TARGET

@@ -160,7 +160,7 @@ class Product final : public Instruction {
                 Epilogue epilogue) const {
     gemm<T>(m_, n_, k_, reinterpret_cast<const T*>(a_.base) + a, a_.row, a_.column,
             reinterpret_cast<const T*>(b_.base) + b, b_.row, b_.column,
-            reinterpret_cast<T*>(c_.base) + c, c_.row, c_.column, false, part, parts, scratch,
+            reinterpret_cast<T*>(c_.base) + c, c_.row, c_.column, part, parts, scratch,
             epilogue);
   }
 

@@ -59,91 +59,113 @@ void fill(Matrix<T>& m) {
 }
 
 template <class T, class Epilogue = NoEpilogue>
-void multiply(Matrix<T>& a, Matrix<T>& b, Matrix<T>& c, bool accumulate, int parts,
-              Epilogue epilogue = {}) {
-  const std::size_t bytes = gemm_scratch<T>(c.rows, c.columns, a.columns, a.row, a.column, b.row,
-                                            b.column, c.row, c.column);
+void multiply(Matrix<T>& a, Matrix<T>& b, Matrix<T>& c, int parts, Epilogue epilogue = {}) {
+  const std::size_t bytes = gemm_scratch<T>(c.rows, c.columns, a.columns, c.row, c.column);
   for (int part = 0; part < parts; ++part) {
     std::unique_ptr<char[]> scratch(new char[bytes]);
     gemm<T>(c.rows, c.columns, a.columns, a.begin(), a.row, a.column, b.begin(), b.row, b.column,
-            c.begin(), c.row, c.column, accumulate, part, parts, scratch.get(), epilogue);
+            c.begin(), c.row, c.column, part, parts, scratch.get(), epilogue);
   }
 }
 
 template <class T>
-std::string name(const Matrix<T>& a, const Matrix<T>& b, const Matrix<T>& c, bool accumulate,
-                 int parts) {
+std::string name(const Matrix<T>& a, const Matrix<T>& b, const Matrix<T>& c, int parts) {
   char text[200];
-  std::snprintf(text, sizeof text, "f%zu %ldx%ldx%ld A(%ld,%ld) B(%ld,%ld) C(%ld,%ld)%s parts %d",
+  std::snprintf(text, sizeof text, "f%zu %ldx%ldx%ld A(%ld,%ld) B(%ld,%ld) C(%ld,%ld) parts %d",
                 8 * sizeof(T), c.rows, c.columns, a.columns, a.row, a.column, b.row, b.column,
-                c.row, c.column, accumulate ? " accumulate" : "", parts);
+                c.row, c.column, parts);
   return text;
 }
 
-// One product: right, untouched between C's elements, and each element finished exactly once.
+// An epilogue that adds 3, says how often it had each element, and that it had no others. With `all`,
+// nothing but what it writes is looked at afterwards.
 template <class T>
-void check(long M, long N, long K, int la, int lb, int lc, bool accumulate, int parts) {
-  Matrix<T> a(M, K, la), b(K, N, lb), c(M, N, lc), seen(M, N, lc);
+struct AddThree {
+  Matrix<T>*c, *seen;
+  bool all, *sound;
+
+  bool takes_all() const { return all; }
+  void fetch(long row0, long row1, long column0, long column1) const {
+    *sound = *sound && inside(row0, row1, column0, column1);
+  }
+  void operator()(T* p, long step, long row0, long row1, long column0, long column1) const {
+    const bool here = c->column == 1 && p == &c->at(row0, column0) && step == c->row;
+    *sound = *sound && inside(row0, row1, column0, column1) && (here || all);
+    if (!*sound) return;
+    for (long i = row0; i < row1; ++i)
+      for (long j = column0; j < column1; ++j) {
+        seen->at(i, j) += 1;
+        c->at(i, j) = p[(i - row0) * step + j - column0] + 3;
+      }
+  }
+  bool inside(long row0, long row1, long column0, long column1) const {
+    return 0 <= row0 && row0 < row1 && row1 <= c->rows && 0 <= column0 && column0 < column1 &&
+           column1 <= c->columns;
+  }
+};
+
+// One product: right, untouched between C's elements; and where its layout allows an epilogue, each
+// element is finished exactly once.
+template <class T>
+void check(long M, long N, long K, int la, int lb, int lc, bool all, int parts) {
+  Matrix<T> a(M, K, la), b(K, N, lb), c(M, N, lc), seen(M, N, by_row);
   fill(a), fill(b), fill(c);
   Matrix<T> before(M, N, lc);
   std::copy(c.begin(), c.begin() + c.size, before.begin());
   std::fill(seen.begin(), seen.begin() + seen.size, T(0));
-  const bool down = spans_columns(N, c.row, c.column);
-  multiply(a, b, c, accumulate, parts, [&](T* p, long row, long column, long count) {
-    if (row < 0 || column < 0 || row + (down ? count : 1) > M || column + (down ? 1 : count) > N ||
-        p != &c.at(row, column))
-      return fail("span of the epilogue " + name(a, b, c, accumulate, parts));
-    for (long i = 0; i < count; ++i) {
-      seen.at(row + (down ? i : 0), column + (down ? 0 : i)) += 1;
-      p[i] += 3;
-    }
-  });
+  const bool with_epilogue = c.column == 1;
+  bool sound = true;
+  if (with_epilogue)
+    multiply(a, b, c, parts, AddThree<T>{&c, &seen, all, &sound});
+  else
+    multiply(a, b, c, parts);
+  const double added = with_epilogue ? 3 : 0;
   bool right = true, once = true;
   for (long m = 0; m < M; ++m)
     for (long n = 0; n < N; ++n) {
-      double sum = accumulate ? before.at(m, n) : 0, size = std::fabs(sum) + 3;
+      double sum = 0, size = added;
       for (long k = 0; k < K; ++k) {
         const double term = static_cast<double>(a.at(m, k)) * b.at(k, n);
         sum += term, size += std::fabs(term);
       }
       // K roundings of partial sums no larger than `size`, and one in the epilogue.
       const double bound = (K + 2) * size * std::numeric_limits<T>::epsilon();
-      right = right && std::fabs(c.at(m, n) - (sum + 3)) <= bound;
-      once = once && seen.at(m, n) == 1;
+      right = right && std::fabs(c.at(m, n) - (sum + added)) <= bound;
+      once = once && seen.at(m, n) == with_epilogue;
       c.at(m, n) = before.at(m, n);  // what is left must be the gaps
     }
-  if (!right) fail("values " + name(a, b, c, accumulate, parts));
-  if (!once) fail("epilogue " + name(a, b, c, accumulate, parts));
+  if (!sound) fail("rectangle of the epilogue " + name(a, b, c, parts));
+  if (!right) fail("values " + name(a, b, c, parts));
+  if (!once) fail("epilogue " + name(a, b, c, parts));
   if (!std::equal(c.begin(), c.begin() + c.size, before.begin()))
-    fail("written between the elements " + name(a, b, c, accumulate, parts));
+    fail("written between the elements " + name(a, b, c, parts));
 }
 
 // The bits of an element depend on its row of A, its column of B and K, and on nothing else: here
 // each product is compared with the 1 × 1 products of its elements.
 template <class T>
-void check_bits(long M, long N, long K, int la, int lb, int lc, bool accumulate) {
+void check_bits(long M, long N, long K, int la, int lb, int lc) {
   Matrix<T> a(M, K, la), b(K, N, lb), c(M, N, lc);
   fill(a), fill(b), fill(c);
-  std::vector<T> start(c.begin(), c.begin() + c.size), expected;
+  std::vector<T> expected;
   for (int parts : {1, 2, 3, 5}) {
-    std::copy(start.begin(), start.end(), c.begin());
-    multiply(a, b, c, accumulate, parts);
+    multiply(a, b, c, parts);
     if (parts == 1) {
       expected.assign(c.begin(), c.begin() + c.size);
-      const std::size_t bytes = gemm_scratch<T>(1, 1, K, a.row, a.column, b.row, b.column, 1, 1);
+      const std::size_t bytes = gemm_scratch<T>(1, 1, K, 1, 1);
       std::unique_ptr<char[]> scratch(new char[bytes]);
       for (long m = 0; m < M; m += M > 60 ? 1 + random_bits() % 7 : 1)
         for (long n = 0; n < N; n += N > 60 ? 1 + random_bits() % 7 : 1) {
-          T one = start[static_cast<std::size_t>(m * c.row + n * c.column)];
+          T one;
           gemm<T>(1, 1, K, &a.at(m, 0), a.row, a.column, &b.at(0, n), b.row, b.column, &one, 1, 1,
-                  accumulate, 0, 1, scratch.get());
+                  0, 1, scratch.get());
           if (one != c.at(m, n)) {
-            fail("bits depend on the place " + name(a, b, c, accumulate, parts));
+            fail("bits depend on the place " + name(a, b, c, parts));
             m = M, n = N;
           }
         }
     } else if (!std::equal(expected.begin(), expected.end(), c.begin())) {
-      fail("bits depend on the parts " + name(a, b, c, accumulate, parts));
+      fail("bits depend on the parts " + name(a, b, c, parts));
     }
   }
 }
@@ -164,12 +186,12 @@ void check_all(long step) {
     for (long l = 0; l < layouts * layouts * layouts; l += step) {
       const int la = l % layouts, lb = l / layouts % layouts, lc = l / layouts / layouts;
       check<T>(s[0], s[1], s[2], la, lb, lc, l % 2, 1 + l % 3);
-      check_bits<T>(s[0], s[1], s[2], la, lb, lc, l % 2);
+      check_bits<T>(s[0], s[1], s[2], la, lb, lc);
     }
   // Large enough for packed blocks of A.
   for (long l = 0; l < layouts * layouts; l += step) {
     check<T>(309, 390, 700, l % layouts, l / layouts, l % 2 ? by_row : by_column, l % 3 == 0, 2);
-    check_bits<T>(309, 390, 700, l % layouts, l / layouts, l % 2 ? by_row : by_column, l % 3 == 0);
+    check_bits<T>(309, 390, 700, l % layouts, l / layouts, l % 2 ? by_row : by_column);
   }
 }
 
@@ -182,8 +204,7 @@ void speed(const char* label, long M, long N, long K, Form form) {
   Matrix<T> a(M, K, form == tn ? by_column : by_row), b(K, N, form == nt ? by_column : by_row),
       c(M, N, by_row);
   fill(a), fill(b);
-  const std::size_t bytes =
-      gemm_scratch<T>(M, N, K, a.row, a.column, b.row, b.column, c.row, c.column);
+  const std::size_t bytes = gemm_scratch<T>(M, N, K, c.row, c.column);
   std::unique_ptr<char[]> scratch(new char[bytes]);
   const double flops = 2.0 * M * N * K;
   const long calls = std::max(1L, static_cast<long>(1e8 / (flops + 1000)));
@@ -192,7 +213,7 @@ void speed(const char* label, long M, long N, long K, Form form) {
     const std::clock_t start = std::clock();  // processor time: others share the machine
     for (long i = 0; i < calls; ++i)
       gemm<T>(M, N, K, a.begin(), a.row, a.column, b.begin(), b.row, b.column, c.begin(), c.row,
-              c.column, false, 0, 1, scratch.get());
+              c.column, 0, 1, scratch.get());
     const double taken = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     best = std::min(best, taken / static_cast<double>(calls));
   }
