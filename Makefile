@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED = 1
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: demo test check oracle long native-test sanitize format bench import-time clean help
+.PHONY: demo test check oracle long native-test sanitize format bench profile import-time clean help
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -42,6 +42,9 @@ format: $(VENV)/.check     ## put the code into the house's form
 
 bench: $(VENV)/.bench      ## gradus beside other frameworks; writes docs/benchmarks
 	$(BIN)/python -m benchmarks
+
+profile: $(VENV)/.bench    ## what the time of gradus' training steps goes to, instruction by instruction
+	$(BIN)/python -m benchmarks.instructions
 
 import-time: $(VENV)/.installed   ## what `import gradus` costs beside `import numpy`
 	$(BIN)/python -m benchmarks.startup

@@ -14,7 +14,7 @@
 
 #include "fused.hpp"
 #include "operations.hpp"
-#include "program.hpp"
+#include "instruction.hpp"
 
 namespace gradus {
 namespace GRADUS_TARGET {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "operations.hpp"
-#include "program.hpp"
+#include "instruction.hpp"
 #include "simd.hpp"
 
 namespace gradus {

@@ -92,9 +92,8 @@ inline Plan plan(GemmShape s, long b_row, long b_col) {
   return p;
 }
 
-// The share of one thread: whole vectors of columns, or whole rows where that leaves the slowest
-// thread much less to do. Columns, because C = X W and the gradient Xᵀ dC of W are then split along the
-// same axis of W, which stays in the caches of the core that wrote it.
+// The share of one thread: whole rows or whole vectors of columns, whichever leaves the slowest thread
+// less to do, or else along the longer side of C.
 struct Share {
   long row, rows, column, columns;
 };

@@ -3,7 +3,7 @@
 #include "finite.hpp"
 #include "movement.hpp"
 #include "product.hpp"
-#include "program.hpp"
+#include "instruction.hpp"
 #include "reduce.hpp"
 
 #define GRADUS_TEXT_(x) #x
@@ -15,7 +15,7 @@ namespace gradus {
 
 namespace GRADUS_TARGET {
 
-// The order of the kinds is that of _KINDS in src/gradus/compiler/native/lower.py.
+// The order of the kinds is that of KINDS in src/gradus/compiler/native/instructions.py.
 static std::unique_ptr<Instruction> make(const std::vector<std::int64_t>& numbers, char* arena) {
   Reader r(numbers);
   switch (r.next()) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "numbers.hpp"
-#include "program.hpp"
+#include "instruction.hpp"
 #include "simd.hpp"
 
 namespace gradus {

@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "numbers.hpp"
-#include "program.hpp"
+#include "instruction.hpp"
 #include "simd.hpp"
 #include "vecmath.hpp"
 

@@ -7,7 +7,7 @@
 #include "chain.hpp"
 #include "gemm.hpp"
 #include "movement.hpp"
-#include "program.hpp"
+#include "instruction.hpp"
 
 namespace gradus {
 namespace GRADUS_TARGET {

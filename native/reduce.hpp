@@ -7,7 +7,7 @@
 
 #include "movement.hpp"
 #include "numbers.hpp"
-#include "program.hpp"
+#include "instruction.hpp"
 #include "simd.hpp"
 
 namespace gradus {

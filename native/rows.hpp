@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "memory.hpp"
-#include "program.hpp"
+#include "instruction.hpp"
 #include "threads.hpp"
 
 namespace gradus {

@@ -16,6 +16,7 @@
 #include <new>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace gradus {
@@ -171,7 +172,7 @@ class Crew {
   // With as many threads as the most that was asked for.
   Pool& pool(int threads) {
     if (!pool_ || pool_->asked() < threads) {
-      delete pool_;
+      delete std::exchange(pool_, nullptr);  // to start the new one's threads may fail
       pool_ = new Pool(threads);
     }
     return *pool_;

@@ -8,6 +8,7 @@ import gradus as gd
 from benchmarks.task import Task
 from benchmarks.workloads import Array
 from gradus import losses, nn, optim
+from gradus.compiler.native.executor import NativeProgram
 
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 _LOSSES = {
@@ -39,6 +40,13 @@ class Training:
         )
 
     replay = train
+
+    def program(self, batch: int) -> NativeProgram:
+        """What runs the steps."""
+        engine = self.trainer._engine
+        found = engine._training_program(self.rows.types(batch), monitored=False).program
+        assert isinstance(found, NativeProgram)
+        return found
 
     def parameters(self) -> list[Array]:
         """Copies of all parameters."""

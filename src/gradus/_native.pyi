@@ -9,27 +9,21 @@ class Program:
     @property
     def target(self) -> str: ...
     def write(self, offset: int, array: Array) -> None: ...
-    def write_turned(self, offset: int, array: Array) -> None: ...
-    def read(self, offset: int, array: Array) -> None: ...
-    def read_turned(self, offset: int, array: Array) -> None: ...
     def profile(self, rounds: int) -> list[float]: ...
     def run(
         self,
-        input_offsets: Sequence[int],
-        inputs: Sequence[Array],
-        output_offsets: Sequence[int],
-        outputs: Sequence[Array],
+        inputs: Sequence[tuple[int, bool, Array]],
+        outputs: Sequence[tuple[int, bool, Array]],
     ) -> None: ...
     def steps(
         self,
-        carried: Sequence[Sequence[int]],
-        data_offsets: Sequence[int],
-        data: Sequence[Array],
+        given: Sequence[tuple[int, bool, Array]],
+        carried: Sequence[tuple[int, int, int]],
+        data: Sequence[tuple[int, Array]],
         order: Array,
-        per_step_offsets: Sequence[int],
-        per_step: Sequence[Array],
-        record_offsets: Sequence[int],
-        records: Sequence[Array],
+        per_step: Sequence[tuple[int, Array]],
+        records: Sequence[tuple[int, Array]],
+        results: Sequence[tuple[int, bool, Array]],
         watch_offset: int,
         watch_bytes: int,
         stop: Callable[[int], bool],

@@ -57,6 +57,11 @@ TOGETHER: dict[str, Callable[[Any], Any]] = {
     "divided by the number of rows": lambda x: x / float(x.shape[0]),
     "numbered rows": lambda x: x * gd.arange(x.shape[0]).reshape(-1, 1).astype("float32"),
     "without rows": lambda x: W,
+    "column by the number of rows": lambda x: x[:, x.shape[0] - 2 : x.shape[0] - 1],
+    "weight by the number of rows": lambda x: x + W[x.shape[0] - 1, 0],
+    "as many columns as rows": lambda x: ops.broadcast_to(x[:, :1], (x.shape[0],) * 2).sum(axis=1),
+    "ones by the number of rows": lambda x: x + gd.ones(3 * x.shape[0]).sum(),
+    "more rows": lambda x: ops.pad(x, ((0, 2), (0, 0))),
     "a row for each": lambda x: ops.take(x, gd.tensor(list(range(x.shape[0]))[::-1])),
 }
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import gradus as gd
-from gradus.compiler import ReferenceExecutor, Steps, trace
+from gradus.compiler import Steps, executor_named, trace
+from gradus.compiler.native import available
+from gradus.errors import ArgumentError, ShapeError
 from gradus.types import Array, TensorType, float64
 
 ROWS, FEATURES, BATCH = 12, 3, 4
+
+
+EXECUTORS = [
+    "reference",
+    pytest.param(
+        "native",
+        marks=pytest.mark.skipif(not available(), reason="built without the native executor"),
+    ),
+]
 
 
 def step(
@@ -28,7 +40,7 @@ def scalar() -> TensorType:
 class Loop:
     """Gradient descent on random rows: the program, its data, and the loop written by hand."""
 
-    def __init__(self, steps: int = 6) -> None:
+    def __init__(self, steps: int = 6, executor: str = "reference") -> None:
         rng = np.random.default_rng(0)
         self.x, self.y = rng.normal(size=(ROWS, FEATURES)), rng.normal(size=ROWS)
         self.order = rng.permuted(np.tile(np.arange(ROWS), (steps, 1)), axis=1)[:, :BATCH]
@@ -42,7 +54,7 @@ class Loop:
             "rate": scalar(),
             "scale": scalar(),
         }
-        self.program = ReferenceExecutor().prepare(trace(step, **examples).graph)
+        self.program = executor_named(executor).prepare(trace(step, **examples).graph)
 
     def run(self, **changed: Any) -> Steps:
         arguments: dict[str, Any] = {
@@ -130,3 +142,56 @@ def test_steps_end_after_the_one_whose_watched_output_is_not_finite() -> None:
 def test_no_steps_at_all_are_fine() -> None:
     loop = Loop()
     assert loop.run(order=loop.order[:0], per_step={"rate": loop.rates[:0]}).done == 0
+
+
+MISFITS: dict[str, tuple[dict[str, Any], str]] = {
+    "too few rates": ({"per_step": {"rate": np.ones(5)}}, "rate has one item for each of 6 steps"),
+    "a single rate": ({"per_step": {"rate": np.asarray(1.0)}}, "one item for each of 6 steps"),
+    "a row too far": ({"order": np.full((6, BATCH), ROWS)}, r"lie in \[0, 12\)"),
+    "a row from the end": ({"order": np.full((6, BATCH), -1)}, r"lie in \[0, 12\)"),
+    "rows that are no integers": ({"order": np.zeros((6, BATCH))}, "order holds row numbers"),
+    "rows in one line": ({"order": np.zeros(BATCH, np.int64)}, "order holds row numbers"),
+    "another batch": ({"order": np.zeros((6, 3), np.int64)}, r"x is float64\[4, 3\]"),
+    "an input that is missing": ({"fixed": {}}, "no scale"),
+    "watching a vector": ({"watch": "slope"}, "slope is a single float"),
+    "watching what is carried": ({"watch": "count"}, "watch names a recorded output"),
+    "watching nothing": ({"watch": "nothing"}, "watch names a recorded output"),
+}
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("name", MISFITS)
+def test_what_does_not_fit_is_refused(name: str, executor: str) -> None:
+    changed, rule = MISFITS[name]
+    with pytest.raises((ArgumentError, ShapeError), match=rule):
+        Loop(executor=executor).run(**changed)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_carried_value_keeps_its_type(executor: str) -> None:
+    graph = trace(lambda w: {"w": w.reshape(1, 2), "loss": w.sum()}, w=gd.tensor([1.0, 2.0])).graph
+    with pytest.raises(ShapeError, match=r"w is float32\[2\] and carried"):
+        executor_named(executor).prepare(graph).steps(
+            {"w": np.ones(2, np.float32)},
+            data={},
+            order=np.zeros((3, 1), np.int64),
+            per_step={},
+            fixed={},
+            watch="loss",
+            stop=lambda _: False,
+        )
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("answer", [1, np.True_, "yes", [0]])
+def test_anything_true_stops(answer: Any, executor: str) -> None:
+    assert Loop(executor=executor).run(stop=lambda _: answer).done == 0
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_an_error_in_stop_comes_out(executor: str) -> None:
+    def stop(done: int) -> bool:
+        raise KeyError("asked")
+
+    with pytest.raises(KeyError, match="asked"):
+        Loop(executor=executor).run(stop=stop)

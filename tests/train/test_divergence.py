@@ -314,3 +314,15 @@ def test_early_stopping_still_restores_the_best_weights() -> None:
 def test_a_numpy_error_state_of_the_caller_is_not_met() -> None:
     with np.errstate(all="raise"):
         fit(network(), optimizer=optim.SGD(1e200))
+
+
+def test_a_breakdown_that_does_not_come_again_is_told_as_such() -> None:
+    scale = gd.tensor(np.inf, dtype="float64")
+
+    class Heal(Callback):
+        def on_step(self, trainer: gd.Trainer, step: int) -> None:
+            scale.assign(1.0)
+
+    trainer = gd.Trainer(network(), lambda p, y: losses.squared_error(p, y) * scale)
+    with pytest.raises(DivergenceError, match="give finite ones when they are repeated"):
+        trainer.fit(X, Y, callbacks=[Heal()], progress=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import gradus as gd
 from gradus import losses, nn, optim
 from gradus.compiler import ReferenceExecutor
 from gradus.data import epoch_order
+from gradus.errors import ArgumentError, ShapeError
 from gradus.train import Callback
 from gradus.types import Array
 
@@ -342,6 +344,33 @@ def test_a_schedule_sets_the_rate_of_each_step() -> None:
     warm = moved(optim.SGD(0.5, schedule=optim.WarmUp(steps=10, start=0.1)))
     for name, change in at_once.items():
         assert np.allclose(warm[name], change, rtol=1e-4, atol=1e-7), "the first of ten steps"
+
+
+def test_a_schedule_of_another_length_is_refused_before_the_first_step() -> None:
+    @dataclass(frozen=True)
+    class Short(optim.Schedule):
+        def factor(self, step: Array, total: int, per_epoch: int) -> Array:
+            return np.ones(len(step) - 1)
+
+    net = nn.Sequential(nn.Linear(2, 1))
+    before = net[0].weight.numpy().copy()
+    trainer = gd.Trainer(net, losses.squared_error, optim.SGD(0.1, schedule=Short()))
+    with pytest.raises(ShapeError, match=r"one factor a step, here \(3,\)"):
+        trainer.fit(np.ones((6, 2)), np.ones((6, 1)), batch_size=2, progress=False)
+    assert np.array_equal(net[0].weight.numpy(), before)
+
+
+def test_a_fit_inside_a_fit_is_refused_and_the_trainer_trains_again_afterwards() -> None:
+    class Again(Callback):
+        def on_step(self, trainer: gd.Trainer, step: int) -> None:
+            trainer.fit(*data, progress=False)
+
+    data = np.ones((6, 2)), np.ones((6, 1))
+    trainer = gd.Trainer(nn.Sequential(nn.Linear(2, 1)), losses.squared_error)
+    with pytest.raises(ArgumentError, match="one fit at a time"):
+        trainer.fit(*data, callbacks=[Again()], progress=False)
+    assert trainer.history.stop_reason == "ArgumentError"
+    assert len(trainer.fit(*data, epochs=2, progress=False)) == 2
 
 
 def test_a_plateau_lowers_the_rate_when_the_validation_loss_stalls() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from gradus.compiler.executor import Executor, Program
 from gradus.compiler.graph import Graph
 from gradus.compiler.native import NativeExecutor, NativeRows, available, unsupported
+from gradus.compiler.passes import optimise
 from gradus.compiler.reference import ReferenceExecutor
 from gradus.compiler.rows import RowProgram
 from gradus.compiler.trace import Traced
@@ -54,7 +55,7 @@ class _WhereItCan(Executor):
 
     def prepare(self, graph: Graph) -> Program:
         """Plan the graph once; see ``Executor.prepare``."""
-        lacking = unsupported(graph)
+        lacking = unsupported(graph) and unsupported(optimise(graph))
         if not lacking:
             return self._native.prepare(graph)
         _say_once(frozenset(lacking))

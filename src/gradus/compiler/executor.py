@@ -15,8 +15,8 @@ import numpy as np
 from gradus.compiler.graph import Graph
 from gradus.compiler.rows import RowProgram
 from gradus.compiler.trace import Traced
-from gradus.errors import ShapeError
-from gradus.types import Array, TensorType
+from gradus.errors import ArgumentError, ShapeError
+from gradus.types import Array, TensorType, is_float
 
 Arrays = Mapping[str, Array]
 
@@ -88,7 +88,11 @@ class Program(ABC):
             watch: name of the recorded output that must stay finite.
             stop: asked before the first step, and then so often that nobody has to wait; the
                 reference executor asks before each step.
+
+        Raises:
+            ShapeError, ArgumentError: what is given does not fit the program.
         """
+        self.check_steps(carry, data, order, per_step, fixed, watch)
         now = dict(carry)
         records: dict[str, list[Array]] = {n: [] for n in self.graph.outputs if n not in carry}
         done = 0
@@ -112,6 +116,48 @@ class Program(ABC):
 
     def _output(self, name: str) -> TensorType:
         return self.graph.nodes[self.graph.outputs[name]].type
+
+    def check_steps(
+        self,
+        carry: Arrays,
+        data: Arrays,
+        order: Array,
+        per_step: Arrays,
+        fixed: Arrays,
+        watch: str,
+    ) -> None:
+        """Raise unless ``steps`` can be taken with these."""
+        if order.ndim != 2 or order.dtype.kind not in "iu":
+            raise ArgumentError(
+                "order holds row numbers: integers, (steps, batch)",
+                received=TensorType.of(order),
+            )
+        for name, array in per_step.items():
+            if array.shape[:1] != order.shape[:1]:
+                raise ShapeError(
+                    f"{name} has one item for each of {len(order)} steps", received=array.shape
+                )
+        batch = order.shape[1:]
+        first = {n: np.empty(batch + a.shape[1:], a.dtype) for n, a in data.items()}
+        one = {n: np.empty(a.shape[1:], a.dtype) for n, a in per_step.items()}
+        self.check_inputs({**carry, **fixed, **first, **one})
+        for name, rows in data.items():
+            if order.size and not (order.min() >= 0 and order.max() < len(rows)):
+                raise ArgumentError(
+                    f"row numbers of {name} lie in [0, {len(rows)})",
+                    received=f"{order.min()} to {order.max()}",
+                )
+        for name in carry.keys() & self.graph.outputs.keys():
+            if self._output(name) != self.graph.inputs[name]:
+                raise ShapeError(
+                    f"{name} is {self.graph.inputs[name]} and carried into the next step",
+                    received=f"an output {self._output(name)}",
+                )
+        if watch in carry or watch not in self.graph.outputs:
+            raise ArgumentError("watch names a recorded output", received=watch)
+        seen = self._output(watch)
+        if seen.shape != () or not is_float(seen.dtype):
+            raise ShapeError(f"the watched {watch} is a single float", received=seen)
 
     def check_inputs(self, inputs: Arrays) -> None:
         """Raise unless every input is there and has its type."""

@@ -13,7 +13,7 @@ from typing import Any
 from gradus.compiler.graph import Graph, Node
 from gradus.types import Array, TensorType
 
-_MOVING = ("broadcast_to", "reshape", "slice", "unslice")  # their parameters speak of the shape
+_AN_ITEM_AN_AXIS = ("shape", "bounds")  # parameters that speak of the rows in their first item
 
 
 def row_by_row(one: Graph, other: Graph, rows: Collection[str]) -> bool:
@@ -28,27 +28,28 @@ def row_by_row(one: Graph, other: Graph, rows: Collection[str]) -> bool:
         False also where a function does so by operations that are not looked through.
     """
     found = [_rows_of(graph, rows) for graph in (one, other)]
-    return found[0] is not None and found[0] == found[1] and _alike(one, other)
+    return found[0] is not None and found[0] == found[1] and _alike(one, other, found[0])
 
 
-def _alike(one: Graph, other: Graph) -> bool:
-    """Whether two graphs do the same with the same numbers, apart from the number of rows."""
+def _alike(one: Graph, other: Graph, rows: set[int]) -> bool:
+    """Whether two graphs with rows at certain places differ in the number of rows alone."""
     return len(one.nodes) == len(other.nodes) and all(
         a.op is b.op
         and a.inputs == b.inputs
         and a.name == b.name
-        and (a.params == b.params or (a.op is not None and a.op.name in _MOVING))
-        and _constant(a) == _constant(b)
-        for a, b in zip(one.nodes, other.nodes, strict=True)
+        and _apart_from_rows(a, place in rows) == _apart_from_rows(b, place in rows)
+        for place, (a, b) in enumerate(zip(one.nodes, other.nodes, strict=True))
     )
 
 
-def _constant(node: Node) -> object:
-    """What a constant holds: one of its rows, where all are equal."""
-    if node.value is None:
-        return None
-    value = node.value[:1] if _repeats(node.value) else node.value
-    return value.dtype, value.shape, value.tobytes()
+def _apart_from_rows(node: Node, has_rows: bool) -> tuple[object, ...]:
+    """Type, parameters and constant of a node, or those of one of its rows."""
+    axes = slice(1 if has_rows else 0, None)
+    params = {k: v[axes] if k in _AN_ITEM_AN_AXIS else v for k, v in node.params.items()}
+    value = None
+    if node.value is not None:
+        value = (node.value[:1] if has_rows else node.value).tobytes()
+    return node.type.shape[axes], node.type.dtype, params, value
 
 
 def _repeats(value: Array) -> bool:
@@ -75,6 +76,8 @@ def _rows_of(graph: Graph, rows: Collection[str]) -> set[int] | None:
             has_rows = True
         else:
             has_rows = _repeated(node, graph.nodes[node.inputs[0]].type, n)
+        if has_rows and node.type.shape[:1] != (n,):
+            return None
         if has_rows:
             found.add(place)
     return found if found.issuperset(graph.outputs.values()) else None

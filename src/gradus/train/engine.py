@@ -40,7 +40,7 @@ from gradus.train.step import Loss, evaluation_graph, training_graph
 from gradus.types import Array, TensorType
 
 _ROWS = 1024  # rows whose losses are computed at once: large enough to be fast, small in memory
-_KINDS = 8  # ways of predicting that are kept: inputs alone, with targets, with other settings
+_KINDS = 8  # programs kept for training, and for predicting: other batches, other settings
 
 # Tracing puts symbols in the place of a network's weights: other threads must not meet them, nor a
 # child process be forked with them.
@@ -52,7 +52,7 @@ if hasattr(os, "register_at_fork"):
         after_in_child=_untraced.release,
     )
 
-Kinds = tuple[tuple[str, TensorType], ...]  # of rows: names and types of one
+Kinds = tuple[tuple[str, TensorType], ...]  # names and types, of a row or of a batch
 Position = tuple[int, dict[str, Array]]  # number of steps, and what a step carries
 
 
@@ -89,8 +89,10 @@ class Engine:
         self.dtype = network.parameters()[0].dtype
         self.step = 0
         self._moments: dict[str, dict[str, Array]] = {}  # by parameter, by name in the program
-        self._programs: dict[Any, _Prepared] = {}
         self.shortcut: Shortcut = _no_shortcut
+        self._trainings = lru_cache(_KINDS)(
+            partial(_training_program, network, loss, reduction, optimizer, executor)
+        )
         self._rows = lru_cache(_KINDS)(partial(_row_program, network, loss, executor))
 
     # Weights ------------------------------------------------------------------------------------
@@ -203,20 +205,24 @@ class Engine:
 
         Steps are pure functions of what they are given, so the repetition meets the same numbers.
         """
-        k = 0
-        while True:
+        for k in range(len(batches)):
             one, before = slice(k, k + 1), self._carry()
             found = self._steps(prepared, before, rows, batches[one], factors[one], lambda _: False)
             if not _sound(before, found):
-                break
+                batch = rows.take(batches[k])
+                fault = first_fault(
+                    self.network, self.loss, self.reduction, batch, self.seed, self.step
+                )
+                return DivergenceError(
+                    f"training left the finite numbers at step {self.step + 1}",
+                    received=fault,
+                    remedy=REMEDY,
+                )
             self._keep(self.step + 1, found.carry)
-            k += 1
-        batch = rows.take(batches[k])
-        fault = first_fault(self.network, self.loss, self.reduction, batch, self.seed, self.step)
         return DivergenceError(
-            f"training left the finite numbers at step {self.step + 1}",
-            received=fault,
-            remedy=REMEDY,
+            "training left the finite numbers",
+            received="steps that give finite ones when they are repeated",
+            remedy="change no tensor that the loss reads while fit runs",
         )
 
     # Predicting ---------------------------------------------------------------------------------
@@ -299,21 +305,23 @@ class Engine:
             self._training_program(rows.types(size), monitored)
 
     def _training_program(self, batch: dict[str, TensorType], monitored: bool) -> _Prepared:
-        # By what is trained, too: parameters may be frozen between two calls.
-        key = ("train", monitored, *batch.items(), settings(self.network))
-        return self._prepare(
-            key,
-            lambda: training_graph(
-                self.network, self.loss, self.reduction, self.optimizer, batch, monitored
-            ),
-        )
+        with _untraced:  # settings say what is trained: parameters may be frozen between two calls
+            return self._trainings(tuple(batch.items()), monitored, settings(self.network))
 
-    def _prepare(self, key: tuple[Any, ...], make: Callable[[], Traced]) -> _Prepared:
-        if key not in self._programs:
-            with _untraced:
-                traced = make()
-            self._programs[key] = _Prepared(self.executor.prepare(traced.graph), traced.captured)
-        return self._programs[key]
+
+def _training_program(
+    network: Module,
+    loss: Loss,
+    reduction: str,
+    optimizer: Optimizer,
+    executor: Executor,
+    batch: Kinds,
+    monitored: bool,
+    _: Hashable,
+) -> _Prepared:
+    """Program of a step, with the settings that the network has now, for batches of these types."""
+    traced = training_graph(network, loss, reduction, optimizer, dict(batch), monitored)
+    return _Prepared(executor.prepare(traced.graph), traced.captured)
 
 
 def _row_program(

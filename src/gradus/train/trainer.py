@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gradus.checks import whole_number
 from gradus.compiler import Executor, executor_named
 from gradus.data import batch_bounds, epoch_order
-from gradus.errors import ArgumentError, DivergenceError
+from gradus.errors import ArgumentError, DivergenceError, ShapeError
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
 from gradus.train.callbacks import Callback, Row
@@ -89,6 +89,7 @@ class Trainer:
         chosen = executor_named(executor, self.threads)
         self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed)
         self._plateau = PlateauState()
+        self._fitting = False
         self._reasons: list[str] = []  # why the training ends after this epoch
 
     # Training -----------------------------------------------------------------------------------
@@ -130,7 +131,8 @@ class Trainer:
             DivergenceError: something stopped being finite, or the loss of an epoch exploded to
                 over 10⁶ times what the fit began with; the network has its last good weights,
                 those of the step or of the epoch before.
-            DataError, ShapeError, DtypeError, ArgumentError: inputs that do not fit.
+            DataError, ShapeError, DtypeError, ArgumentError: inputs that do not fit, or another
+                call of ``fit`` that has not ended.
         """
         epochs = whole_number("epochs", epochs, least=1)
         batch_size = whole_number("batch_size", batch_size, least=1)
@@ -148,9 +150,9 @@ class Trainer:
             return self._size(training, start)
 
         first, started = self._engine.step, time.perf_counter()
-        self._reasons.clear()
-        self.history.best_epoch = None
-        with StopSignals() as signals, self._thread_limit():
+        with self._alone(), StopSignals() as signals, self._thread_limit():
+            self._reasons.clear()
+            self.history.best_epoch = None
             for hook in hooks:
                 hook.on_fit_begin(self, epochs, per_epoch)
 
@@ -188,6 +190,21 @@ class Trainer:
                 for hook in hooks:
                     hook.on_fit_end(self)
         return self.history
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Where no other call of ``fit`` runs."""
+        if self._fitting:
+            raise ArgumentError(
+                "a trainer runs one fit at a time",
+                received="another one, from a callback or another thread",
+                remedy="wait until it has ended, or use another Trainer",
+            )
+        self._fitting = True
+        try:
+            yield
+        finally:
+            self._fitting = False
 
     def stop(self, reason: str) -> None:
         """End the training after this epoch; for callbacks."""
@@ -269,7 +286,13 @@ class Trainer:
         schedule = self.optimizer.schedule
         if not isinstance(schedule, Plateau):
             steps = np.arange(done, done + per_epoch, dtype=np.float64)
-            return schedule.factor(steps, total, per_epoch)
+            factors = np.asarray(schedule.factor(steps, total, per_epoch))
+            if factors.shape != steps.shape:
+                raise ShapeError(
+                    f"a schedule gives one factor a step, here {steps.shape}",
+                    received=f"factors of {factors.shape}",
+                )
+            return factors
         if done:
             row = self.history.rows[-1]
             self._plateau = schedule.next(self._plateau, row.get("val_loss", row["loss"]))

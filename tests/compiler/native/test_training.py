@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from gradus.compiler.reference import ReferenceProgram
 from gradus.errors import ArgumentError
 from gradus.random import normal
 from gradus.train.callbacks import Callback
+from gradus.types import TensorType, float32, float64
 
 pytestmark = pytest.mark.skipif(not available(), reason="built without the native executor")
 
@@ -127,3 +130,106 @@ def test_steps_take_subnormals_for_zeros_and_leave_the_callers_arithmetic_alone(
     assert seen
     assert all(s == smallest for s in seen)
     assert smallest * np.float32(1) == smallest
+
+
+def relation(w: gd.Tensor, x: gd.Tensor) -> dict[str, gd.Tensor]:
+    """A step whose products have rows of the data, and the weights, as right factors."""
+    p = x @ w.T
+    loss = ((p @ p.T - x @ x.T) ** 2).mean()
+    return {"w": w - 0.01 * gd.grad(loss, w), "loss": loss, "x": x * 2.0}
+
+
+@pytest.mark.parametrize("carried", [("w",), ("w", "x"), ()])
+def test_right_factors_that_come_anew_with_each_step_are_taken_as_they_come(
+    carried: tuple[str, ...],
+) -> None:
+    w = gd.tensor(normal(1, 0, 0, (7, 5)).astype(np.float32)).requires_grad_()
+    graph = trace(relation, w=w, x=TensorType((6, 5), float32)).graph
+    x = normal(2, 0, 0, (30, 5)).astype(np.float32)
+    given = {"w": w.detach().numpy(), "x": x[:6]}
+    found = []
+    for name in ("native", "reference"):
+        found.append(
+            executor_named(name)
+            .prepare(graph)
+            .steps(
+                {n: given[n] for n in carried},
+                data={} if "x" in carried else {"x": x},
+                order=np.arange(24).reshape(4, 6) if "x" not in carried else np.zeros((4, 0), int),
+                per_step={},
+                fixed={} if "w" in carried else {"w": given["w"]},
+                watch="loss",
+                stop=lambda _: False,
+            )
+        )
+    for part in ("carry", "records"):
+        native, reference = (getattr(f, part) for f in found)
+        assert native.keys() == reference.keys()
+        for name, array in native.items():
+            np.testing.assert_allclose(array, reference[name], rtol=2e-4, atol=1e-5)
+
+
+def test_a_loss_that_compares_rows_with_rows_trains_as_on_the_reference() -> None:
+    y = X[:, :4].copy()
+
+    def loss(p: gd.Tensor, y: gd.Tensor) -> gd.Tensor:
+        return ops.sum(ops.square(p @ p.T - y @ y.T), axis=1)
+
+    histories = []
+    for name in ("native", "reference"):
+        gd.manual_seed(0)
+        net = nn.Sequential(nn.Linear(96, 4))
+        trainer = gd.Trainer(net, loss, optim.SGD(1e-5), executor=name)
+        histories.append(trainer.fit(X, y, epochs=3, batch_size=50, progress=False)["loss"])
+    np.testing.assert_allclose(*histories, rtol=1e-4)
+
+
+def test_slow_steps_are_asked_before_each_of_them_whether_to_stop() -> None:
+    n = 1500  # some 50 milliseconds on a fast core
+    graph = trace(lambda x: {"loss": (x @ x).sum()}, x=TensorType((n, n), float64)).graph
+    asked: list[int] = []
+    NativeExecutor(1).prepare(graph).steps(
+        {},
+        data={},
+        order=np.zeros((5, 0), np.int64),
+        per_step={},
+        fixed={"x": np.zeros((n, n))},
+        watch="loss",
+        stop=lambda done: bool(asked.append(done)),
+    )
+    assert asked == [0, 1, 2, 3, 4]
+
+
+def test_threads_of_python_that_share_a_program_do_not_see_each_others_weights() -> None:
+    graph = trace(
+        lambda w, x: {"w": w * 1.001 + x.mean(), "loss": w.sum()},
+        w=TensorType((50, 40), float32),
+        x=TensorType((8,), float32),
+    ).graph
+    program = NativeExecutor(2).prepare(graph)
+
+    def after(start: float) -> Any:
+        return program.steps(
+            {"w": np.full((50, 40), start, np.float32)},
+            data={"x": np.full(8, start, np.float32)},
+            order=np.zeros((20, 8), np.int64),
+            per_step={},
+            fixed={},
+            watch="loss",
+            stop=lambda _: False,
+        ).carry["w"]
+
+    starts = [float(k) for k in range(8)] * 20
+    alone = {s: after(s) for s in set(starts)}
+    with ThreadPoolExecutor(4) as pool:
+        for start, found in zip(starts, pool.map(after, starts), strict=True):
+            np.testing.assert_array_equal(found, alone[start])
+
+
+def test_auto_asks_for_the_operations_that_are_left_after_optimising() -> None:
+    graph = trace(lambda a: a * (gd.tensor([1, 2]) ** 3), gd.tensor([2, 3])).graph
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        program = executor_named("auto").prepare(graph)
+    assert not program.on_numpy
+    assert program.run({"a": np.array([2, 3])})["result"].tolist() == [2, 24]

@@ -9,7 +9,7 @@ import numpy as np
 from gradus.compiler.executor import Arrays, Executor, Program, Steps
 from gradus.compiler.graph import Graph
 from gradus.compiler.memory import Lifetime, arrange
-from gradus.compiler.native.instructions import Address, in_place
+from gradus.compiler.native.instructions import in_place
 from gradus.compiler.native.limits import target_or_variable, threads_or_limit
 from gradus.compiler.native.lower import Lowered, lower
 from gradus.compiler.native.rows import NativeRows
@@ -18,7 +18,7 @@ from gradus.compiler.passes import optimise
 from gradus.compiler.rows import RowProgram
 from gradus.compiler.trace import Traced
 from gradus.errors import ArgumentError
-from gradus.types import Array, Shape, TensorType
+from gradus.types import Array, TensorType
 
 
 class NativeExecutor(Executor):
@@ -57,7 +57,11 @@ class NativeExecutor(Executor):
 
 
 class NativeProgram(Program):
-    """A graph as native instructions in one arena."""
+    """A graph as native instructions in one arena.
+
+    Attributes:
+        instructions: in the order of running.
+    """
 
     on_numpy = False
 
@@ -66,51 +70,38 @@ class NativeProgram(Program):
         lowered = lower(graph, library.opcode)
         self._share_carried(lowered)
         offsets, size = _placed(lowered)
-        numbers = [
-            [offsets[n.buffer] + n.offset if isinstance(n, Address) else n for n in i.numbers]
-            for i in lowered.instructions
-        ]
-        self._program = library.Program(numbers, size, target, threads)
+        self._program = library.Program(lowered.numbers(offsets), size, target, threads)
         for buffer, value in lowered.constants.items():
             if value.nbytes:
                 self._program.write(offsets[buffer], np.ascontiguousarray(value))
+        self.instructions = lowered.instructions
         self._turned = lowered.turned
-        # What the arena holds of the carried values, as the arrays that were given out.
-        self._standing: dict[str, Array] = {}
         self._inputs = {n: offsets[p.buffer] for n, p in lowered.inputs.items()}
         self._outputs = {n: offsets[p.buffer] for n, p in lowered.outputs.items()}
 
     def run(self, inputs: Arrays) -> dict[str, Array]:
         """Compute the outputs; see ``Program.run``."""
         self.check_inputs(inputs)
-        self._standing = {}
-        found = {n: np.empty(self._stored(n, t), t.dtype) for n, t in self._output_types().items()}
-        # All in one call, so that programs may be run by several threads at once.
-        given = {n: _plain(a.T if n in self._turned else a) for n, a in inputs.items() if a.nbytes}
-        filled = {n: a for n, a in found.items() if a.nbytes}
+        types = self._output_types()
+        found = {n: np.empty(t.shape, t.dtype) for n, t in types.items()}
         try:
             self._program.run(
-                [self._inputs[n] for n in given],
-                list(given.values()),
-                [self._outputs[n] for n in filled],
-                list(filled.values()),
+                self._placed(self._inputs, inputs), self._placed(self._outputs, found)
             )
         except IndexError as error:
             raise outside(error) from None
-        return {n: _plain(a.T) if n in self._turned else a for n, a in found.items()}
-
-    def _stored(self, name: str, t: TensorType) -> Shape:
-        """Shape of an output as it is stored."""
-        return t.shape[::-1] if name in self._turned else t.shape
-
-    def _write(self, name: str, array: Array) -> None:
-        if name in self._turned:
-            self._program.write_turned(self._inputs[name], _plain(array))
-        elif array.nbytes:
-            self._program.write(self._inputs[name], _plain(array))
+        return found
 
     def _output_types(self) -> dict[str, TensorType]:
         return {n: self.graph.nodes[i].type for n, i in self.graph.outputs.items()}
+
+    def _placed(self, addresses: dict[str, int], arrays: Arrays) -> list[tuple[int, bool, Array]]:
+        """Arrays, where their numbers lie, and whether they lie there transposed."""
+        return [
+            (addresses[n], n in self._turned, np.ascontiguousarray(a))
+            for n, a in arrays.items()
+            if a.nbytes
+        ]
 
     def steps(
         self,
@@ -124,59 +115,42 @@ class NativeProgram(Program):
         stop: Callable[[int], bool],
     ) -> Steps:
         """Take several steps in one call; see ``Program.steps``."""
-        count = len(order)
+        if not self._turned <= carry.keys():  # rows are gathered, and records kept, as they are
+            return super().steps(
+                carry,
+                data=data,
+                order=order,
+                per_step=per_step,
+                fixed=fixed,
+                watch=watch,
+                stop=stop,
+            )
+        self.check_steps(carry, data, order, per_step, fixed, watch)
         types = self._output_types()
-        self._check_steps(carry, data, order, per_step, fixed)
         records = {
-            n: np.empty((count, *t.shape), t.dtype) for n, t in types.items() if n not in carry
+            n: np.empty((len(order), *t.shape), t.dtype) for n, t in types.items() if n not in carry
         }
-        for name, array in {**carry, **fixed}.items():
-            if _whole(array) is not self._standing.get(name):
-                self._write(name, array)
-        self._standing = {}
-        carried = [
-            [self._inputs[n], self._outputs[n], types[n].nbytes] for n in carry if n in types
-        ]
-        gathered = {n: _plain(a) for n, a in data.items() if a.nbytes}
-        single = {n: _plain(a) for n, a in per_step.items() if a.nbytes}
-        kept = {n: a for n, a in records.items() if a.nbytes}
+        after = {n: np.empty(a.shape, a.dtype) for n, a in carry.items()}
         try:
             done = self._program.steps(
-                carried,
-                [self._inputs[n] for n in gathered],
-                list(gathered.values()),
+                self._placed(self._inputs, {**carry, **fixed}),
+                [(self._inputs[n], self._outputs[n], types[n].nbytes) for n in carry if n in types],
+                _paired(self._inputs, data),
                 np.ascontiguousarray(order, np.int64),
-                [self._inputs[n] for n in single],
-                list(single.values()),
-                [self._outputs[n] for n in kept],
-                list(kept.values()),
+                _paired(self._inputs, per_step),
+                _paired(self._outputs, records),
+                self._placed(self._inputs, after),
                 self._outputs[watch],
                 types[watch].dtype.itemsize,
                 stop,
             )
         except IndexError as error:
             raise outside(error) from None
-        after = {n: np.empty(a.shape, a.dtype) for n, a in carry.items()}
-        for name, array in after.items():
-            if name in self._turned:
-                self._program.read_turned(self._inputs[name], array)
-            elif array.nbytes:
-                self._program.read(self._inputs[name], array)
-        self._standing = after
         return Steps(after, {n: a[:done] for n, a in records.items()}, done)
 
-    def _check_steps(
-        self, carry: Arrays, data: Arrays, order: Array, per_step: Arrays, fixed: Arrays
-    ) -> None:
-        first = {n: np.empty((order.shape[1], *a.shape[1:]), a.dtype) for n, a in data.items()}
-        one = {n: np.empty(a.shape[1:], a.dtype) for n, a in per_step.items()}
-        self.check_inputs({**carry, **fixed, **first, **one})
-        for name, rows in data.items():
-            if order.size and not (order.min() >= 0 and order.max() < len(rows)):
-                raise ArgumentError(
-                    f"row numbers of {name} lie in [0, {len(rows)})",
-                    received=f"{order.min()} to {order.max()}",
-                )
+    def profile(self, rounds: int) -> list[float]:
+        """Seconds of each instruction on what the last call left, the least of some rounds."""
+        return [ns * 1e-9 for ns in self._program.profile(rounds)]
 
     def _share_carried(self, lowered: Lowered) -> None:
         """Let a carried result take its input's buffer where nothing reads the input afterwards."""
@@ -200,10 +174,7 @@ def _placed(lowered: Lowered) -> tuple[dict[int, int], int]:
 
     Inputs, constants and results stay for good; the others share what is free for their lifetime.
     """
-    lives: dict[int, Lifetime] = {}
-    for k, instruction in enumerate(lowered.instructions):
-        for b in instruction.buffers:
-            lives[b] = Lifetime(lives[b].first if b in lives else k, k)
+    lives = lowered.lifetimes()
     fixed = {p.buffer for p in (*lowered.inputs.values(), *lowered.outputs.values())}
     for b in fixed | set(lowered.constants):
         lives[b] = Lifetime(-1, len(lowered.instructions))
@@ -211,13 +182,5 @@ def _placed(lowered: Lowered) -> tuple[dict[int, int], int]:
     return arrange(lives, {b: max(lowered.sizes[b], 1) for b in lives})
 
 
-def _whole(array: Array) -> Array:
-    """The array itself, or the one of which it is a view of all numbers."""
-    base = array.base
-    if base is None or base.shape != array.shape or base.dtype != array.dtype:
-        return array
-    return base
-
-
-def _plain(array: Array) -> Array:
-    return np.ascontiguousarray(array)
+def _paired(addresses: dict[str, int], arrays: Arrays) -> list[tuple[int, Array]]:
+    return [(addresses[n], np.ascontiguousarray(a)) for n, a in arrays.items() if a.nbytes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +34,11 @@ class Instruction:
     """
 
     kind: str
+
+    @property
+    def work(self) -> str:
+        """What it does how often, in words."""
+        return self.kind.replace("_", " ")
 
     @property
     def body(self) -> Numbers:
@@ -139,6 +145,10 @@ class Chain(Instruction):
     kind: str = field(default="chain", init=False)
 
     @property
+    def work(self) -> str:
+        return f"{len(self.steps)} operations on {sum(s.rows * s.columns for s in self.segments)}"
+
+    @property
     def form(self) -> tuple[tuple[int, ...], tuple[Step, ...], tuple[int, ...]]:
         """The chain without its places."""
         return self.inputs, self.steps, self.results
@@ -241,6 +251,16 @@ class Product(Instruction):
     panel: int = 0
     passes: bool = False
     kind: str = field(default="product", init=False)
+
+    @property
+    def work(self) -> str:
+        sizes = " × ".join(map(str, (*self.batch, self.m, self.n, self.k)))
+        return f"product {sizes}" + (f", then {self.then.work}" if self.then else "")
+
+    @property
+    def operations(self) -> int:
+        """Multiplications and additions of the product itself."""
+        return 2 * math.prod(self.batch) * self.m * self.n * self.k
 
     @property
     def may_have_chain(self) -> bool:

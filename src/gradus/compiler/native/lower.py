@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradus.compiler.graph import Graph, Node
+from gradus.compiler.memory import Lifetime
 from gradus.compiler.native.fuse import groups
 from gradus.compiler.native.instructions import (
     DTYPE_CODES,
@@ -56,6 +57,21 @@ class Lowered:
     outputs: dict[str, Place] = field(default_factory=dict)
     constants: dict[int, Array] = field(default_factory=dict)
     turned: frozenset[str] = frozenset()
+
+    def lifetimes(self) -> dict[int, Lifetime]:
+        """First and last instruction that touch each buffer."""
+        lives: dict[int, Lifetime] = {}
+        for k, instruction in enumerate(self.instructions):
+            for b in instruction.buffers:
+                lives[b] = Lifetime(lives[b].first if b in lives else k, k)
+        return lives
+
+    def numbers(self, places: Mapping[int, int]) -> list[list[int]]:
+        """The instructions as C++ reads them, with the buffers at these places."""
+        return [
+            [places[n.buffer] + n.offset if isinstance(n, Address) else n for n in i.numbers]
+            for i in self.instructions
+        ]
 
 
 def lower(graph: Graph, opcode: Callable[[str], int]) -> Lowered:

@@ -209,9 +209,12 @@ class _Ready:
         if rows in self._sizes:
             return True
         interface = _Interface.of(traced, self.interface.inputs)
-        if interface != self.interface or unsupported(traced.graph):
+        if interface != self.interface:
             return False
-        once, rest = hoist(optimise(traced.graph), self.interface.inputs)
+        graph = optimise(traced.graph)
+        if unsupported(graph):
+            return False
+        once, rest = hoist(graph, self.interface.inputs)
         lowered = lower(rest, library.opcode)
         if lowered.turned:
             return False
@@ -228,7 +231,7 @@ class _Ready:
                     self._native.write(places[buffer], np.ascontiguousarray(value))
         self._native.add(
             rows,
-            [_numbers(lowered, places) for places in copies],
+            [lowered.numbers(places) for places in copies],
             [[p[lowered.inputs[n].buffer] for n in self.interface.inputs] for p in copies],
             [[p[lowered.outputs[n].buffer] for n in self.interface.outputs] for p in copies],
             _readers(lowered, [lowered.inputs[n].buffer for n in self.interface.inputs]),
@@ -281,10 +284,7 @@ class _Ready:
 def _arranged(lowered: Lowered, elsewhere: Collection[int]) -> tuple[dict[int, int], int]:
     """Offset of each buffer but those that lie elsewhere, and the size of all together."""
     end = len(lowered.instructions)
-    lives: dict[int, Lifetime] = {}
-    for k, instruction in enumerate(lowered.instructions):
-        for b in instruction.buffers:
-            lives[b] = Lifetime(lives[b].first if b in lives else k, k)
+    lives = lowered.lifetimes()
     for b in lowered.constants:
         lives[b] = Lifetime(-1, end)
     for p in lowered.inputs.values():
@@ -293,13 +293,6 @@ def _arranged(lowered: Lowered, elsewhere: Collection[int]) -> tuple[dict[int, i
         lives[p.buffer] = Lifetime(lives[p.buffer].first if p.buffer in lives else end, end)
     inside = {b: lives[b] for b in lives if b not in elsewhere}
     return arrange(inside, {b: max(lowered.sizes[b], 1) for b in inside})
-
-
-def _numbers(lowered: Lowered, places: Mapping[int, int]) -> list[list[int]]:
-    return [
-        [places[n.buffer] + n.offset if isinstance(n, Address) else n for n in i.numbers]
-        for i in lowered.instructions
-    ]
 
 
 def _readers(lowered: Lowered, buffers: list[int]) -> list[tuple[int, list[tuple[int, int]]]]:

@@ -1,7 +1,7 @@
 """Storage order: products give rows side by side, and weights lie as products want to read them.
 
 x Wᵀ wants the rows of Wᵀ side by side. Where nothing wants those of W, as in the first layer, the
-input W is stored as Wᵀ, and with it what has its shape and is joined to it by elementwise
+carried input W is stored as Wᵀ, and with it what has its shape and is joined to it by elementwise
 operations: its gradient, its moments, the updated W. A product then needs no copy in another order.
 """
 
@@ -19,11 +19,11 @@ _SWAP = {"axes": (1, 0)}
 
 
 def turned(graph: Graph, is_elementwise: Callable[[Node], bool]) -> tuple[Graph, frozenset[str]]:
-    """The graph with some inputs, and the outputs of their names, transposed; and their names."""
-    members = {
-        j for i in _wanted(graph) if _is_matrix(graph.nodes[i])
-        for j in _kin(graph, i, is_elementwise)
-    }  # fmt: skip
+    """The graph with some carried inputs and their outputs transposed, and their names."""
+    families = [
+        _kin(graph, i, is_elementwise) for i in _wanted(graph) if _is_matrix(graph.nodes[i])
+    ]
+    members = {j for family in families if _carried(graph, family) for j in family}
     names = frozenset(str(graph.nodes[i].name) for i in members if graph.nodes[i].name is not None)
     if not members:
         return graph, names
@@ -108,6 +108,16 @@ def _kin(graph: Graph, start: int, is_elementwise: Callable[[Node], bool]) -> se
                 found.add(j)
                 stack.append(j)
     return {i for i in found if i in elementwise or graph.nodes[i].name is not None}
+
+
+def _carried(graph: Graph, family: set[int]) -> bool:
+    """Whether all inputs among these are outputs, too.
+
+    Such a value stays where it is from step to step. Others come anew with every step, as the rows
+    of a batch do, and turning them would take longer than it saves.
+    """
+    names = {graph.nodes[i].name for i in family} - {None}
+    return names <= graph.outputs.keys()
 
 
 def products_in_row_order(graph: Graph) -> Graph:
