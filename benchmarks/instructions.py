@@ -24,7 +24,7 @@ def report(workload: Workload, threads: int) -> str:
     """A table of a step's instructions."""
     training = Training(Task.make(workload, threads))
     order = workload.order(workload.steps)
-    step = min(_step(training, order) for _ in range(3))
+    step = min(_step(training, order) for _ in range(10))
     program = training.program(order.shape[1])
     found = program.profile(_ROUNDS.get(workload.name, _MANY))
     lines = [

@@ -207,12 +207,11 @@ class Chain final : public Instruction {
     for (const auto& s : made.spreads) {
       if (s.rows == 0)
         fill(s.room, s.source, s.size, 64 / s.size);
+      else if (s.size)
+        spread(s.room, s.source, s.step, s.rows, g.columns, s.size);
       else
         for (long i = 0; i < s.rows; ++i)
-          if (s.size)
-            fill(s.room + i * s.bytes, s.source + i * s.step, s.size, static_cast<std::size_t>(g.columns));
-          else
-            copy(s.room + i * s.bytes, s.source + i * s.step, s.bytes);
+          copy(s.room + i * s.bytes, s.source + i * s.step, s.bytes);
     }
     if (fused_) return fused_(made.registers.data(), made.results.data(), g.rows * g.columns);
     Register registers[most_registers];
@@ -289,13 +288,10 @@ class Chain final : public Instruction {
       }
       if (first || step) {
         const long bytes = g.columns * size;
-        for (long i = 0; i < rows; ++i) {
-          const char* source = start + i * step * size;
-          if (in.column)
-            copy(room + i * bytes, source, bytes);
-          else
-            fill(room + i * bytes, source, in.size, static_cast<std::size_t>(g.columns));
-        }
+        if (in.column)
+          for (long i = 0; i < rows; ++i) copy(room + i * bytes, start + i * step * size, bytes);
+        else
+          spread(room, start, step * size, rows, g.columns, in.size);
       }
       registers[k] = {room, 1};
     }
@@ -327,6 +323,21 @@ class Chain final : public Instruction {
   static void copy(char* target, const char* source, long bytes) {
     for (long i = 0; i < bytes; i += vector_bytes)
       store(reinterpret_cast<float*>(target + i), load(reinterpret_cast<const float*>(source + i)));
+  }
+
+  // A number for each row, `step` bytes from one to the next, as rows of copies.
+  static void spread(char* target, const char* numbers, long step, long rows, long columns,
+                     std::size_t size) {
+    if (size != 4) {
+      for (long i = 0; i < rows; ++i, numbers += step, target += columns * static_cast<long>(size))
+        fill(target, numbers, size, static_cast<std::size_t>(columns));
+      return;
+    }
+    auto* to = reinterpret_cast<float*>(target);
+    for (long i = 0; i < rows; ++i, numbers += step, to += columns) {
+      const f32v v = splat(*reinterpret_cast<const float*>(numbers));
+      for (long j = 0; j < columns; j += simd<float>::lanes) store(to + j, v);
+    }
   }
 
   // n copies of one number.

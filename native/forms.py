@@ -68,18 +68,18 @@ def training(
     batch = {"x": TensorType((32, 5), float32), "y": y}
     reduction = "sum" if loss is losses.squared_error else "mean"
     traced = training_graph(net, loss, reduction, optimizer, batch, False)
-    return chains(optimise(traced.graph))
+    return chains(optimise(traced.graph), may_turn=True)
 
 
 def prediction(net: nn.Module, loss: losses.Loss) -> Iterator[Chain]:
     """The chains of a prediction, where nothing is kept for a backward pass."""
     traced = evaluation_graph(net, loss, {"x": TensorType((32, 5), float32)})
-    return chains(hoist(optimise(traced.graph), ["batch.x"])[1])
+    return chains(hoist(optimise(traced.graph), ["batch.x"])[1], may_turn=False)
 
 
-def chains(graph: Graph) -> Iterator[Chain]:
+def chains(graph: Graph, *, may_turn: bool) -> Iterator[Chain]:
     """The chains of a graph."""
-    for i in lower(graph, _native.opcode).instructions:
+    for i in lower(graph, _native.opcode, may_turn=may_turn).instructions:
         if isinstance(i, Chain):
             yield i
         elif isinstance(i, Product) and i.then is not None:

@@ -67,7 +67,7 @@ class NativeProgram(Program):
 
     def __init__(self, graph: Graph, threads: int, target: str) -> None:
         super().__init__(graph)
-        lowered = lower(graph, library.opcode)
+        lowered = lower(graph, library.opcode, may_turn=True)
         self._share_carried(lowered)
         offsets, size = _placed(lowered)
         self._program = library.Program(lowered.numbers(offsets), size, target, threads)
@@ -115,7 +115,8 @@ class NativeProgram(Program):
         stop: Callable[[int], bool],
     ) -> Steps:
         """Take several steps in one call; see ``Program.steps``."""
-        if not self._turned <= carry.keys():  # rows are gathered, and records kept, as they are
+        # What is not carried may not be overwritten, nor lie transposed.
+        if not self._inputs.keys() & self._outputs.keys() <= carry.keys():
             return super().steps(
                 carry,
                 data=data,

@@ -30,7 +30,7 @@ from gradus.compiler.native.instructions import (
 )
 from gradus.compiler.native.join import joined
 from gradus.compiler.native.places import Place, Steps, common_axes, dense_steps, view
-from gradus.compiler.native.turned import products_in_row_order, turned
+from gradus.compiler.native.turned import in_row_order, turned
 from gradus.types import Array, Shape, TensorType
 
 _REDUCTIONS = {"sum": 0, "max": 1, "min": 2, "argmax": 3, "argmin": 4}
@@ -74,15 +74,19 @@ class Lowered:
         ]
 
 
-def lower(graph: Graph, opcode: Callable[[str], int]) -> Lowered:
+def lower(graph: Graph, opcode: Callable[[str], int], *, may_turn: bool) -> Lowered:
     """Lower a graph.
 
     Args:
         graph: the program, optimised.
         opcode: number of an elementwise operation, or -1.
+        may_turn: whether matrices may be stored transposed. Sums over one of their axes then have
+            another order, and which are transposed depends on the number of rows.
     """
-    stored, names = turned(graph, lambda node: _is_chained(node, opcode))
-    lowered = _Lowering(products_in_row_order(stored), opcode).run()
+    names: frozenset[str] = frozenset()
+    if may_turn:
+        graph, names = turned(graph, lambda node: _is_chained(node, opcode))
+    lowered = _Lowering(in_row_order(graph), opcode).run()
     lowered.turned = names
     return lowered
 

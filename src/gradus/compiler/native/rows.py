@@ -204,7 +204,7 @@ class _Ready:
     def add(self, rows: int, traced: Traced) -> bool:
         """Make instructions for a size of batches, unless there are any; whether that was possible.
 
-        It is not where it differs in its interface, lacks operations, or wants rows as columns.
+        It is not where it differs in its interface or lacks operations.
         """
         if rows in self._sizes:
             return True
@@ -215,9 +215,7 @@ class _Ready:
         if unsupported(graph):
             return False
         once, rest = hoist(graph, self.interface.inputs)
-        lowered = lower(rest, library.opcode)
-        if lowered.turned:
-            return False
+        lowered = lower(rest, library.opcode, may_turn=False)
         homes = self._weights.placed(once, rest, self.interface.inputs)
         fixed = {p.buffer: homes[n] for n, p in lowered.inputs.items() if n in homes}
         offsets, size = _arranged(lowered, fixed)

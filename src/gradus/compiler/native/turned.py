@@ -1,13 +1,17 @@
-"""Storage order: products give rows side by side, and weights lie as products want to read them.
+"""Storage order: matrices lie as the products that make and read them run best.
 
-x Wᵀ wants the rows of Wᵀ side by side. Where nothing wants those of W, as in the first layer, the
-carried input W is stored as Wᵀ, and with it what has its shape and is joined to it by elementwise
-operations: its gradient, its moments, the updated W. A product then needs no copy in another order.
+A product computes C in whole vectors along the rows of C, and wants the rows of its right factor
+side by side. A network's layers are rarely as wide as whole vectors (10 classes, 100 units), but a
+batch is, and x Wᵀ, whose right factor lies the wrong way, is the transpose of W xᵀ. So some
+matrices are stored transposed, and with each of them what has its shape and is joined to it by
+elementwise operations: an activation with its derivative, a weight with its moments. These are
+chosen together, family by family, by an estimate of what the products would take.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,14 +20,20 @@ from gradus.compiler.graph import Builder, Graph, Node, moved
 from gradus.types import TensorType, is_float
 
 _SWAP = {"axes": (1, 0)}
+_VECTOR = 64  # bytes, of the targets for which a share of a vector counts most
+# What a number costs, in multiplications and additions: a right factor is rearranged beside the
+# product, other operations read from afar what does not lie in the order of their work.
+_PACKED, _COPIED = 4, 30
+# Operations that read a transposed matrix as well as another.
+_EITHER_WAY = ("matmul", "permute_dims", "slice", "sum", "max", "min", "take_along_axis")
 
 
 def turned(graph: Graph, is_elementwise: Callable[[Node], bool]) -> tuple[Graph, frozenset[str]]:
-    """The graph with some carried inputs and their outputs transposed, and their names."""
-    families = [
-        _kin(graph, i, is_elementwise) for i in _wanted(graph) if _is_matrix(graph.nodes[i])
-    ]
-    members = {j for family in families if _carried(graph, family) for j in family}
+    """The graph with some matrices transposed, and the names of carried ones among them.
+
+    A carried matrix is an input and an output.
+    """
+    members = {i for f in _chosen(graph, _families(graph, is_elementwise)) for i in f.members}
     names = frozenset(str(graph.nodes[i].name) for i in members if graph.nodes[i].name is not None)
     if not members:
         return graph, names
@@ -55,6 +65,9 @@ def turned(graph: Graph, is_elementwise: Callable[[Node], bool]) -> tuple[Graph,
         elif node.op is None:
             shape = node.type.shape[::-1]
             places.append(builder.add(Node(TensorType(shape, node.type.dtype), name=node.name)))
+        elif node.op is ops.scatter_add_along_axis:
+            operands = [places[j] if j in members else other_way(j) for j in node.inputs]
+            places.append(builder.apply(node.op, operands, _along_other(node)))
         else:
             operands = [places[j] if j in members else stretched(j, node) for j in node.inputs]
             places.append(builder.apply(node.op, operands, node.params))
@@ -69,59 +82,184 @@ def _with_inputs(node: Node, inputs: list[int]) -> Node:
     return node if node.op is None else Node(node.type, node.op, tuple(inputs), node.params)
 
 
-def _is_matrix(node: Node) -> bool:
-    return len(node.type.shape) == 2 and node.type.size > 0 and is_float(node.type.dtype)
+# ── Families ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _wanted(graph: Graph) -> list[int]:
-    """Inputs that are the right factor of products, transposed more often than not."""
-    votes: dict[int, int] = {}
-    for node in graph.nodes:
-        if node.op is None or node.op.name != "matmul":
-            continue
-        right = graph.nodes[node.inputs[1]]
-        if right.name is not None:
-            votes[node.inputs[1]] = votes.get(node.inputs[1], 0) - 1
-        elif right.op is ops.permute_dims and graph.nodes[right.inputs[0]].name is not None:
-            votes[right.inputs[0]] = votes.get(right.inputs[0], 0) + 1
-    return [i for i, sum_ in votes.items() if sum_ > 0]
+@dataclass
+class _Family:
+    """Matrices of one shape that are stored the same way.
 
-
-def _kin(graph: Graph, start: int, is_elementwise: Callable[[Node], bool]) -> set[int]:
-    """Inputs and elementwise results of one shape that are joined to a node.
-
-    Two are joined where one is an operand of the other, or both have an operand of the shape.
+    Attributes:
+        members: inputs and results of elementwise operations.
+        copied: numbers that are read in another order where the family is transposed.
+        turned: whether it is.
     """
-    shape = graph.nodes[start].type.shape
-    alike = {i for i, n in enumerate(graph.nodes) if n.type.shape == shape}
-    elementwise = {i for i in alike if is_elementwise(graph.nodes[i])}
-    beside: dict[int, list[int]] = {i: [] for i in alike}
+
+    members: list[int]
+    copied: int
+    turned: bool = False
+
+
+def _families(graph: Graph, is_elementwise: Callable[[Node], bool]) -> list[_Family]:
+    """Families that may be stored transposed. Inputs among them are carried: they stay.
+
+    Others come anew with every step, as the rows of a batch do.
+    """
+    matrices = [
+        i for i, n in enumerate(graph.nodes) if len(n.type.shape) == 2 and min(n.type.shape) > 1
+    ]
+    elementwise = {i for i in matrices if is_elementwise(graph.nodes[i])}
+    own = elementwise | {i for i in matrices if _may_turn(graph, i)}
+    beside: dict[int, list[int]] = {i: [] for i in matrices}
     for i in elementwise:
         for j in graph.nodes[i].inputs:
-            if j in alike:
+            if graph.nodes[j].type.shape == graph.nodes[i].type.shape:
                 beside[i].append(j)
                 beside[j].append(i)
-    found, stack = {start}, [start]
-    while stack:
-        for j in beside[stack.pop()]:
-            if j not in found:
-                found.add(j)
-                stack.append(j)
-    return {i for i in found if i in elementwise or graph.nodes[i].name is not None}
+    left = dict.fromkeys(sorted(own))
+    found = []
+    while left:
+        start = next(iter(left))
+        kin, stack = {start}, [start]
+        while stack:
+            for j in beside[stack.pop()]:
+                if j not in kin:
+                    kin.add(j)
+                    stack.append(j)
+        members = sorted(kin & own)
+        for i in members:
+            del left[i]
+        if any(is_float(graph.nodes[i].type.dtype) for i in kin):
+            found.append(_Family(members, _copied(graph, kin, set(members))))
+    return found
 
 
-def _carried(graph: Graph, family: set[int]) -> bool:
-    """Whether all inputs among these are outputs, too.
+def _may_turn(graph: Graph, i: int) -> bool:
+    """Whether something that is no elementwise operation may give its result transposed."""
+    node = graph.nodes[i]
+    return node.name in graph.outputs or node.op is ops.scatter_add_along_axis
 
-    Such a value stays where it is from step to step. Others come anew with every step, as the rows
-    of a batch do, and turning them would take longer than it saves.
+
+def _copied(graph: Graph, kin: set[int], members: set[int]) -> int:
+    """Numbers that would be read in another order if the members were transposed."""
+    size = graph.nodes[min(kin)].type.size
+    free = ("matmul", "permute_dims", "broadcast_to")
+    foreign = sum(
+        (node := graph.nodes[i]).op is None or node.op.name not in free for i in kin - members
+    )
+    readers = sum(
+        node.op is not None and node.op.name not in _EITHER_WAY and i not in members
+        for i, node in enumerate(graph.nodes)
+        for j in node.inputs
+        if j in members
+    )
+    shown = sum(i in members and graph.nodes[i].name != n for n, i in graph.outputs.items())
+    return size * (foreign + readers + shown)
+
+
+# ── What products would take ────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class _Side:
+    """An operand or the result of a product: its family, and whether it is read transposed."""
+
+    family: _Family | None
+    swapped: bool
+
+    @property
+    def across(self) -> bool:
+        """Whether its columns lie side by side."""
+        return self.swapped != (self.family is not None and self.family.turned)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A product C = A B, C being m × n and the sums of k terms."""
+
+    a: _Side
+    b: _Side
+    c: _Side
+    m: int
+    n: int
+    k: int
+    lanes: int
+
+    @property
+    def cost(self) -> int:
+        """Multiplications and additions, or what takes as long."""
+        # Cᵀ = Bᵀ Aᵀ where C lies so.
+        m, n = (self.n, self.m) if self.c.across else (self.m, self.n)
+        lies = not self.a.across if self.c.across else self.b.across
+        whole = -(-n // self.lanes) * self.lanes
+        return m * self.k * whole + _PACKED * self.k * n * lies
+
+
+def _chosen(graph: Graph, families: list[_Family]) -> list[_Family]:
+    """The families to transpose."""
+    works = _works(graph, families)
+    # Activations before weights: theirs are the sizes that are no whole vectors.
+    order = sorted(families, key=lambda f: any(graph.nodes[i].name for i in f.members))
+    changed = True
+    while changed:
+        changed = False
+        for family in order:
+            mine = [w for w in works if family in (w.a.family, w.b.family, w.c.family)]
+            before = _cost(family, mine)
+            family.turned = not family.turned
+            better = _cost(family, mine) < before
+            family.turned = family.turned == better
+            changed = changed or better
+    return [f for f in families if f.turned]
+
+
+def _cost(family: _Family, works: list[_Work]) -> int:
+    return sum(w.cost for w in works) + _COPIED * family.copied * family.turned
+
+
+def _works(graph: Graph, families: list[_Family]) -> list[_Work]:
+    of = {i: f for f in families for i in f.members}
+    readers: dict[int, list[int]] = {}
+    for i, node in enumerate(graph.nodes):
+        for j in node.inputs:
+            readers.setdefault(j, []).append(i)
+
+    def operand(i: int) -> _Side:
+        node, swapped = graph.nodes[i], False
+        while node.op is ops.permute_dims and node.params == _SWAP:
+            i, swapped = node.inputs[0], not swapped
+            node = graph.nodes[i]
+        return _Side(of.get(i), swapped)
+
+    def result(i: int) -> _Side:
+        for j in readers.get(i, []):
+            if j in of and graph.nodes[j].type.shape == graph.nodes[i].type.shape:
+                return _Side(of[j], False)
+            if graph.nodes[j].op is ops.permute_dims and graph.nodes[j].params == _SWAP:
+                found = result(j)
+                return _Side(found.family, not found.swapped)
+        return _Side(None, False)
+
+    found = []
+    for i, node in enumerate(graph.nodes):
+        if node.op is None or node.op.name != "matmul" or len(node.type.shape) != 2:
+            continue
+        a, b = node.inputs
+        (m, n), k = node.type.shape, graph.nodes[a].type.shape[-1]
+        if node.type.size:
+            lanes = _VECTOR // node.type.dtype.itemsize
+            found.append(_Work(operand(a), operand(b), result(i), m, n, k, lanes))
+    return found
+
+
+# ── Operations in the order of what they read ───────────────────────────────────────────────────
+
+
+def in_row_order(graph: Graph) -> Graph:
+    """Operations on transposed matrices become those on the matrices, which need no copy.
+
+    (A B)ᵀ becomes Bᵀ Aᵀ, and what reads or adds along one axis does so along the other.
     """
-    names = {graph.nodes[i].name for i in family} - {None}
-    return names <= graph.outputs.keys()
-
-
-def products_in_row_order(graph: Graph) -> Graph:
-    """(A B)ᵀ becomes Bᵀ Aᵀ, which needs no copy: transposed operands are only places."""
     uses = np.zeros(len(graph.nodes), np.int64)
     for node in graph.nodes:
         for i in node.inputs:
@@ -130,28 +268,32 @@ def products_in_row_order(graph: Graph) -> Graph:
         uses[i] += 1
     builder = Builder()
     places: list[int] = []
-    for i, node in enumerate(graph.nodes):
-        now = moved(node, places)
-        source = builder.nodes[now.inputs[0]] if now.op is ops.permute_dims else None
+
+    def swapped(i: int) -> int:
+        rank = len(builder.nodes[i].type.shape)
+        axes = (*range(rank - 2), rank - 1, rank - 2)
+        return builder.apply(ops.permute_dims, [i], {"axes": axes})
+
+    def turns(node: Node) -> bool:
         rank = len(node.type.shape)
-        swaps = (*range(rank - 2), rank - 1, rank - 2)
-        if (
-            source is not None
-            and source.op is not None
-            and source.op.name == "matmul"
-            and now.params["axes"] == swaps
-            and uses[graph.nodes[i].inputs[0]] == 1
-        ):
-            b, a = (
-                builder.apply(ops.permute_dims, [k], {"axes": _swapped(builder.nodes[k])})
-                for k in reversed(source.inputs)
-            )
+        axes = (*range(rank - 2), rank - 1, rank - 2)
+        return node.op is ops.permute_dims and node.params["axes"] == axes
+
+    for node in graph.nodes:
+        now = moved(node, places)
+        source = builder.nodes[now.inputs[0]] if now.inputs else None
+        if source is None or source.op is None:
+            places.append(builder.add(now))
+        elif turns(now) and uses[node.inputs[0]] == 1 and source.op.name == "matmul":
+            b, a = (swapped(k) for k in reversed(source.inputs))
             places.append(builder.apply(source.op, [b, a], {}))
+        elif turns(source) and now.op is ops.take_along_axis and len(now.type.shape) == 2:
+            operands = [source.inputs[0], swapped(now.inputs[1])]
+            places.append(swapped(builder.apply(now.op, operands, _along_other(now))))
         else:
             places.append(builder.add(now))
     return builder.graph({name: places[i] for name, i in graph.outputs.items()})
 
 
-def _swapped(node: Node) -> tuple[int, ...]:
-    rank = len(node.type.shape)
-    return (*range(rank - 2), rank - 1, rank - 2)
+def _along_other(node: Node) -> dict[str, object]:
+    return {**node.params, "axis": 1 - node.params["axis"]}

@@ -1,0 +1,120 @@
+"""Storage order: which matrices lie transposed, and that it changes no result but its last bits."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradus as gd
+from gradus import losses, nn, ops, optim
+from gradus.compiler import trace
+from gradus.compiler.native import NativeExecutor, available
+from gradus.compiler.native.instructions import Product
+from gradus.random import normal
+from gradus.types import TensorType, float32, float64
+
+pytestmark = pytest.mark.skipif(not available(), reason="built without the native executor")
+
+
+class Residual(nn.Module):
+    """x + f(x), and x beside it: a value of many readers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(width, width, dtype="float64")
+
+    def forward(self, x: gd.Tensor) -> gd.Tensor:
+        return ops.concat([x + ops.tanh(self.inner(x)), x[:, :1] * 2.0], axis=1)
+
+
+def linear(*widths: int) -> nn.Linear:
+    return nn.Linear(*widths, dtype="float64")
+
+
+NETWORKS: dict[str, Any] = {
+    "classes": lambda: [linear(9, 100), nn.ReLU(), linear(100, 10)],
+    "three layers": lambda: [
+        linear(9, 24), nn.Tanh(), linear(24, 7), nn.Sigmoid(), linear(7, 10),
+    ],
+    "dropout": lambda: [linear(9, 50), nn.Dropout(0.3), nn.GELU(), linear(50, 10)],
+    "batch norm": lambda: [linear(9, 33), nn.BatchNorm(33, dtype="float64"), linear(33, 10)],
+    "layer norm": lambda: [linear(9, 33), nn.LayerNorm(33, dtype="float64"), linear(33, 10)],
+    "residual": lambda: [linear(9, 20), Residual(20), linear(21, 10)],
+    "as wide as the input": lambda: [linear(9, 9), nn.ReLU(), linear(9, 10)],
+}  # fmt: skip
+LOSSES: dict[str, Any] = {
+    "classes": (losses.cross_entropy, lambda n: np.arange(n) % 10),
+    "numbers": (losses.squared_error, lambda n: normal(3, 0, 0, (n, 10))),
+    "rows": (
+        lambda p, y: ops.sum(ops.square(p @ p.T - y @ y.T), axis=1) * 1e-3,
+        lambda n: normal(3, 0, 0, (n, 10)),
+    ),
+    "itself": (lambda p, y: ops.sum(ops.square(p[:, :9] - y), axis=1), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [2, 13, 32])
+@pytest.mark.parametrize("task", LOSSES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_learns_what_it_learns_on_the_reference(name: str, task: str, batch: int) -> None:
+    loss, targets = LOSSES[task]
+    x = normal(1, 0, 0, (52, 9))
+    y = x if targets is None else targets(52)
+    found = []
+    for executor in ("native", "reference"):
+        gd.manual_seed(0)
+        net = nn.Sequential(*NETWORKS[name]())
+        trainer = gd.Trainer(net, loss, optim.SGD(1e-3, momentum=0.9), executor=executor)
+        trainer.fit(x, y, epochs=1, batch_size=batch, progress=False)
+        found.append({n: t.numpy() for n, t in net.named_parameters().items()})
+    for key, array in found[0].items():
+        np.testing.assert_allclose(array, found[1][key], rtol=1e-8, atol=1e-10)
+
+
+def products(batch: int, *widths: int) -> list[tuple[int, int, int]]:
+    """Products of a step of descent: rows, columns and terms."""
+
+    def step(x: gd.Tensor, **w: gd.Tensor) -> dict[str, gd.Tensor]:
+        h = x
+        for k, weight in enumerate(w.values()):
+            h = h @ weight.T if k == 0 else ops.tanh(h) @ weight.T
+        loss = ops.square(h).sum()
+        found = gd.grad(loss, list(w.values()))
+        new = {n: a - g for (n, a), g in zip(w.items(), found, strict=True)}
+        return {**new, "loss": loss}
+
+    weights = {
+        f"w{k}": gd.zeros((n, m), "float32").requires_grad_()
+        for k, (m, n) in enumerate(itertools.pairwise(widths))
+    }
+    graph = trace(step, x=TensorType((batch, widths[0]), float32), **weights).graph
+    program: Any = NativeExecutor(1).prepare(graph)
+    return [(i.m, i.n, i.k) for i in program.instructions if isinstance(i, Product)]
+
+
+def test_layers_that_are_no_whole_vectors_run_along_the_batch() -> None:
+    forward, head, *_ = products(32, 64, 100, 10)
+    assert forward == (100, 32, 64)
+    assert head == (10, 32, 100)
+
+
+def test_a_batch_that_is_no_whole_vector_runs_along_the_layers() -> None:
+    forward, head, *_ = products(33, 16, 64, 16)
+    assert forward == (33, 64, 16)
+    assert head == (33, 16, 64)
+
+
+def test_the_order_of_a_product_is_that_of_its_readers() -> None:
+    types = {"a": TensorType((20, 30), float64), "b": TensorType((40, 30), float64)}
+    program: Any = NativeExecutor(1).prepare(
+        trace(lambda a, b: ops.exp((a @ b.T).T), **types).graph
+    )
+    assert [i.work for i in program.instructions] == [
+        "product 40 × 20 × 30, then 1 operations on 800"
+    ]
+    given = {n: normal(5, 0, k, t.shape) for k, (n, t) in enumerate(types.items())}
+    expected = np.exp(given["b"] @ given["a"].T)
+    np.testing.assert_allclose(program.run(given)["result"], expected, rtol=1e-12)
