@@ -228,10 +228,10 @@ class Program {
     } else if (r.bytes == 8) {
       for (std::size_t i = first; i < last; ++i) std::memcpy(r.to + 8 * i, at(i), 8);
     } else {
-      constexpr std::size_t ahead = 3;
+      constexpr std::size_t ahead = 8;
       for (std::size_t i = first; i < last; ++i) {
         if (r.bytes > 512 && i + ahead < last)
-          for (std::size_t b = 0; b < r.bytes; b += 64) __builtin_prefetch(at(i + ahead) + b);
+          for (std::size_t b = 0; b < r.bytes; b += 64) __builtin_prefetch(at(i + ahead) + b, 0, 2);
         std::memcpy(r.to + r.bytes * i, at(i), r.bytes);
       }
     }
