@@ -9,6 +9,7 @@ from benchmarks.task import Task
 from benchmarks.workloads import Array
 from gradus import losses, nn, optim
 from gradus.compiler.native.executor import NativeProgram
+from gradus.train.engine import Portion
 
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 _LOSSES = {
@@ -35,16 +36,15 @@ class Training:
 
     def train(self, order: Array) -> None:
         """Take the steps in one call."""
-        self.trainer._engine.train(
-            self.rows, order, np.ones(len(order)), monitored=False, stop=lambda _: False
-        )
+        portion = Portion(order, np.ones(len(order)), monitored=False)
+        self.trainer._engine.train(self.rows, [portion], lambda _: False)
 
     replay = train
 
     def program(self, batch: int) -> NativeProgram:
         """What runs the steps."""
         engine = self.trainer._engine
-        found = engine._training_program(self.rows.types(batch), monitored=False).program
+        found = engine.prepare(self.rows, [(batch, False)])[0].program
         assert isinstance(found, NativeProgram)
         return found
 

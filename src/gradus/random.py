@@ -9,7 +9,7 @@ vectors the tests check.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from gradus.errors import ArgumentError
 from gradus.types import Array, Shape
 
 _MASK = np.uint64(0xFFFFFFFF)
+_MASK_64 = 0xFFFFFFFFFFFFFFFF
 _MULTIPLIER = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
@@ -58,20 +59,20 @@ def bits(seed: int, step: int, site: int, shape: Shape) -> Array:
     >>> bits(0, 0, 0, (4,))
     array([1713891541, 3781805453, 3159862348, 2600524760], dtype=uint32)
     """
-    size = int(np.prod(shape, dtype=np.int64))
-    blocks = np.arange(-(-size // 4), dtype=np.uint64)
+    return _bits(seed, [step], site, int(np.prod(shape, dtype=np.int64))).reshape(shape)
+
+
+def _bits(seed: int, steps: Sequence[int], site: int, size: int) -> Array:
+    """What ``bits`` gives at each of the steps, (steps, size)."""
     # int(): NumPy's integers cannot hold the mask.
-    seed, step = int(seed) & 0xFFFFFFFFFFFFFFFF, int(step) & 0xFFFFFFFFFFFFFFFF
+    key, at = int(seed) & _MASK_64, [int(step) & _MASK_64 for step in steps]
+    low, high = (np.array([n >> shift & 0xFFFFFFFF for n in at], np.uint64) for shift in (0, 32))
+    blocks = np.arange(-(-size // 4), dtype=np.uint64)
     words = philox(
-        (
-            blocks,
-            np.full_like(blocks, site),
-            np.full_like(blocks, step & 0xFFFFFFFF),
-            np.full_like(blocks, step >> 32),
-        ),
-        (seed & 0xFFFFFFFF, seed >> 32),
+        (blocks, np.array([site], np.uint64), low[:, None], high[:, None]),
+        (key & 0xFFFFFFFF, key >> 32),
     )
-    return np.stack(words, axis=-1).astype(np.uint32).reshape(-1)[:size].reshape(shape)
+    return np.stack(words, axis=-1).astype(np.uint32).reshape(len(at), -1)[:, :size]
 
 
 def uniform(seed: int, step: int, site: int, shape: Shape) -> Array:
@@ -92,9 +93,14 @@ def permutation(seed: int, step: int, n: int, *, site: int = SITE_SHUFFLE) -> Ar
     >>> sorted(permutation(0, 0, 5).tolist())
     [0, 1, 2, 3, 4]
     """
-    words = bits(seed, step, site, (n, 2)).astype(np.uint64)
-    keys = (words[:, 0] << np.uint64(32)) | words[:, 1]
-    return np.argsort(keys, kind="stable")
+    return permutations(seed, [step], n, site=site)[0]
+
+
+def permutations(seed: int, steps: Sequence[int], n: int, *, site: int = SITE_SHUFFLE) -> Array:
+    """``permutation`` at each of the steps, (steps, n); together they take less time."""
+    words = _bits(seed, steps, site, 2 * n).reshape(len(steps), n, 2).astype(np.uint64)
+    keys = (words[..., 0] << np.uint64(32)) | words[..., 1]
+    return np.argsort(keys, axis=-1, kind="stable")
 
 
 # ── The stream that modules and initialisers draw from ──────────────────────────────────────────

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gradus.data import batch_bounds, epoch_order
 from gradus.errors import ArgumentError
+from gradus.random import permutation
 
 
 @given(st.integers(0, 300), st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**40))
@@ -20,6 +21,16 @@ def test_the_order_follows_from_seed_and_epoch():
     assert epoch_order(50, 1, 2).tolist() == epoch_order(50, 1, 2).tolist()
     orders = {tuple(epoch_order(50, seed, epoch)) for seed in range(3) for epoch in range(3)}
     assert len(orders) == 9
+
+
+@given(st.integers(0, 9000), st.integers(0, 2**40))
+def test_the_order_is_the_permutation_of_the_epoch_however_many_are_drawn_together(n, epoch):
+    assert epoch_order(n, 3, epoch).tolist() == permutation(3, epoch, n).tolist()
+
+
+def test_an_order_is_the_callers_own():
+    epoch_order(10, 0, 0)[:] = 0
+    assert sorted(epoch_order(10, 0, 0).tolist()) == list(range(10))
 
 
 def test_without_shuffling_the_order_is_the_tables():

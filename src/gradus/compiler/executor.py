@@ -137,15 +137,17 @@ class Program(ABC):
                 raise ShapeError(
                     f"{name} has one item for each of {len(order)} steps", received=array.shape
                 )
-        batch = order.shape[1:]
-        first = {n: np.empty(batch + a.shape[1:], a.dtype) for n, a in data.items()}
-        one = {n: np.empty(a.shape[1:], a.dtype) for n, a in per_step.items()}
-        self.check_inputs({**carry, **fixed, **first, **one})
+        types = {n: TensorType.of(a) for n, a in (*carry.items(), *fixed.items())}
+        types |= {n: TensorType(a.shape[1:], a.dtype) for n, a in per_step.items()}
         for name, rows in data.items():
-            if order.size and not (order.min() >= 0 and order.max() < len(rows)):
+            types[name] = TensorType(order.shape[1:] + rows.shape[1:], rows.dtype)
+        self._check_types(types)
+        least, most = (order.min(), order.max()) if order.size else (0, -1)
+        for name, rows in data.items():
+            if least < 0 or most >= len(rows):
                 raise ArgumentError(
                     f"row numbers of {name} lie in [0, {len(rows)})",
-                    received=f"{order.min()} to {order.max()}",
+                    received=f"{least} to {most}",
                 )
         for name in carry.keys() & self.graph.outputs.keys():
             if self._output(name) != self.graph.inputs[name]:
@@ -161,18 +163,22 @@ class Program(ABC):
 
     def check_inputs(self, inputs: Arrays) -> None:
         """Raise unless every input is there and has its type."""
+        self._check_types({n: TensorType.of(a) for n, a in inputs.items()})
+
+    def _check_types(self, given: Mapping[str, TensorType]) -> None:
         expected = self.graph.inputs
-        wrong = [f"no {name}" for name in expected if name not in inputs]
-        wrong += [f"an unknown {name}" for name in inputs if name not in expected]
+        if given == expected:
+            return
+        wrong = [f"no {name}" for name in expected if name not in given]
+        wrong += [f"an unknown {name}" for name in given if name not in expected]
         if wrong:
             rule = f"the program takes {', '.join(expected) or 'no inputs'}"
             raise ShapeError(rule, received=", ".join(wrong))
         for name, t in expected.items():
-            array = inputs[name]
-            if array.shape != t.shape or array.dtype != t.dtype:
+            if given[name] != t:
                 raise ShapeError(
                     f"{name} is {t}",
-                    received=TensorType.of(array),
+                    received=given[name],
                     remedy="trace again for another shape or dtype",
                 )
 

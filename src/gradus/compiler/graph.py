@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class Graph:
     nodes: tuple[Node, ...]
     outputs: Mapping[str, int]
 
-    @property
+    @cached_property
     def inputs(self) -> dict[str, TensorType]:
         """Names and types of what the program takes."""
         return {n.name: n.type for n in self.nodes if n.name is not None}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from gradus.checks import whole_number
-from gradus.random import permutation
+from gradus.random import permutation, permutations
 from gradus.types import Array
+
+# Rows of all epochs whose orders are drawn together: few numbers take as long as one.
+_DRAWN = 1 << 14
 
 
 def epoch_order(n: int, seed: int, epoch: int, shuffle: bool = True) -> Array:
@@ -22,7 +27,16 @@ def epoch_order(n: int, seed: int, epoch: int, shuffle: bool = True) -> Array:
     seed = whole_number("seed", seed)
     if not shuffle:
         return np.arange(n, dtype=np.int64)
-    return permutation(seed, epoch, n).astype(np.int64)
+    together = _DRAWN // (n + 1)
+    if together < 2:
+        return permutation(seed, epoch, n)
+    begin, at = epoch // together, epoch % together
+    return _orders(n, seed, begin * together, together)[at].copy()
+
+
+@lru_cache(maxsize=4)
+def _orders(n: int, seed: int, first: int, epochs: int) -> Array:
+    return permutations(seed, range(first, first + epochs), n)
 
 
 def batch_bounds(n: int, batch_size: int) -> list[tuple[int, int]]:

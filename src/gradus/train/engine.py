@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -54,6 +54,22 @@ if hasattr(os, "register_at_fork"):
 
 Kinds = tuple[tuple[str, TensorType], ...]  # names and types, of a row or of a batch
 Position = tuple[int, dict[str, Array]]  # number of steps, and what a step carries
+Records = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Steps on batches of one size.
+
+    Attributes:
+        batches: row numbers, (steps, batch).
+        factors: the schedule's factor for each step.
+        monitored: whether to record the norm of each parameter's gradient too.
+    """
+
+    batches: Array
+    factors: Array
+    monitored: bool
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,7 @@ class Engine:
 
     Attributes:
         step: number of steps taken so far.
+        began: where the latest call of ``train`` began, for ``go_back``.
         shortcut: predicts what an array holds, or answers None: use ``forward``.
     """
 
@@ -88,7 +105,8 @@ class Engine:
         self.optimizer, self.executor, self.seed = optimizer, executor, seed
         self.dtype = network.parameters()[0].dtype
         self.step = 0
-        self._moments: dict[str, dict[str, Array]] = {}  # by parameter, by name in the program
+        self.began: Position = 0, {}
+        self._moments: dict[str, dict[str, Array]] = {}  # of each parameter, by name in the program
         self.shortcut: Shortcut = _no_shortcut
         self._trainings = lru_cache(_KINDS)(
             partial(_training_program, network, loss, reduction, optimizer, executor)
@@ -100,125 +118,128 @@ class Engine:
     def weights(self) -> dict[str, Array]:
         """Parameters and state of the network as they are; later steps leave the arrays alone."""
         with _untraced:
-            return {n: t.numpy() for n, t in _tensors(self.network).items()}
+            return {n: t.numpy() for n, t in self.network.named_tensors().items()}
 
     def restore(self, weights: Mapping[str, Array]) -> None:
         """Put weights back."""
         with _untraced:
-            for name, t in _tensors(self.network).items():
+            for name, t in self.network.named_tensors().items():
                 t.assign(weights[name])
 
-    def _carry(self) -> dict[str, Array]:
-        """What a step changes: parameters, state, and moments of the optimizer, made where new."""
+    def _carried(self) -> dict[str, Tensor]:
+        """Tensors that a step changes, by their names in the program."""
         with _untraced:
-            params = self.network.named_parameters()
-            carry = {
-                **_prefixed("params", params),
-                **_prefixed("state", self.network.named_buffers()),
-            }
-            arrays = {n: t.numpy() for n, t in carry.items()}
-        for name, p in params.items():
-            if name not in self._moments:
-                made = self.optimizer.for_parameter(name).init(p)
-                moments = _prefixed(f"moments.{name}", made)
-                self._moments[name] = {n: t.numpy() for n, t in moments.items()}
-            arrays.update(self._moments[name])
+            found = self.network.named_tensors()
+        return {f"{'params' if t.requires_grad else 'state'}.{n}": t for n, t in found.items()}
+
+    def _carry(self, tensors: Mapping[str, Tensor]) -> dict[str, Array]:
+        """What a step changes: the tensors, and moments of the optimizer, made where new."""
+        arrays = {}
+        for name, t in tensors.items():
+            arrays[name] = t.numpy()
+            if t.requires_grad:
+                if name not in self._moments:
+                    made = self.optimizer.for_parameter(name.removeprefix("params.")).init(t)
+                    prefix = name.replace("params", "moments", 1)
+                    self._moments[name] = {f"{prefix}.{n}": m.numpy() for n, m in made.items()}
+                arrays.update(self._moments[name])
         return arrays
 
-    def _keep(self, step: int, carry: Mapping[str, Array]) -> None:
+    def _keep(self, tensors: Mapping[str, Tensor], step: int, carry: Mapping[str, Array]) -> None:
         """Stand at a step, with what was carried there."""
         self.step = step
         with _untraced:
-            for name, t in self.network.named_parameters().items():
-                t.assign(carry[f"params.{name}"], copy=False)
-                self._moments[name] = {n: carry[n] for n in self._moments[name]}
-            for name, t in self.network.named_buffers().items():
-                t.assign(carry[f"state.{name}"], copy=False)
+            for name, t in tensors.items():
+                t.assign(carry[name], copy=False)
+                if name in self._moments:
+                    self._moments[name] = {n: carry[n] for n in self._moments[name]}
 
     def position(self) -> Position:
         """Where training stands, for ``go_back``: later steps leave its arrays alone."""
-        return self.step, self._carry()
+        return self.step, self._carry(self._carried())
 
     def go_back(self, position: Position) -> None:
         """Take back all steps since then, as if they had not been."""
-        self._keep(*position)
+        self._keep(self._carried(), *position)
 
     # Training -----------------------------------------------------------------------------------
 
     def train(
-        self,
-        rows: Examples,
-        batches: Array,
-        factors: Array,
-        *,
-        monitored: bool,
-        stop: Callable[[int], bool],
-    ) -> dict[str, Array]:
-        """Take a step for each batch of row numbers, and record each step's loss.
+        self, rows: Examples, portions: Sequence[Portion], stop: Callable[[int], bool]
+    ) -> list[Records]:
+        """Take a step for each batch of row numbers, portion by portion.
 
         Args:
             rows: the examples.
-            batches: row numbers, (steps, batch).
-            factors: the schedule's factor for each step.
-            monitored: whether to record the norm of each parameter's gradient too.
-            stop: asked with the number of steps done in this call; see ``Program.steps``.
+            portions: the batches.
+            stop: asked with the number of steps done in the portion; see ``Program.steps``.
 
         Returns:
-            ``loss``, summed over the examples of the batch, and, where monitored,
-            ``gradient_norm.…``: one value for each step taken.
+            For each portion until it was stopped ``loss``, summed over the examples of the batch,
+            and, where monitored, ``gradient_norm.…``: one value for each step taken.
 
         Raises:
             DivergenceError: something stopped being finite; the weights are the last good ones.
         """
-        prepared = self._training_program(rows.types(batches.shape[1]), monitored)
-        before = self._carry()
-        found = self._steps(prepared, before, rows, batches, factors, stop)
-        if not _sound(before, found):
-            raise self._explained(prepared, rows, batches, factors)
-        self._keep(self.step + found.done, found.carry)
-        return found.records
+        programs = self.prepare(rows, [(p.batches.shape[1], p.monitored) for p in portions])
+        tensors = self._carried()
+        carry = self._carry(tensors)
+        self.began = self.step, carry
+        records = []
+        for prepared, portion in zip(programs, portions, strict=True):
+            found = self._steps(prepared, carry, rows, portion, stop)
+            if not _sound(carry, found):
+                raise self._explained(prepared, tensors, rows, portion)
+            carry = found.carry
+            self._keep(tensors, self.step + found.done, carry)
+            records.append(found.records)
+            if found.done < len(portion.batches):
+                break
+        return records
 
     def _steps(
         self,
         prepared: _Prepared,
         carry: dict[str, Array],
         rows: Examples,
-        batches: Array,
-        factors: Array,
+        portion: Portion,
         stop: Callable[[int], bool],
     ) -> Steps:
-        numbers = np.arange(self.step, self.step + len(batches), dtype=np.int64)
+        count = len(portion.batches)
         return prepared.program.steps(
             carry,
             data=_prefixed("batch", rows.arrays),
-            order=batches,
-            per_step={"step": numbers, "factor": factors.astype(self.dtype)},
+            order=portion.batches,
+            per_step={
+                "step": np.arange(self.step, self.step + count, dtype=np.int64),
+                "factor": portion.factors.astype(self.dtype),
+            },
             fixed={"seed": np.asarray(self.seed, np.int64), **prepared.fixed()},
             watch="loss",
             stop=stop,
         )
 
     def _explained(
-        self, prepared: _Prepared, rows: Examples, batches: Array, factors: Array
+        self, prepared: _Prepared, tensors: Mapping[str, Tensor], rows: Examples, portion: Portion
     ) -> DivergenceError:
         """Repeat the steps one by one, keep the good ones, and say what is wrong with the next.
 
         Steps are pure functions of what they are given, so the repetition meets the same numbers.
         """
-        for k in range(len(batches)):
-            one, before = slice(k, k + 1), self._carry()
-            found = self._steps(prepared, before, rows, batches[one], factors[one], lambda _: False)
+        for k, batch in enumerate(portion.batches):
+            before = self._carry(tensors)
+            one = Portion(portion.batches[k : k + 1], portion.factors[k : k + 1], portion.monitored)
+            found = self._steps(prepared, before, rows, one, lambda _: False)
             if not _sound(before, found):
-                batch = rows.take(batches[k])
                 fault = first_fault(
-                    self.network, self.loss, self.reduction, batch, self.seed, self.step
+                    self.network, self.loss, self.reduction, rows.take(batch), self.seed, self.step
                 )
                 return DivergenceError(
                     f"training left the finite numbers at step {self.step + 1}",
                     received=fault,
                     remedy=REMEDY,
                 )
-            self._keep(self.step + 1, found.carry)
+            self._keep(tensors, self.step + 1, found.carry)
         return DivergenceError(
             "training left the finite numbers",
             received="steps that give finite ones when they are repeated",
@@ -247,7 +268,7 @@ class Engine:
             now = settings(self.network)
             program = self._rows(_kinds(batch), now)
             run = program.prepared(len(x))
-            tensors = _tensors(self.network)
+            tensors = self.network.named_tensors()
             if weights is not None:
                 tensors = {n: tensor(a) for n, a in weights.items()}
             shared = _prefixed("weights", {n: Reading.of(t) for n, t in tensors.items()})
@@ -294,19 +315,16 @@ class Engine:
 
     # Programs -----------------------------------------------------------------------------------
 
-    def prepare(self, rows: Examples, batches: Iterable[tuple[int, bool]]) -> None:
-        """Make the programs of an epoch: what cannot be done is refused before the first step.
+    def prepare(self, rows: Examples, kinds: Iterable[tuple[int, bool]]) -> list[_Prepared]:
+        """Programs of an epoch, made where new: what cannot be done is refused beforehand.
 
         Args:
             rows: the examples.
-            batches: number of rows and whether monitored, of each kind of step.
+            kinds: number of rows and whether monitored, of each kind of step.
         """
-        for size, monitored in batches:
-            self._training_program(rows.types(size), monitored)
-
-    def _training_program(self, batch: dict[str, TensorType], monitored: bool) -> _Prepared:
         with _untraced:  # settings say what is trained: parameters may be frozen between two calls
-            return self._trainings(tuple(batch.items()), monitored, settings(self.network))
+            now = settings(self.network)
+            return [self._trainings(tuple(rows.types(n).items()), m, now) for n, m in kinds]
 
 
 def _training_program(
@@ -350,10 +368,6 @@ def _by_fields(module: Module) -> bool:
 
 def _no_shortcut(x: Any) -> None:
     """Where there is no short way, or not yet."""
-
-
-def _tensors(network: Module) -> dict[str, Tensor]:
-    return {**network.named_parameters(), **network.named_buffers()}
 
 
 def _prefixed(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from gradus.optim import Adam, Optimizer, Plateau, PlateauState
 from gradus.train.callbacks import Callback, Row
 from gradus.train.checks import check_callbacks, check_loss, check_network, check_optimizer
 from gradus.train.divergence import explodes, explosion
-from gradus.train.engine import Engine
+from gradus.train.engine import Engine, Portion
 from gradus.train.examples import Examples, as_features, examples, hold_out
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
@@ -166,10 +166,9 @@ class Trainer:
                     factors = self._factors(
                         self._engine.step - first, epochs * per_epoch, per_epoch
                     )
-                    before = self._engine.position()
                     row = self._epoch(training, batch_size, shuffle, factors, stop)
                     if row is not None and explodes(row["loss"], unit, began):
-                        self._engine.go_back(before)
+                        self._engine.go_back(self._engine.began)
                         raise explosion(row, began())
                     if signals.received is not None:
                         self.stop(f"stopped by {signals.received.name}")
@@ -248,29 +247,24 @@ class Trainer:
         """
         number = len(self.history) + 1
         order = epoch_order(len(rows), self.seed, number - 1, shuffle)
-        loss = weight = 0.0
-        norms: dict[str, float] = {}
-        first = self._engine.step
+        first, start = self._engine.step, 0
+        portions = []
         for steps, size, monitored in _portions(len(rows), batch_size):
-            at = self._engine.step - first
-            start = at * batch_size
             batches = order[start : start + steps * size].reshape(steps, size)
-            records = self._engine.train(
-                rows,
-                batches,
-                factors[at : at + len(batches)],
-                monitored=monitored,
-                stop=stop,
-            )
-            done = len(records["loss"])
-            loss += float(records["loss"].sum(dtype=np.float64))
-            weight += rows.weight_of(batches[:done])
-            if monitored and done:
-                norms = {n.partition(".")[2]: float(a[-1]) for n, a in records.items() if "." in n}
-            if done < len(batches):
-                break
+            at = start // batch_size
+            portions.append(Portion(batches, factors[at : at + steps], monitored))
+            start += batches.size
+        records = self._engine.train(rows, portions, stop)
         if self._engine.step == first:
             return None
+        loss = weight = 0.0
+        norms: dict[str, float] = {}
+        for portion, record in zip(portions, records, strict=False):  # there may be a stop
+            done = len(record["loss"])
+            loss += float(record["loss"].sum(dtype=np.float64))
+            weight += rows.weight_of(portion.batches[:done])
+            if portion.monitored and done:
+                norms = {n.partition(".")[2]: float(a[-1]) for n, a in record.items() if "." in n}
         squares = [v * v for v in norms.values()]
         return {
             "epoch": number,
