@@ -30,7 +30,8 @@ from gradus.compiler.native.instructions import (
 )
 from gradus.compiler.native.join import joined
 from gradus.compiler.native.places import Place, Steps, common_axes, dense_steps, view
-from gradus.compiler.native.turned import in_row_order, turned
+from gradus.compiler.native.row_order import in_row_order
+from gradus.compiler.native.turned import turned
 from gradus.types import Array, Shape, TensorType
 
 _REDUCTIONS = {"sum": 0, "max": 1, "min": 2, "argmax": 3, "argmin": 4}

@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from gradus import ops
-from gradus.compiler.graph import Builder, Graph, Node, moved
+from gradus.compiler.graph import Builder, Graph, Node
+from gradus.compiler.native.row_order import along_other
 from gradus.types import TensorType, is_float
 
 _SWAP = {"axes": (1, 0)}
@@ -67,7 +66,7 @@ def turned(graph: Graph, is_elementwise: Callable[[Node], bool]) -> tuple[Graph,
             places.append(builder.add(Node(TensorType(shape, node.type.dtype), name=node.name)))
         elif node.op is ops.scatter_add_along_axis:
             operands = [places[j] if j in members else other_way(j) for j in node.inputs]
-            places.append(builder.apply(node.op, operands, _along_other(node)))
+            places.append(builder.apply(node.op, operands, along_other(node)))
         else:
             operands = [places[j] if j in members else stretched(j, node) for j in node.inputs]
             places.append(builder.apply(node.op, operands, node.params))
@@ -85,9 +84,9 @@ def _with_inputs(node: Node, inputs: list[int]) -> Node:
 # ── Families ────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass
+@dataclass(eq=False)
 class _Family:
-    """Matrices of one shape that are stored the same way.
+    """Matrices of one shape that are stored the same way; each family is itself alone.
 
     Attributes:
         members: inputs and results of elementwise operations.
@@ -250,50 +249,3 @@ def _works(graph: Graph, families: list[_Family]) -> list[_Work]:
             lanes = _VECTOR // node.type.dtype.itemsize
             found.append(_Work(operand(a), operand(b), result(i), m, n, k, lanes))
     return found
-
-
-# ── Operations in the order of what they read ───────────────────────────────────────────────────
-
-
-def in_row_order(graph: Graph) -> Graph:
-    """Operations on transposed matrices become those on the matrices, which need no copy.
-
-    (A B)ᵀ becomes Bᵀ Aᵀ, and what reads or adds along one axis does so along the other.
-    """
-    uses = np.zeros(len(graph.nodes), np.int64)
-    for node in graph.nodes:
-        for i in node.inputs:
-            uses[i] += 1
-    for i in graph.outputs.values():
-        uses[i] += 1
-    builder = Builder()
-    places: list[int] = []
-
-    def swapped(i: int) -> int:
-        rank = len(builder.nodes[i].type.shape)
-        axes = (*range(rank - 2), rank - 1, rank - 2)
-        return builder.apply(ops.permute_dims, [i], {"axes": axes})
-
-    def turns(node: Node) -> bool:
-        rank = len(node.type.shape)
-        axes = (*range(rank - 2), rank - 1, rank - 2)
-        return node.op is ops.permute_dims and node.params["axes"] == axes
-
-    for node in graph.nodes:
-        now = moved(node, places)
-        source = builder.nodes[now.inputs[0]] if now.inputs else None
-        if source is None or source.op is None:
-            places.append(builder.add(now))
-        elif turns(now) and uses[node.inputs[0]] == 1 and source.op.name == "matmul":
-            b, a = (swapped(k) for k in reversed(source.inputs))
-            places.append(builder.apply(source.op, [b, a], {}))
-        elif turns(source) and now.op is ops.take_along_axis and len(now.type.shape) == 2:
-            operands = [source.inputs[0], swapped(now.inputs[1])]
-            places.append(swapped(builder.apply(now.op, operands, _along_other(now))))
-        else:
-            places.append(builder.add(now))
-    return builder.graph({name: places[i] for name, i in graph.outputs.items()})
-
-
-def _along_other(node: Node) -> dict[str, object]:
-    return {**node.params, "axis": 1 - node.params["axis"]}
