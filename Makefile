@@ -43,7 +43,7 @@ format: $(VENV)/.check     ## put the code into the house's form
 bench: $(VENV)/.bench      ## gradus beside other frameworks; writes docs/benchmarks
 	$(BIN)/python -m benchmarks
 
-profile: $(VENV)/.bench    ## what the time of gradus' training steps goes to, instruction by instruction
+profile: $(VENV)/.installed ## what the time of gradus' training steps goes to, instruction by instruction
 	$(BIN)/python -m benchmarks.instructions
 
 import-time: $(VENV)/.installed   ## what `import gradus` costs beside `import numpy`

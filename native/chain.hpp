@@ -335,7 +335,9 @@ class Chain final : public Instruction {
     }
     auto* to = reinterpret_cast<float*>(target);
     for (long i = 0; i < rows; ++i, numbers += step, to += columns) {
-      const f32v v = splat(*reinterpret_cast<const float*>(numbers));
+      float x;
+      std::memcpy(&x, numbers, 4);
+      const f32v v = splat(x);
       for (long j = 0; j < columns; j += simd<float>::lanes) store(to + j, v);
     }
   }

@@ -69,7 +69,7 @@ struct Backend {
   std::unique_ptr<Instruction> (*make)(const std::vector<std::int64_t>& numbers, char* arena);
   // Number of an elementwise operation, or -1: opcode("tanh").
   int (*opcode)(std::string_view name);
-  // A rows × columns matrix of numbers of 4 or 8 bytes, transposed.
+  // A rows × columns matrix of numbers of so many bytes, transposed.
   void (*transpose)(char* to, const char* from, long rows, long columns, std::size_t size);
   // Whether all numbers are finite.
   bool (*finite_floats)(const float* x, std::size_t n);

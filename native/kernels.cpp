@@ -46,7 +46,7 @@ template <class T>
 static void transpose(T* to, const T* from, long rows, long columns) {
   constexpr long L = simd<T>::lanes, piece = 64;
   const long whole = columns < 16 / static_cast<long>(sizeof(T)) ? 0 : rows / L * L;
-  for (long j = 0; j < columns; j += piece) {  // in pieces, so that pages are visited together
+  for (long j = 0; whole && j < columns; j += piece) {  // in pieces, so that pages are visited together
     const long first = std::min(j, columns - std::min(columns, 4L)), depth = std::min(j + piece, columns) - first;
     for (long i = 0; i < whole; i += L)
       gemm_detail::pack<T, vector_bytes>(from + i * columns + first, columns, 1, L, depth,
@@ -60,10 +60,15 @@ static void transpose_bytes(char* to, const char* from, long rows, long columns,
                             std::size_t size) {
   by_size(size, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (sizeof(T) == 4)
+    if constexpr (sizeof(T) == 4) {
       transpose(reinterpret_cast<float*>(to), reinterpret_cast<const float*>(from), rows, columns);
-    else if constexpr (sizeof(T) == 8)
+    } else if constexpr (sizeof(T) == 8) {
       transpose(reinterpret_cast<double*>(to), reinterpret_cast<const double*>(from), rows, columns);
+    } else {
+      static_assert(sizeof(T) == 1);
+      for (long i = 0; i < rows; ++i)
+        for (long j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
+    }
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -16,6 +17,8 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stdexcept>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -83,7 +86,10 @@ class Program {
   // In a child process nobody runs what another thread of the parent was running. Every call writes
   // its inputs before anything else, so what that thread left half done does no harm.
   static void after_fork() {
-    for (auto* program : living_) new (&program->busy_) std::mutex;
+    for (auto* program : living_) {
+      new (&program->busy_) std::mutex;
+      program->holder_ = std::thread::id{};
+    }
   }
 
   // Before the first run: what stays the same in all of them.
@@ -91,7 +97,7 @@ class Program {
 
   void run(const std::vector<Placed<Input>>& inputs, const std::vector<Placed<Output>>& outputs) {
     nb::gil_scoped_release release;
-    std::lock_guard<std::mutex> lock(busy_);
+    const Holder holder(*this);
     Crew::Member member;
     for (auto& i : inputs) put(i);
     auto threads = turn();
@@ -113,7 +119,7 @@ class Program {
                     const std::vector<Placed<Output>>& results, std::size_t watch,
                     std::size_t watch_bytes, nb::callable stop) {
     nb::gil_scoped_release release;
-    std::lock_guard<std::mutex> lock(busy_);
+    const Holder holder(*this);
     Crew::Member member;
     const std::size_t count = order.shape(0), batch = order.shape(1);
     char* const arena = arena_.data();
@@ -165,7 +171,9 @@ class Program {
   // Nanoseconds of each instruction, the least of some runs on what the arena holds.
   std::vector<double> profile(std::size_t rounds) {
     nb::gil_scoped_release release;
-    std::lock_guard<std::mutex> lock(busy_);
+    const Holder holder(*this);
+    Crew::Member member;
+    const FloatMode mode(FloatMode::without_subnormals());
     using clock = std::chrono::steady_clock;
     std::vector<double> spent(instructions_.size(), HUGE_VAL);
     auto threads = turn();
@@ -180,6 +188,26 @@ class Program {
   }
 
  private:
+  // Has the program for itself. A stop function that runs the program it was called from would wait
+  // for itself.
+  class Holder {
+   public:
+    explicit Holder(Program& program) : program_(program) {
+      if (program.holder_ == std::this_thread::get_id())
+        throw std::logic_error("a program cannot be run from the stop function of its own steps");
+      program.busy_.lock();
+      program.holder_ = std::this_thread::get_id();
+    }
+    ~Holder() {
+      program_.holder_ = std::thread::id{};
+      program_.busy_.unlock();
+    }
+    Holder(const Holder&) = delete;
+
+   private:
+    Program& program_;
+  };
+
   static bool finite(const char* p, std::size_t bytes) {
     if (bytes == 4) {
       float x;
@@ -285,6 +313,7 @@ class Program {
   std::size_t scratch_bytes_ = 0;
   std::vector<std::unique_ptr<Instruction>> instructions_;
   std::mutex busy_;
+  std::atomic<std::thread::id> holder_{};
 };
 
 }  // namespace gradus

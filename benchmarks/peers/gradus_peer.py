@@ -8,7 +8,7 @@ import gradus as gd
 from benchmarks.task import Task
 from benchmarks.workloads import Array
 from gradus import losses, nn, optim
-from gradus.compiler.native.executor import NativeProgram
+from gradus.compiler.native.program import NativeProgram
 from gradus.train.engine import Portion
 
 _ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
@@ -37,7 +37,8 @@ class Training:
     def train(self, order: Array) -> None:
         """Take the steps in one call."""
         portion = Portion(order, np.ones(len(order)), monitored=False)
-        self.trainer._engine.train(self.rows, [portion], lambda _: False)
+        engine = self.trainer._engine
+        engine.train(engine.position(), self.rows, [portion], lambda _: False)
 
     replay = train
 

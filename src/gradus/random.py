@@ -72,7 +72,7 @@ def _bits(seed: int, steps: Sequence[int], site: int, size: int) -> Array:
         (blocks, np.array([site], np.uint64), low[:, None], high[:, None]),
         (key & 0xFFFFFFFF, key >> 32),
     )
-    return np.stack(words, axis=-1).astype(np.uint32).reshape(len(at), -1)[:, :size]
+    return np.stack(words, axis=-1).astype(np.uint32).reshape(len(at), 4 * len(blocks))[:, :size]
 
 
 def uniform(seed: int, step: int, site: int, shape: Shape) -> Array:

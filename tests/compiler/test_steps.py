@@ -153,6 +153,7 @@ MISFITS: dict[str, tuple[dict[str, Any], str]] = {
     "rows in one line": ({"order": np.zeros(BATCH, np.int64)}, "order holds row numbers"),
     "another batch": ({"order": np.zeros((6, 3), np.int64)}, r"x is float64\[4, 3\]"),
     "an input that is missing": ({"fixed": {}}, "no scale"),
+    "an input twice": ({"fixed": {"w": np.ones(3), "scale": np.asarray(2.0)}}, "w more than once"),
     "watching a vector": ({"watch": "slope"}, "slope is a single float"),
     "watching what is carried": ({"watch": "count"}, "watch names a recorded output"),
     "watching nothing": ({"watch": "nothing"}, "watch names a recorded output"),

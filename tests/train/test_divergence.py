@@ -326,3 +326,17 @@ def test_a_breakdown_that_does_not_come_again_is_told_as_such() -> None:
     trainer = gd.Trainer(network(), lambda p, y: losses.squared_error(p, y) * scale)
     with pytest.raises(DivergenceError, match="give finite ones when they are repeated"):
         trainer.fit(X, Y, callbacks=[Heal()], progress=False)
+
+
+def test_an_explosion_after_a_callback_has_frozen_weights_is_told_and_taken_back() -> None:
+    class Freeze(Callback):
+        def on_step(self, trainer: gd.Trainer, step: int) -> None:
+            trainer.network.parameters()[0].requires_grad_(False)
+
+    net = network()
+    before = weights(net)
+    trainer = gd.Trainer(net, losses.squared_error, optim.SGD(1e5))
+    with pytest.raises(DivergenceError):
+        trainer.fit(X * 1e-2, Y, batch_size=GOOD, epochs=3, callbacks=[Freeze()], progress=False)
+    assert all(np.isfinite(a).all() for a in weights(net).values())
+    assert before.keys() == weights(net).keys()

@@ -360,6 +360,28 @@ def test_a_schedule_of_another_length_is_refused_before_the_first_step() -> None
     assert np.array_equal(net[0].weight.numpy(), before)
 
 
+def test_a_module_may_say_itself_which_of_its_tensors_are_trained() -> None:
+    class Half(nn.Module):
+        def __init__(self) -> None:
+            self.a = gd.tensor(np.ones((3, 2)), requires_grad=True)
+            self.b = gd.tensor(np.ones((3, 2)), requires_grad=True)
+
+        def named_parameters(self) -> dict[str, gd.Tensor]:
+            return {"a": self.a}
+
+        def named_buffers(self) -> dict[str, gd.Tensor]:
+            return {"b": self.b}
+
+        def forward(self, x: gd.Tensor) -> gd.Tensor:
+            return x @ self.a + x @ self.b
+
+    net = Half()
+    trainer = gd.Trainer(net, losses.squared_error, optim.SGD(0.1))
+    trainer.fit(np.eye(3), np.zeros((3, 2)), progress=False)
+    assert (net.a.numpy() < 1).all()
+    assert (net.b.numpy() == 1).all()
+
+
 def test_a_fit_inside_a_fit_is_refused_and_the_trainer_trains_again_afterwards() -> None:
     class Again(Callback):
         def on_step(self, trainer: gd.Trainer, step: int) -> None:

@@ -7,8 +7,10 @@ other executor must compute.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -137,6 +139,12 @@ class Program(ABC):
                 raise ShapeError(
                     f"{name} has one item for each of {len(order)} steps", received=array.shape
                 )
+        given = Counter(chain(carry, data, per_step, fixed))
+        if len(given) < given.total():
+            raise ArgumentError(
+                "every input is given once: carried, gathered, one a step, or fixed",
+                received=f"{', '.join(n for n, k in given.items() if k > 1)} more than once",
+            )
         types = {n: TensorType.of(a) for n, a in (*carry.items(), *fixed.items())}
         types |= {n: TensorType(a.shape[1:], a.dtype) for n, a in per_step.items()}
         for name, rows in data.items():

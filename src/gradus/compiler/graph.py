@@ -53,6 +53,12 @@ class Graph:
         """Names and types of what the program takes."""
         return {n.name: n.type for n in self.nodes if n.name is not None}
 
+    @cached_property
+    def carried(self) -> frozenset[str]:
+        """Names of inputs that an output of the same name and type may follow in the next step."""
+        found = {n: self.nodes[i].type for n, i in self.outputs.items()}
+        return frozenset(n for n, t in self.inputs.items() if found.get(n) == t)
+
     @property
     def operations(self) -> int:
         """Number of primitive applications."""

@@ -29,9 +29,9 @@ def epoch_order(n: int, seed: int, epoch: int, shuffle: bool = True) -> Array:
         return np.arange(n, dtype=np.int64)
     together = _DRAWN // (n + 1)
     if together < 2:
-        return permutation(seed, epoch, n)
+        return permutation(seed, epoch, n).astype(np.int64)
     begin, at = epoch // together, epoch % together
-    return _orders(n, seed, begin * together, together)[at].copy()
+    return _orders(n, seed, begin * together, together)[at].astype(np.int64)
 
 
 @lru_cache(maxsize=4)

@@ -76,17 +76,13 @@ class Module:
                     places.setdefault(value, []).append((name, module, field))
         return places
 
-    def named_tensors(self) -> dict[str, Tensor]:
-        """Dotted names and values of all tensors inside, trained or not."""
-        return {found[0][0]: t for t, found in self._places().items()}
-
     def named_parameters(self) -> dict[str, Tensor]:
         """Dotted names and values of the tensors that are trained."""
-        return {n: t for n, t in self.named_tensors().items() if t.requires_grad}
+        return {found[0][0]: t for t, found in self._places().items() if t.requires_grad}
 
     def named_buffers(self) -> dict[str, Tensor]:
         """Dotted names and values of the tensors that are kept but not trained."""
-        return {n: t for n, t in self.named_tensors().items() if not t.requires_grad}
+        return {found[0][0]: t for t, found in self._places().items() if not t.requires_grad}
 
     def parameters(self) -> list[Tensor]:
         """The tensors that are trained."""

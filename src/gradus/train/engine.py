@@ -53,8 +53,22 @@ if hasattr(os, "register_at_fork"):
     )
 
 Kinds = tuple[tuple[str, TensorType], ...]  # names and types, of a row or of a batch
-Position = tuple[int, dict[str, Array]]  # number of steps, and what a step carries
 Records = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where training stands; later steps leave the arrays alone.
+
+    Attributes:
+        step: number of steps taken.
+        tensors: parameters and state of the network, by their names in the program.
+        carry: the arrays that these hold, and the moments of the optimizer.
+    """
+
+    step: int
+    tensors: Mapping[str, Tensor]
+    carry: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,6 @@ class Engine:
 
     Attributes:
         step: number of steps taken so far.
-        began: where the latest call of ``train`` began, for ``go_back``.
         shortcut: predicts what an array holds, or answers None: use ``forward``.
     """
 
@@ -105,7 +118,6 @@ class Engine:
         self.optimizer, self.executor, self.seed = optimizer, executor, seed
         self.dtype = network.parameters()[0].dtype
         self.step = 0
-        self.began: Position = 0, {}
         self._moments: dict[str, dict[str, Array]] = {}  # of each parameter, by name in the program
         self.shortcut: Shortcut = _no_shortcut
         self._trainings = lru_cache(_KINDS)(
@@ -118,32 +130,32 @@ class Engine:
     def weights(self) -> dict[str, Array]:
         """Parameters and state of the network as they are; later steps leave the arrays alone."""
         with _untraced:
-            return {n: t.numpy() for n, t in self.network.named_tensors().items()}
+            return {n: t.numpy() for n, t in _tensors(self.network).items()}
 
     def restore(self, weights: Mapping[str, Array]) -> None:
         """Put weights back."""
         with _untraced:
-            for name, t in self.network.named_tensors().items():
+            for name, t in _tensors(self.network).items():
                 t.assign(weights[name])
 
-    def _carried(self) -> dict[str, Tensor]:
-        """Tensors that a step changes, by their names in the program."""
+    def position(self) -> Position:
+        """Where training stands, to begin from or to go back to."""
         with _untraced:
-            found = self.network.named_tensors()
-        return {f"{'params' if t.requires_grad else 'state'}.{n}": t for n, t in found.items()}
+            params, state = self.network.named_parameters(), self.network.named_buffers()
+        for name, t in params.items():
+            if name not in self._moments:
+                made = self.optimizer.for_parameter(name).init(t)
+                moments = _prefixed(f"moments.{name}", made)
+                self._moments[name] = {n: m.numpy() for n, m in moments.items()}
+        tensors = {**_prefixed("params", params), **_prefixed("state", state)}
+        carry = {n: t.numpy() for n, t in tensors.items()}
+        for name in params:
+            carry.update(self._moments[name])
+        return Position(self.step, tensors, carry)
 
-    def _carry(self, tensors: Mapping[str, Tensor]) -> dict[str, Array]:
-        """What a step changes: the tensors, and moments of the optimizer, made where new."""
-        arrays = {}
-        for name, t in tensors.items():
-            arrays[name] = t.numpy()
-            if t.requires_grad:
-                if name not in self._moments:
-                    made = self.optimizer.for_parameter(name.removeprefix("params.")).init(t)
-                    prefix = name.replace("params", "moments", 1)
-                    self._moments[name] = {f"{prefix}.{n}": m.numpy() for n, m in made.items()}
-                arrays.update(self._moments[name])
-        return arrays
+    def go_back(self, position: Position) -> None:
+        """Take back all steps since then, as if they had not been."""
+        self._keep(position.tensors, position.step, position.carry)
 
     def _keep(self, tensors: Mapping[str, Tensor], step: int, carry: Mapping[str, Array]) -> None:
         """Stand at a step, with what was carried there."""
@@ -151,25 +163,22 @@ class Engine:
         with _untraced:
             for name, t in tensors.items():
                 t.assign(carry[name], copy=False)
-                if name in self._moments:
-                    self._moments[name] = {n: carry[n] for n in self._moments[name]}
-
-    def position(self) -> Position:
-        """Where training stands, for ``go_back``: later steps leave its arrays alone."""
-        return self.step, self._carry(self._carried())
-
-    def go_back(self, position: Position) -> None:
-        """Take back all steps since then, as if they had not been."""
-        self._keep(self._carried(), *position)
+        for moments in self._moments.values():
+            moments.update({n: carry[n] for n in moments if n in carry})
 
     # Training -----------------------------------------------------------------------------------
 
     def train(
-        self, rows: Examples, portions: Sequence[Portion], stop: Callable[[int], bool]
+        self,
+        start: Position,
+        rows: Examples,
+        portions: Sequence[Portion],
+        stop: Callable[[int], bool],
     ) -> list[Records]:
         """Take a step for each batch of row numbers, portion by portion.
 
         Args:
+            start: where training stands.
             rows: the examples.
             portions: the batches.
             stop: asked with the number of steps done in the portion; see ``Program.steps``.
@@ -182,16 +191,14 @@ class Engine:
             DivergenceError: something stopped being finite; the weights are the last good ones.
         """
         programs = self.prepare(rows, [(p.batches.shape[1], p.monitored) for p in portions])
-        tensors = self._carried()
-        carry = self._carry(tensors)
-        self.began = self.step, carry
+        carry = start.carry
         records = []
         for prepared, portion in zip(programs, portions, strict=True):
             found = self._steps(prepared, carry, rows, portion, stop)
             if not _sound(carry, found):
-                raise self._explained(prepared, tensors, rows, portion)
+                raise self._explained(prepared, carry, start.tensors, rows, portion)
             carry = found.carry
-            self._keep(tensors, self.step + found.done, carry)
+            self._keep(start.tensors, self.step + found.done, carry)
             records.append(found.records)
             if found.done < len(portion.batches):
                 break
@@ -200,7 +207,7 @@ class Engine:
     def _steps(
         self,
         prepared: _Prepared,
-        carry: dict[str, Array],
+        carry: Mapping[str, Array],
         rows: Examples,
         portion: Portion,
         stop: Callable[[int], bool],
@@ -220,17 +227,21 @@ class Engine:
         )
 
     def _explained(
-        self, prepared: _Prepared, tensors: Mapping[str, Tensor], rows: Examples, portion: Portion
+        self,
+        prepared: _Prepared,
+        carry: Mapping[str, Array],
+        tensors: Mapping[str, Tensor],
+        rows: Examples,
+        portion: Portion,
     ) -> DivergenceError:
         """Repeat the steps one by one, keep the good ones, and say what is wrong with the next.
 
         Steps are pure functions of what they are given, so the repetition meets the same numbers.
         """
         for k, batch in enumerate(portion.batches):
-            before = self._carry(tensors)
             one = Portion(portion.batches[k : k + 1], portion.factors[k : k + 1], portion.monitored)
-            found = self._steps(prepared, before, rows, one, lambda _: False)
-            if not _sound(before, found):
+            found = self._steps(prepared, carry, rows, one, lambda _: False)
+            if not _sound(carry, found):
                 fault = first_fault(
                     self.network, self.loss, self.reduction, rows.take(batch), self.seed, self.step
                 )
@@ -239,7 +250,8 @@ class Engine:
                     received=fault,
                     remedy=REMEDY,
                 )
-            self._keep(tensors, self.step + 1, found.carry)
+            carry = found.carry
+            self._keep(tensors, self.step + 1, carry)
         return DivergenceError(
             "training left the finite numbers",
             received="steps that give finite ones when they are repeated",
@@ -268,7 +280,7 @@ class Engine:
             now = settings(self.network)
             program = self._rows(_kinds(batch), now)
             run = program.prepared(len(x))
-            tensors = self.network.named_tensors()
+            tensors = _tensors(self.network)
             if weights is not None:
                 tensors = {n: tensor(a) for n, a in weights.items()}
             shared = _prefixed("weights", {n: Reading.of(t) for n, t in tensors.items()})
@@ -370,11 +382,15 @@ def _no_shortcut(x: Any) -> None:
     """Where there is no short way, or not yet."""
 
 
+def _tensors(network: Module) -> dict[str, Tensor]:
+    return {**network.named_parameters(), **network.named_buffers()}
+
+
 def _prefixed(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{prefix}.{n}": value for n, value in named.items()}
 
 
-def _sound(before: dict[str, Array], found: Steps) -> bool:
+def _sound(before: Mapping[str, Array], found: Steps) -> bool:
     """Whether all is finite that was before, and every loss; a buffer may hold −inf on purpose."""
     return _finite(found.records["loss"]) and all(
         _finite(a) or not _finite(before[n]) for n, a in found.carry.items()

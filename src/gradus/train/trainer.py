@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from gradus.optim import Adam, Optimizer, Plateau, PlateauState
 from gradus.train.callbacks import Callback, Row
 from gradus.train.checks import check_callbacks, check_loss, check_network, check_optimizer
 from gradus.train.divergence import explodes, explosion
-from gradus.train.engine import Engine, Portion
+from gradus.train.engine import Engine, Portion, Position
 from gradus.train.examples import Examples, as_features, examples, hold_out
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
@@ -28,6 +29,27 @@ from gradus.train.metrics import Metric, check_metrics, metrics_named
 from gradus.train.progress import Progress, wanted
 from gradus.train.step import REDUCTIONS, Loss
 from gradus.types import Array
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _one_at_a_time(fit: Method) -> Method:
+    """A method that refuses to run while it runs."""
+
+    @wraps(fit)
+    def guarded(trainer: Trainer, *arguments: Any, **options: Any) -> Any:
+        if not trainer._fitting.acquire(blocking=False):
+            raise ArgumentError(
+                "a trainer runs one fit at a time",
+                received="another one, from a callback or another thread",
+                remedy="wait until it has ended, or use another Trainer",
+            )
+        try:
+            return fit(trainer, *arguments, **options)
+        finally:
+            trainer._fitting.release()
+
+    return cast(Method, guarded)
 
 
 class Trainer:
@@ -89,11 +111,12 @@ class Trainer:
         chosen = executor_named(executor, self.threads)
         self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed)
         self._plateau = PlateauState()
-        self._fitting = False
+        self._fitting = threading.Lock()
         self._reasons: list[str] = []  # why the training ends after this epoch
 
     # Training -----------------------------------------------------------------------------------
 
+    @_one_at_a_time
     def fit(
         self,
         X: npt.ArrayLike,
@@ -150,9 +173,9 @@ class Trainer:
             return self._size(training, start)
 
         first, started = self._engine.step, time.perf_counter()
-        with self._alone(), StopSignals() as signals, self._thread_limit():
-            self._reasons.clear()
-            self.history.best_epoch = None
+        self._reasons.clear()
+        self.history.best_epoch = None
+        with StopSignals() as signals, self._thread_limit():
             for hook in hooks:
                 hook.on_fit_begin(self, epochs, per_epoch)
 
@@ -166,9 +189,10 @@ class Trainer:
                     factors = self._factors(
                         self._engine.step - first, epochs * per_epoch, per_epoch
                     )
-                    row = self._epoch(training, batch_size, shuffle, factors, stop)
+                    before = self._engine.position()
+                    row = self._epoch(before, training, batch_size, shuffle, factors, stop)
                     if row is not None and explodes(row["loss"], unit, began):
-                        self._engine.go_back(self._engine.began)
+                        self._engine.go_back(before)
                         raise explosion(row, began())
                     if signals.received is not None:
                         self.stop(f"stopped by {signals.received.name}")
@@ -189,21 +213,6 @@ class Trainer:
                 for hook in hooks:
                     hook.on_fit_end(self)
         return self.history
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Where no other call of ``fit`` runs."""
-        if self._fitting:
-            raise ArgumentError(
-                "a trainer runs one fit at a time",
-                received="another one, from a callback or another thread",
-                remedy="wait until it has ended, or use another Trainer",
-            )
-        self._fitting = True
-        try:
-            yield
-        finally:
-            self._fitting = False
 
     def stop(self, reason: str) -> None:
         """End the training after this epoch; for callbacks."""
@@ -235,6 +244,7 @@ class Trainer:
 
     def _epoch(
         self,
+        start: Position,
         rows: Examples,
         batch_size: int,
         shuffle: bool,
@@ -247,15 +257,13 @@ class Trainer:
         """
         number = len(self.history) + 1
         order = epoch_order(len(rows), self.seed, number - 1, shuffle)
-        first, start = self._engine.step, 0
-        portions = []
+        portions, at = [], 0
         for steps, size, monitored in _portions(len(rows), batch_size):
-            batches = order[start : start + steps * size].reshape(steps, size)
-            at = start // batch_size
+            batches = order[at * batch_size :][: steps * size].reshape(steps, size)
             portions.append(Portion(batches, factors[at : at + steps], monitored))
-            start += batches.size
-        records = self._engine.train(rows, portions, stop)
-        if self._engine.step == first:
+            at += steps
+        records = self._engine.train(start, rows, portions, stop)
+        if self._engine.step == start.step:
             return None
         loss = weight = 0.0
         norms: dict[str, float] = {}

@@ -69,6 +69,29 @@ def test_large_weights_and_wide_rows_change_nothing_about_that(target: str) -> N
     assert len(found) == 1
 
 
+class Woven(nn.Module):
+    """What it computes of its weights alone looks different for one row and for several."""
+
+    def __init__(self) -> None:
+        self.a = gd.tensor(normal(5, 0, 0, (64, 200)).astype(np.float32), requires_grad=True)
+        self.b = gd.tensor(normal(5, 0, 1, (200, 10)).astype(np.float32), requires_grad=True)
+
+    def forward(self, x: gd.Tensor) -> gd.Tensor:
+        n, m = x.shape
+        w = ops.tanh(self.a @ self.b * 0.1)
+        one = x.reshape(n, m, 1) * ops.broadcast_to(w, (n, m, 10))
+        other = x.reshape(n, 1, m, 1) * ops.broadcast_to(w, (n, 1, m, 10))
+        return one.sum(axis=1) + other.sum(axis=(1, 2)) + w.sum(axis=0)
+
+
+def test_what_is_computed_of_the_weights_has_the_same_bits_for_one_row_and_for_many() -> None:
+    x = normal(6, 0, 0, (37, 64)).astype(np.float32)
+    trainer = predictor("native", nn.Sequential(Woven()))
+    together = trainer.predict(x)
+    one_by_one = np.concatenate([trainer.predict(x[k : k + 1]) for k in range(37)])
+    assert together.tobytes() == one_by_one.tobytes()
+
+
 def test_the_reference_executor_predicts_the_same() -> None:
     native, reference = (predictor(name).predict(X) for name in ("native", "reference"))
     # float32 through five layers, sums in another order.

@@ -233,3 +233,33 @@ def test_auto_asks_for_the_operations_that_are_left_after_optimising() -> None:
         program = executor_named("auto").prepare(graph)
     assert not program.on_numpy
     assert program.run({"a": np.array([2, 3])})["result"].tolist() == [2, 24]
+
+
+def test_a_stop_function_that_runs_its_own_program_is_told_so() -> None:
+    graph = trace(lambda w: {"w": w + 1.0, "loss": w.sum()}, w=TensorType((3,), float32)).graph
+    program = NativeExecutor(1).prepare(graph)
+    given: Any = {
+        "data": {},
+        "order": np.zeros((3, 0), np.int64),
+        "per_step": {},
+        "fixed": {},
+        "watch": "loss",
+    }
+
+    def again(done: int) -> bool:
+        program.run({"w": np.zeros(3, np.float32)})
+        return False
+
+    with pytest.raises(RuntimeError, match="from the stop function"):
+        program.steps({"w": np.zeros(3, np.float32)}, **given, stop=again)
+    found = program.steps({"w": np.zeros(3, np.float32)}, **given, stop=lambda _: False)
+    assert found.carry["w"].tolist() == [3, 3, 3]
+
+
+def test_a_profile_has_a_time_for_each_instruction() -> None:
+    graph = trace(lambda x: ops.exp(x @ x).sum(axis=0), x=TensorType((40, 40), float32)).graph
+    program: Any = NativeExecutor(2).prepare(graph)
+    program.run({"x": np.eye(40, dtype=np.float32)})
+    seconds = program.profile(3)
+    assert len(seconds) == len(program.instructions)
+    assert all(0 < s < 1 for s in seconds)

@@ -10,7 +10,7 @@ import pytest
 
 import gradus as gd
 from gradus import losses, nn, ops, optim
-from gradus.compiler import trace
+from gradus.compiler import executor_named, trace
 from gradus.compiler.native import NativeExecutor, available
 from gradus.compiler.native.instructions import Product
 from gradus.random import normal
@@ -118,3 +118,50 @@ def test_the_order_of_a_product_is_that_of_its_readers() -> None:
     given = {n: normal(5, 0, k, t.shape) for k, (n, t) in enumerate(types.items())}
     expected = np.exp(given["b"] @ given["a"].T)
     np.testing.assert_allclose(program.run(given)["result"], expected, rtol=1e-12)
+
+
+class Masked(nn.Module):
+    """A linear layer with some weights left out: a matrix of yes and no beside one of numbers."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        self.weight = gd.tensor(normal(7, 0, 0, (outputs, inputs)), requires_grad=True)
+        self.mask = gd.tensor(normal(7, 0, 1, (outputs, inputs)) > 0)
+
+    def forward(self, x: gd.Tensor) -> gd.Tensor:
+        return x @ ops.where(self.mask, self.weight, 0.0).T
+
+
+@pytest.mark.parametrize("width", [8, 16, 100])
+def test_a_mask_is_stored_the_way_of_its_weights(width: int) -> None:
+    x, y = normal(1, 0, 0, (50, 8)), normal(2, 0, 0, (50, 3))
+    found = []
+    for executor in ("native", "reference"):
+        net = nn.Sequential(Masked(8, width), nn.Tanh(), Masked(width, 3))
+        masks = [net[k].mask.numpy().copy() for k in (0, 2)]
+        trainer = gd.Trainer(net, losses.squared_error, optim.SGD(1e-2), executor=executor)
+        found.append(trainer.fit(x, y, epochs=3, batch_size=50, progress=False)["loss"])
+        for k, mask in zip((0, 2), masks, strict=True):
+            np.testing.assert_array_equal(net[k].mask.numpy(), mask)
+    np.testing.assert_allclose(*found, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda result: ops.exp(ops.broadcast_to(result.sum(), (20000,))),
+        lambda result: (ops.tanh(result) @ result.T).sum(),
+        lambda result: ops.tanh(result).astype("float64"),
+        lambda result: ops.tanh(result)[:2],
+        lambda result: ops.tanh(result).T,
+    ],
+)
+def test_an_output_with_the_name_of_another_kind_of_input_is_a_value_of_its_own(
+    function: Any,
+) -> None:
+    x = normal(3, 0, 0, (20, 30)).astype(np.float32)
+    graph = trace(function, result=TensorType((20, 30), float32)).graph
+    found, expected = (
+        executor_named(name).prepare(graph).run({"result": x})["result"]
+        for name in ("native", "reference")
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

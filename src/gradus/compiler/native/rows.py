@@ -14,6 +14,7 @@ from gradus.compiler.hoist import hoist
 from gradus.compiler.memory import Lifetime, arrange
 from gradus.compiler.native.instructions import Address
 from gradus.compiler.native.lower import Lowered, lower
+from gradus.compiler.native.program import NativeProgram
 from gradus.compiler.native.support import library, outside, unsupported
 from gradus.compiler.passes import optimise
 from gradus.compiler.rows import Arrays, Reading, RowProgram, Run, Shared, Shortcut, batches
@@ -45,8 +46,8 @@ class _Once:
 class _Weights:
     """Where the values that all rows share lie in memory, and how they come there."""
 
-    def __init__(self, native: Any, prepare: Callable[[Graph], Program]) -> None:
-        self._native, self._prepare = native, prepare
+    def __init__(self, native: Any, threads: int, target: str) -> None:
+        self._native, self._threads, self._target = native, threads, target
         self._types: dict[str, TensorType] = {}
         self._given: dict[str, int] = {}  # addresses of the shared inputs themselves
         self._once: dict[str, _Once] = {}  # by the graph's hash: sizes of batches agree in most
@@ -61,7 +62,8 @@ class _Weights:
             return self._given
         if once.hash not in self._once:
             types = {n: once.nodes[i].type for n, i in once.outputs.items()}
-            self._once[once.hash] = _Once(self._prepare(once), self._allocated(types))
+            program = NativeProgram(once, self._threads, self._target, may_turn=False)
+            self._once[once.hash] = _Once(program, self._allocated(types))
         return self._given | self._once[once.hash].addresses
 
     def _allocated(self, types: Mapping[str, TensorType]) -> dict[str, int]:
@@ -142,7 +144,7 @@ class NativeRows(RowProgram):
         target: str,
     ) -> None:
         super().__init__(trace, rows, prepare)
-        self._prepare, self._threads, self._target = prepare, threads, target
+        self._threads, self._target = threads, target
         self._ready: _Ready | None = None
 
     def takes(self, n: int) -> bool:
@@ -156,7 +158,7 @@ class NativeRows(RowProgram):
         if self._ready is None:
             traced = self.traced(min(n, 2))
             interface = _Interface.of(traced, self.rows)
-            self._ready = _Ready(traced, interface, self._prepare, self._threads, self._target)
+            self._ready = _Ready(traced, interface, self._threads, self._target)
         if not all(self._ready.add(rows, self.traced(rows)) for rows in self._ready.sizes(n)):
             return super().prepared(n)
         self._ready.cut(n)
@@ -174,7 +176,6 @@ class _Ready:
         self,
         traced: Traced,
         interface: _Interface,
-        prepare: Callable[[Graph], Program],
         threads: int,
         target: str,
     ) -> None:
@@ -185,7 +186,7 @@ class _Ready:
         work = _operations_a_row(traced.graph, interface.inputs)
         self._least = least
         self._native = library.Rows(target, threads, most, least, work, given, found)
-        self._weights = _Weights(self._native, prepare)
+        self._weights = _Weights(self._native, threads, target)
         self._sizes: set[int] = set()  # of batches that there are instructions for
         self._rests = {0}  # rows beside whole batches that there is a way to cut
 

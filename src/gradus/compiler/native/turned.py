@@ -28,10 +28,7 @@ _EITHER_WAY = ("matmul", "permute_dims", "slice", "sum", "max", "min", "take_alo
 
 
 def turned(graph: Graph, is_elementwise: Callable[[Node], bool]) -> tuple[Graph, frozenset[str]]:
-    """The graph with some matrices transposed, and the names of carried ones among them.
-
-    A carried matrix is an input and an output.
-    """
+    """The graph with some matrices transposed, and the names of carried ones among them."""
     members = {i for f in _chosen(graph, _families(graph, is_elementwise)) for i in f.members}
     names = frozenset(str(graph.nodes[i].name) for i in members if graph.nodes[i].name is not None)
     if not members:
@@ -136,7 +133,7 @@ def _families(graph: Graph, is_elementwise: Callable[[Node], bool]) -> list[_Fam
 def _may_turn(graph: Graph, i: int) -> bool:
     """Whether something that is no elementwise operation may give its result transposed."""
     node = graph.nodes[i]
-    return node.name in graph.outputs or node.op is ops.scatter_add_along_axis
+    return node.name in graph.carried or node.op is ops.scatter_add_along_axis
 
 
 def _copied(graph: Graph, kin: set[int], members: set[int]) -> int:
@@ -152,7 +149,8 @@ def _copied(graph: Graph, kin: set[int], members: set[int]) -> int:
         for j in node.inputs
         if j in members
     )
-    shown = sum(i in members and graph.nodes[i].name != n for n, i in graph.outputs.items())
+    names = {graph.nodes[i].name for i in members}
+    shown = sum((i in members) != (n in names) for n, i in graph.outputs.items())
     return size * (foreign + readers + shown)
 
 

@@ -1,0 +1,152 @@
+"""A program of the native executor: a graph as instructions for C++, placed in one arena."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradus.compiler.executor import Arrays, Program, Steps
+from gradus.compiler.graph import Graph
+from gradus.compiler.memory import Lifetime, arrange
+from gradus.compiler.native.instructions import in_place
+from gradus.compiler.native.lower import Lowered, lower
+from gradus.compiler.native.support import library, outside
+from gradus.types import Array, TensorType
+
+
+class NativeProgram(Program):
+    """A graph as native instructions in one arena.
+
+    Args:
+        graph: optimised, with native forms of all its operations.
+        threads: the most threads to use.
+        target: the instruction set.
+        may_turn: see ``lower``.
+
+    Attributes:
+        instructions: in the order of running.
+    """
+
+    on_numpy = False
+
+    def __init__(self, graph: Graph, threads: int, target: str, *, may_turn: bool = True) -> None:
+        super().__init__(graph)
+        lowered = lower(graph, library.opcode, may_turn=may_turn)
+        self._share_carried(lowered)
+        offsets, size = _placed(lowered)
+        self._program = library.Program(lowered.numbers(offsets), size, target, threads)
+        for buffer, value in lowered.constants.items():
+            if value.nbytes:
+                self._program.write(offsets[buffer], np.ascontiguousarray(value))
+        self.instructions = lowered.instructions
+        self._turned = lowered.turned
+        self._inputs = {n: offsets[p.buffer] for n, p in lowered.inputs.items()}
+        self._outputs = {n: offsets[p.buffer] for n, p in lowered.outputs.items()}
+
+    def run(self, inputs: Arrays) -> dict[str, Array]:
+        """Compute the outputs; see ``Program.run``."""
+        self.check_inputs(inputs)
+        types = self._output_types()
+        found = {n: np.empty(t.shape, t.dtype) for n, t in types.items()}
+        try:
+            self._program.run(
+                self._placed(self._inputs, inputs), self._placed(self._outputs, found)
+            )
+        except IndexError as error:
+            raise outside(error) from None
+        return found
+
+    def _output_types(self) -> dict[str, TensorType]:
+        return {n: self.graph.nodes[i].type for n, i in self.graph.outputs.items()}
+
+    def _placed(self, addresses: dict[str, int], arrays: Arrays) -> list[tuple[int, bool, Array]]:
+        """Arrays, where their numbers lie, and whether they lie there transposed."""
+        return [
+            (addresses[n], n in self._turned, np.ascontiguousarray(a))
+            for n, a in arrays.items()
+            if a.nbytes
+        ]
+
+    def steps(
+        self,
+        carry: Arrays,
+        *,
+        data: Arrays,
+        order: Array,
+        per_step: Arrays,
+        fixed: Arrays,
+        watch: str,
+        stop: Callable[[int], bool],
+    ) -> Steps:
+        """Take several steps in one call; see ``Program.steps``."""
+        # What is not carried may not be overwritten, nor lie transposed.
+        if not self.graph.carried <= carry.keys():
+            return super().steps(
+                carry,
+                data=data,
+                order=order,
+                per_step=per_step,
+                fixed=fixed,
+                watch=watch,
+                stop=stop,
+            )
+        self.check_steps(carry, data, order, per_step, fixed, watch)
+        types = self._output_types()
+        records = {
+            n: np.empty((len(order), *t.shape), t.dtype) for n, t in types.items() if n not in carry
+        }
+        after = {n: np.empty(a.shape, a.dtype) for n, a in carry.items()}
+        try:
+            done = self._program.steps(
+                self._placed(self._inputs, {**carry, **fixed}),
+                [(self._inputs[n], self._outputs[n], types[n].nbytes) for n in carry if n in types],
+                _paired(self._inputs, data),
+                np.ascontiguousarray(order, np.int64),
+                _paired(self._inputs, per_step),
+                _paired(self._outputs, records),
+                self._placed(self._inputs, after),
+                self._outputs[watch],
+                types[watch].dtype.itemsize,
+                stop,
+            )
+        except IndexError as error:
+            raise outside(error) from None
+        return Steps(after, {n: a[:done] for n, a in records.items()}, done)
+
+    def profile(self, rounds: int) -> list[float]:
+        """Seconds of each instruction on what the last call left, the least of some rounds."""
+        return [ns * 1e-9 for ns in self._program.profile(rounds)]
+
+    def _share_carried(self, lowered: Lowered) -> None:
+        """Let a carried result take its input's buffer where nothing reads the input afterwards."""
+        for name, place in lowered.outputs.items():
+            if name not in self.graph.carried:
+                continue
+            old, new = lowered.inputs[name].buffer, place.buffer
+            reading = [k for k, i in enumerate(lowered.instructions) if old in i.reads]
+            writing = [k for k, i in enumerate(lowered.instructions) if new in i.buffers]
+            if not reading or not writing or old == new:
+                continue
+            first, last = writing[0], reading[-1]
+            if first > last or (first == last and in_place(lowered.instructions[first], old, new)):
+                for k in writing:
+                    lowered.instructions[k] = lowered.instructions[k].moved(new, old)
+                lowered.outputs[name] = lowered.inputs[name]
+
+
+def _placed(lowered: Lowered) -> tuple[dict[int, int], int]:
+    """Offset of each buffer, and the size of the arena.
+
+    Inputs, constants and results stay for good; the others share what is free for their lifetime.
+    """
+    lives = lowered.lifetimes()
+    fixed = {p.buffer for p in (*lowered.inputs.values(), *lowered.outputs.values())}
+    for b in fixed | set(lowered.constants):
+        lives[b] = Lifetime(-1, len(lowered.instructions))
+    # A value without elements still has an address of its own.
+    return arrange(lives, {b: max(lowered.sizes[b], 1) for b in lives})
+
+
+def _paired(addresses: dict[str, int], arrays: Arrays) -> list[tuple[int, Array]]:
+    return [(addresses[n], np.ascontiguousarray(a)) for n, a in arrays.items() if a.nbytes]
