@@ -18,6 +18,7 @@ FLOORS = {
     "ops": 1, "data": 1,
     "_native": 2, "modes": 2, "tensor": 2, "evaluate": 2, "autodiff": 2,
     "nn": 3, "losses": 3, "optim": 3, "compiler": 3,
+    "explain": 4,
     "train": 5,
     "runs": 6,
     "cli": 8,

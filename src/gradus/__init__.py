@@ -21,7 +21,7 @@ from gradus.tensor import Tensor, arange, full, ones, tensor, zeros
 from gradus.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from gradus import data, losses, nn, optim
+    from gradus import data, explain, losses, nn, optim
     from gradus.compiler import compile
     from gradus.nn import load
     from gradus.train import History, Trainer
@@ -33,6 +33,7 @@ _LATER = {
     "Trainer": "gradus.train",
     "compile": "gradus.compiler",
     "data": "gradus.data",
+    "explain": "gradus.explain",
     "load": "gradus.nn",
     "losses": "gradus.losses",
     "nn": "gradus.nn",
@@ -62,6 +63,7 @@ __all__ = [
     "compile",
     "data",
     "enable_grad",
+    "explain",
     "full",
     "grad",
     "gradcheck",

@@ -59,7 +59,7 @@ def _path(output: Tensor, targets: set[Tensor] | None) -> list[tuple[Tensor, Rec
     return oldest_first[::-1]
 
 
-def _pull_back(record: Record, y: Tensor, dy: Tensor) -> Sequence[Tensor | None]:
+def pull_back(record: Record, y: Tensor, dy: Tensor) -> Sequence[Tensor | None]:
     """Gradients of the inputs of one record."""
     op = record.op
     for t, version in zip(record.inputs, record.versions, strict=True):
@@ -116,7 +116,7 @@ def _backward(
             dy = pending.pop(y)
             if targets is not None and y in targets:
                 found[y] = dy
-            for t, dt in zip(record.inputs, _pull_back(record, y, dy), strict=True):
+            for t, dt in zip(record.inputs, pull_back(record, y, dy), strict=True):
                 leaf = t.is_leaf if targets is None else t in targets
                 if dt is None or not t.requires_grad or not (leaf or t in on_path):
                     continue

@@ -1,0 +1,158 @@
+"""The way to a number: each value on the way, and each derivative on the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from gradus.autodiff import grad, pull_back, sum_to
+from gradus.errors import ArgumentError
+from gradus.explain import text
+from gradus.explain.symbols import indexed, written
+from gradus.explain.way import Gradient, Share, Step, Way
+from gradus.modes import no_grad
+from gradus.tensor import Tensor, constant
+
+
+class Arithmetic(Way):
+    """A computation written out; ``str`` gives it as text."""
+
+    def __str__(self) -> str:
+        return text.of(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def arithmetic(output: Tensor, **names: Tensor) -> Arithmetic:
+    """Write out how a tensor was computed, and how its derivatives come about.
+
+    Forward, each step is its formula, the formula with the numbers put in, and the value.
+    Backward, the derivative of the number with respect to a value is the sum, over the operations
+    that read it, of the derivative that comes in there times the local one:
+    ∂L/∂x = Σ ∂L/∂y · ∂y/∂x.
+
+    Args:
+        output: a recorded tensor; derivatives are given where it is a single number.
+        names: names for tensors on the way. Others are called by their own name, or x₁, x₂, …
+            where they were made from numbers, and u₁, u₂, … where they were computed.
+
+    Raises:
+        ArgumentError: a tensor that was not computed from others, or a name for one that is not
+            on the way.
+
+    >>> import gradus as gd
+    >>> a, b, w, t = (gd.tensor(v, requires_grad=True) for v in (1.0, 2.0, 2.0, 4.0))
+    >>> print(arithmetic(((a + b) * w - t) ** 2 + w ** 2, a=a, b=b, w=w, t=t))
+    Forward
+      u₁ = a + b    =  1 + 2  =  3
+      u₂ = u₁ · w   =  3 · 2  =  6
+      u₃ = u₂ − t   =  6 − 4  =  2
+      u₄ = u₃²      =  2²     =  4
+      u₅ = w²       =  2²     =  4
+      L  = u₄ + u₅  =  4 + 4  =  8
+    <BLANKLINE>
+    Backward
+      ∂L/∂u₅ = ∂L/∂L · ∂L/∂u₅                     =  1 · 1                         =  1
+      ∂L/∂u₄ = ∂L/∂L · ∂L/∂u₄                     =  1 · 1                         =  1
+      ∂L/∂u₃ = ∂L/∂u₄ · ∂u₄/∂u₃                   =  1 · [2·u₃ = 4]                =  4
+      ∂L/∂u₂ = ∂L/∂u₃ · ∂u₃/∂u₂                   =  4 · 1                         =  4
+      ∂L/∂u₁ = ∂L/∂u₂ · ∂u₂/∂u₁                   =  4 · [w = 2]                   =  8
+      ∂L/∂a  = ∂L/∂u₁ · ∂u₁/∂a                    =  8 · 1                         =  8
+      ∂L/∂b  = ∂L/∂u₁ · ∂u₁/∂b                    =  8 · 1                         =  8
+      ∂L/∂w  = ∂L/∂u₂ · ∂u₂/∂w + ∂L/∂u₅ · ∂u₅/∂w  =  4 · [u₁ = 3] + 1 · [2·w = 4]  =  16
+      ∂L/∂t  = ∂L/∂u₃ · ∂u₃/∂t                    =  4 · (−1)                      =  −4
+    """
+    computed = _computed(output)
+    if not computed:
+        raise ArgumentError(
+            "arithmetic takes a tensor that was computed from others",
+            received=repr(output),
+            remedy="compute it from tensors, outside no_grad and gd.compile",
+        )
+    called = _Names(computed, output, names)
+    steps = {t: _step(t, called) for t in computed}
+    backward: tuple[Gradient, ...] = ()
+    if output.size == 1 and output.requires_grad:
+        backward = _backward(output, steps, called)
+    return Arithmetic(called[output], tuple(steps.values()), backward)
+
+
+def _computed(output: Tensor) -> list[Tensor]:
+    """All recorded tensors on the way to the output, in the order in which they were computed."""
+    found: dict[Tensor, int] = {}
+    stack = [output]
+    while stack:
+        t = stack.pop()
+        if t.record is not None and t not in found:
+            found[t] = t.record.order
+            stack.extend(t.record.inputs)
+    return sorted(found, key=found.__getitem__)
+
+
+def _operands(t: Tensor) -> tuple[Tensor, ...]:
+    return () if t.record is None else t.record.inputs
+
+
+def _made(computed: list[Tensor]) -> Iterator[Tensor]:
+    """What was made from numbers, in the order in which it was first read."""
+    return iter(dict.fromkeys(i for t in computed for i in _operands(t) if i.record is None))
+
+
+class _Names:
+    """What each tensor on the way is called."""
+
+    def __init__(self, computed: list[Tensor], output: Tensor, given: Mapping[str, Tensor]) -> None:
+        self._of = {t: name for name, t in given.items()}
+        inputs = [t for t in _made(computed) if not t.literal]
+        known = {*inputs, *computed}
+        strangers = [name for name, t in given.items() if t not in known]
+        if strangers:
+            raise ArgumentError(
+                "names are for tensors on the way to the output", received=", ".join(strangers)
+            )
+        self._of.setdefault(output, output.name or "L")
+        for letter, tensors in (("x", inputs), ("u", computed)):
+            new = [t for t in tensors if t not in self._of]
+            for k, t in enumerate(new, start=1):
+                self._of[t] = t.name or indexed(letter, k)
+
+    def __getitem__(self, t: Tensor) -> str:
+        return self._of[t] if t in self._of else written(t.numpy())
+
+
+def _step(t: Tensor, called: _Names) -> Step:
+    assert t.record is not None
+    inputs = t.record.inputs
+    return Step(
+        called[t],
+        t.record.op.name,
+        tuple(called[i] for i in inputs),
+        tuple(i.numpy() for i in inputs),
+        t.numpy(),
+    )
+
+
+def _backward(output: Tensor, steps: dict[Tensor, Step], called: _Names) -> tuple[Gradient, ...]:
+    """Derivatives of all that has one: computed values from the last to the first, then inputs."""
+    computed = list(steps)
+    asked = [t for t in (*computed[-2::-1], *_made(computed)) if t.requires_grad]
+    total = dict(zip(asked, grad(output, asked, allow_unused=True), strict=True))
+    shares: dict[Tensor, list[Share]] = {t: [] for t in asked}
+    for y, step in steps.items():
+        dy = constant(np.ones(y.shape, y.dtype)) if y is output else total.get(y)
+        if dy is None or y.record is None or y.is_leaf:
+            continue
+        with no_grad():
+            outgoing = pull_back(y.record, y, dy)
+            local = pull_back(y.record, y, constant(np.ones(y.shape, y.dtype)))
+            for k, (t, out, slope) in enumerate(zip(y.record.inputs, outgoing, local, strict=True)):
+                if t not in shares or out is None or slope is None:
+                    continue
+                own = slope.numpy() if y.record.op.elementwise else None
+                arriving = sum_to(out, t.shape).numpy()
+                shares[t].append(Share(step, k, dy.numpy(), own, arriving))
+    return tuple(
+        Gradient(called[t], tuple(shares[t]), d.numpy()) for t, d in total.items() if d is not None
+    )

@@ -1,0 +1,46 @@
+"""Explanations as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradus.explain.symbols import written
+from gradus.explain.way import Gradient, Share, Way
+
+Row = tuple[str, str, str, str]  # name, formula, numbers, value
+
+
+def of(way: Way) -> str:
+    """Steps, then derivatives, in columns."""
+    forward = [(s.name, s.formula, s.numbers, written(s.value)) for s in way.forward]
+    lines = ["Forward", *_aligned(forward)]
+    if way.backward:
+        backward = [_derivative(way.name, g) for g in way.backward]
+        lines += ["", "Backward", *_aligned(backward)]
+    return "\n".join(lines)
+
+
+def _derivative(output: str, g: Gradient) -> Row:
+    ways = [f"∂{output}/∂{s.step.name} · ∂{s.step.name}/∂{g.name}" for s in g.shares]
+    products = " + ".join(_product(s) for s in g.shares)
+    return f"∂{output}/∂{g.name}", " + ".join(ways), products, written(g.value)
+
+
+def _product(share: Share) -> str:
+    """What comes in times the local derivative, or what comes of them where that is no number."""
+    if share.local is None:
+        return written(share.outgoing)
+    local = written(share.local)
+    if share.formula in ("1", "−1"):
+        local = share.formula
+    elif share.formula:
+        local = f"[{share.formula} = {local}]"
+    return f"{written(share.incoming)} · " + (f"({local})" if local.startswith("−") else local)
+
+
+def _aligned(rows: Sequence[Row]) -> list[str]:
+    widths = [max(len(row[k]) for row in rows) for k in range(3)]
+    return [
+        f"  {name:{widths[0]}} = {formula:{widths[1]}}  =  {numbers:{widths[2]}}  =  {value}"
+        for name, formula, numbers, value in rows
+    ]

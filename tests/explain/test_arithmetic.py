@@ -1,0 +1,138 @@
+"""The way to a number: its steps are the computation, and its shares add up to the gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.programs import RandomProgram, programs
+
+import gradus as gd
+from gradus import explain, losses, nn, ops
+from gradus.errors import ArgumentError
+from gradus.explain.symbols import derivative, number, written
+from gradus.types import is_float
+
+
+def lecture() -> tuple[gd.Tensor, dict[str, gd.Tensor]]:
+    """The graph of lecture 003."""
+    values = {"a": 1.0, "b": 2.0, "w": 2.0, "t": 4.0}
+    v = {n: gd.tensor(x, requires_grad=True) for n, x in values.items()}
+    return ((v["a"] + v["b"]) * v["w"] - v["t"]) ** 2 + v["w"] ** 2, v
+
+
+def test_the_lectures_graph_has_its_values_gradients_and_local_derivatives() -> None:
+    output, named = lecture()
+    way = explain.arithmetic(output, **named)
+    assert [(s.name, s.value.item()) for s in way.forward] == [
+        ("u₁", 3), ("u₂", 6), ("u₃", 2), ("u₄", 4), ("u₅", 4), ("L", 8),
+    ]  # fmt: skip
+    found = {g.name: g for g in way.backward}
+    assert [found[n].value.item() for n in "abwt"] == [8, 8, 16, -4]
+    locals_ = {(s.step.name, n): s.local for n, g in found.items() for s in g.shares}
+    assert {k: float(a) for k, a in locals_.items() if a is not None} == {
+        ("u₁", "a"): 1, ("u₁", "b"): 1, ("u₂", "u₁"): 2, ("u₂", "w"): 3, ("u₃", "u₂"): 1,
+        ("u₃", "t"): -1, ("u₄", "u₃"): 4, ("u₅", "w"): 4, ("L", "u₄"): 1, ("L", "u₅"): 1,
+    }  # fmt: skip
+
+
+def test_where_paths_meet_the_shares_stand_side_by_side() -> None:
+    output, named = lecture()
+    line = next(x for x in str(explain.arithmetic(output, **named)).split("\n") if "∂L/∂w" in x)
+    assert "4 · [u₁ = 3] + 1 · [2·w = 4]" in line
+    assert line.endswith("=  16")
+
+
+@given(programs())
+def test_the_shares_of_every_value_add_up_to_its_gradient(program: RandomProgram) -> None:
+    results = program.function(*program.tensors())
+    squares = [(r * r).sum() for r in results if is_float(r.dtype) and r.requires_grad]
+    if not squares or squares[0].record is None:
+        return
+    output = sum(squares[1:], squares[0])
+    gradients = explain.arithmetic(output).backward
+    for gradient in gradients:
+        parts = [s.outgoing for s in gradient.shares]
+        if all(np.isfinite(p).all() for p in parts):
+            size = sum(float(np.abs(p).max(initial=0)) for p in parts)
+            np.testing.assert_allclose(sum(parts), gradient.value, rtol=1e-4, atol=1e-5 * size)
+
+
+ONE: dict[str, Any] = {
+    "negative": lambda x: -x, "square": ops.square, "exp": ops.exp, "expm1": ops.expm1,
+    "log": ops.log, "log1p": ops.log1p, "sqrt": ops.sqrt, "tanh": ops.tanh,
+    "sigmoid": ops.sigmoid, "abs": ops.abs, "sin": ops.sin, "cos": ops.cos,
+}  # fmt: skip
+TWO: dict[str, Any] = {
+    "add": lambda x, y: x + y, "subtract": lambda x, y: x - y, "multiply": lambda x, y: x * y,
+    "divide": lambda x, y: x / y, "power": lambda x, y: x**y,
+}  # fmt: skip
+
+
+def evaluated(formula: str) -> float:
+    """The number of a formula as it is written."""
+    for sign, python in {"−": "-", "·": "*", "²": "**2", "^": "**"}.items():
+        formula = formula.replace(sign, python)
+    names = {n: getattr(math, n) for n in ("exp", "log", "sin", "cos", "sqrt")}
+    return float(eval(formula, {"sign": lambda x: math.copysign(1, x), **names}))
+
+
+@pytest.mark.parametrize("name", [*ONE, *TWO])
+@given(x=st.floats(0.25, 3), y=st.floats(0.25, 3))
+def test_the_formula_of_a_local_derivative_gives_the_local_derivative(
+    name: str, x: float, y: float
+) -> None:
+    given = [gd.tensor(np.array(v), requires_grad=True) for v in (x, y)]
+    result = ONE[name](given[0]) if name in ONE else TWO[name](*given)
+    step = explain.arithmetic(result, a=given[0]).forward[-1]
+    assert step.op == name
+    gradients = gd.grad(result, given[: len(step.operands)])
+    for k, gradient in enumerate(gradients):
+        operands = [repr(float(v)) for v in step.given]
+        text = derivative(name, k, operands, repr(result.item()))
+        assert evaluated(text) == pytest.approx(gradient.item(), rel=1e-9, abs=1e-12)
+
+
+def test_tensors_have_the_names_that_they_are_given_or_their_own() -> None:
+    x, w = gd.tensor([1.0, 2.0]), gd.tensor([3.0, 4.0], requires_grad=True, name="weights")
+    z = (x * w).sum()
+    way = explain.arithmetic(ops.tanh(z), input=x, z=z)
+    assert [s.formula for s in way.forward] == ["input · weights", "sum(u₁)", "tanh(z)"]
+    assert way.forward[-1].name == "L"
+
+
+def test_a_value_that_is_no_single_number_is_written_without_derivatives() -> None:
+    x = gd.tensor([1.0, -2.0], requires_grad=True)
+    assert str(explain.arithmetic(x * 2.0)) == ("Forward\n  L = x₁ · 2  =  [1, −2] · 2  =  [2, −4]")
+
+
+def test_a_loss_of_a_network_is_written_out_too() -> None:
+    gd.manual_seed(0)
+    net = nn.Sequential(nn.Linear(20, 12), nn.ReLU(), nn.Linear(12, 3))
+    loss = losses.mean(losses.cross_entropy(net(gd.ones((4, 20))), gd.tensor([0, 1, 2, 0])))
+    way = explain.arithmetic(loss, W=net[0].weight)
+    gradient = next(g for g in way.backward if g.name == "W")
+    np.testing.assert_array_equal(gradient.value, gd.grad(loss, net[0].weight).numpy())
+    assert "⟨12×20: " in str(way)
+
+
+def test_what_was_not_computed_has_no_way() -> None:
+    with pytest.raises(ArgumentError, match="computed from others"):
+        explain.arithmetic(gd.tensor(1.0, requires_grad=True))
+
+
+def test_a_name_for_a_stranger_is_refused() -> None:
+    output, named = lecture()
+    with pytest.raises(ArgumentError, match="on the way to the output; received q"):
+        explain.arithmetic(output, q=gd.tensor(1.0), **named)
+
+
+def test_numbers_are_short_and_have_true_minus_signs() -> None:
+    assert [number(x) for x in (1.0, -0.5, 1 / 3, 1e-9, -0.0)] == [
+        "1", "−0.5", "0.333333", "1e−09", "0",
+    ]  # fmt: skip
+    assert written(np.zeros((0, 3))) == "[]"
