@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+from io import StringIO
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from tests.programs import RandomProgram, programs
 
 import gradus as gd
@@ -136,3 +140,51 @@ def test_numbers_are_short_and_have_true_minus_signs() -> None:
         "1", "−0.5", "0.333333", "1e−09", "0",
     ]  # fmt: skip
     assert written(np.zeros((0, 3))) == "[]"
+
+
+# ── Other forms ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_latex_has_a_line_for_each_step_and_derivative() -> None:
+    output, named = lecture()
+    steps, derivatives = explain.arithmetic(output, **named).latex().split(r"\end{align*}")[:2]
+    assert [line.strip(" \\") for line in steps.strip().split("\n")[1:]] == [
+        "u_{1} &= a + b && = 1 + 2 && = 3",
+        r"u_{2} &= u_{1} \cdot w && = 3 \cdot 2 && = 6",
+        "u_{3} &= u_{2} - t && = 6 - 4 && = 2",
+        "u_{4} &= u_{3}^{2} && = 2^{2} && = 4",
+        "u_{5} &= w^{2} && = 2^{2} && = 4",
+        "L &= u_{4} + u_{5} && = 4 + 4 && = 8",
+    ]
+    assert r"4 \cdot \underbrace{3}_{u_{1}} + 1 \cdot \underbrace{4}_{2 w} && = 16" in derivatives
+    assert r"4 \cdot (-1) && = -4" in derivatives
+
+
+@given(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=12))
+def test_any_name_makes_whole_latex_and_html(name: str) -> None:
+    x = gd.tensor([1.0, 2.0], requires_grad=True, name=name)
+    way = explain.arithmetic((x * 3.0).sum())
+    text = way.latex().replace(r"\{", "").replace(r"\}", "")
+    depth = 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        assert depth >= 0
+    assert depth == 0
+    elements = ElementTree.fromstring(
+        re.sub(r"<style>.*?</style>", "", way.html(), flags=re.DOTALL)
+    )
+    assert len(elements.findall("table/tbody/tr")) == len(way.forward) + len(way.backward)
+
+
+def test_a_notebook_shows_the_tables_and_rich_prints_every_number() -> None:
+    output, named = lecture()
+    way = explain.arithmetic(output, **named)
+    assert way._repr_html_() == way.html()
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(way)
+    printed = console.export_text()
+    cells = [
+        c for row in way.html().split("<tr>")[1:] for c in re.findall(r"<t[dh].*?>(.*?)<", row)
+    ]
+    assert len(cells) == 4 * 15
+    assert all(cell in printed for cell in cells)

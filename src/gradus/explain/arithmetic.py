@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from gradus.autodiff import grad, pull_back, sum_to
 from gradus.errors import ArgumentError
-from gradus.explain import text
+from gradus.explain import html, latex, text
 from gradus.explain.symbols import indexed, written
 from gradus.explain.way import Gradient, Share, Step, Way
 from gradus.modes import no_grad
@@ -16,13 +17,45 @@ from gradus.tensor import Tensor, constant
 
 
 class Arithmetic(Way):
-    """A computation written out; ``str`` gives it as text."""
+    """A computation written out.
+
+    ``str`` gives it as text, ``html()`` as tables, ``latex()`` for a document; a notebook shows the
+    tables, and Rich prints it in colour.
+    """
 
     def __str__(self) -> str:
         return text.of(self)
 
     def __repr__(self) -> str:
         return str(self)
+
+    def __rich__(self) -> Any:
+        from rich.console import Group  # late: only whoever prints with Rich has it loaded
+        from rich.markup import escape
+        from rich.table import Table
+
+        tables = []
+        for title, rows in text.sections(self):
+            table = Table(
+                title=title, title_justify="left", title_style="bold", box=None, show_header=False
+            )
+            for style in ("cyan", "", "dim", "bold"):
+                table.add_column(style=style, overflow="fold")
+            for first, *rest in rows:
+                table.add_row(escape(first), *(f"= {escape(cell)}" for cell in rest))
+            tables.append(table)
+        return Group(*tables)
+
+    def html(self) -> str:
+        """Two tables with their style, to put into a page."""
+        return html.of(self)
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def latex(self) -> str:
+        """Two ``align*`` environments (of ``amsmath``): the steps, and the derivatives."""
+        return latex.of(self)
 
 
 def arithmetic(output: Tensor, **names: Tensor) -> Arithmetic:

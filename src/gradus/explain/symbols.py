@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from gradus.types import Array
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SHOWN = 8  # elements of an array that are written out
 
-# With a, b for the operands and y for the value. A capital letter stands in parentheses unless it
-# is a bare name or a number without a sign.
+# With a, b for the operands and y for the value. A capital letter stands in parentheses where the
+# operand begins with a sign or has several parts.
 _FORMULAS = {
     "add": "{a} + {B}",
     "subtract": "{a} − {B}",
@@ -54,23 +54,29 @@ _DERIVATIVES = {
 }
 
 
-def formula(op: str, operands: Sequence[str]) -> str:
-    """An operation on operands that are written so.
+def formula(op: str, operands: Sequence[str], templates: Mapping[str, str] = _FORMULAS) -> str:
+    """An operation on operands that are written so, by templates for the operations.
 
     >>> formula("multiply", ["u₁", "w"]), formula("square", ["−2"]), formula("tanh", ["x"])
     ('u₁ · w', '(−2)²', 'tanh(x)')
     """
-    known = _FORMULAS.get(op)
-    return known.format(**_letters(operands)) if known else f"{op}({', '.join(operands)})"
+    known = templates.get(op, templates.get("", "{op}({all})"))
+    return known.format(op=op, all=", ".join(operands), **_letters(operands))
 
 
-def derivative(op: str, position: int, operands: Sequence[str], value: str) -> str:
+def derivative(
+    op: str,
+    position: int,
+    operands: Sequence[str],
+    value: str,
+    templates: Mapping[str, tuple[str, ...]] = _DERIVATIVES,
+) -> str:
     """The derivative of a value with respect to one operand; "" where no formula is known.
 
     >>> derivative("multiply", 0, ["u₁", "w"], "u₂"), derivative("sigmoid", 0, ["z"], "a")
     ('w', 'a·(1 − a)')
     """
-    known = _DERIVATIVES.get(op, ())
+    known = templates.get(op, ())
     if position >= len(known):
         return ""
     return known[position].format(**_letters(operands), y=value, Y=_bare(value))
@@ -82,9 +88,9 @@ def _letters(operands: Sequence[str]) -> dict[str, str]:
 
 
 def _bare(text: str) -> str:
-    """The text, in parentheses unless it is a name, a number without a sign, or in brackets."""
-    plain = text.replace(".", "").replace("_", "").isalnum() or text[:1] in ("[", "⟨")
-    return text if plain else f"({text})"
+    """The text, in parentheses where it begins with a sign or has several parts."""
+    parts = " " in text and text[0] not in "[⟨\\"
+    return f"({text})" if parts or text[:1] in ("−", "-") else text
 
 
 def indexed(letter: str, k: int) -> str:

@@ -12,12 +12,15 @@ Row = tuple[str, str, str, str]  # name, formula, numbers, value
 
 def of(way: Way) -> str:
     """Steps, then derivatives, in columns."""
+    parts = ["\n".join([title, *_aligned(rows)]) for title, rows in sections(way)]
+    return "\n\n".join(parts)
+
+
+def sections(way: Way) -> list[tuple[str, list[Row]]]:
+    """Titles and rows: the steps, and the derivatives where there are any."""
     forward = [(s.name, s.formula, s.numbers, written(s.value)) for s in way.forward]
-    lines = ["Forward", *_aligned(forward)]
-    if way.backward:
-        backward = [_derivative(way.name, g) for g in way.backward]
-        lines += ["", "Backward", *_aligned(backward)]
-    return "\n".join(lines)
+    backward = [_derivative(way.name, g) for g in way.backward]
+    return [("Forward", forward)] + ([("Backward", backward)] if backward else [])
 
 
 def _derivative(output: str, g: Gradient) -> Row:
