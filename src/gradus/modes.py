@@ -1,10 +1,14 @@
-"""What holds for the operations of a thread: whether they are recorded, and in which trace."""
+"""What holds for the operations of a thread: whether they are recorded, in which trace and call."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Trace:
@@ -14,11 +18,33 @@ class Trace:
         self.closed = False
 
 
+class Scope:
+    """One call of a module or a function: the operations inside belong together.
+
+    Attributes:
+        owner: what was called.
+        inputs: what it was called with.
+    """
+
+    __slots__ = ("_before", "inputs", "owner")
+
+    def __init__(self, owner: Any, inputs: tuple[Any, ...]) -> None:
+        self.owner, self.inputs = owner, inputs
+        self._before: Scope | None = None
+
+    def __enter__(self) -> None:
+        self._before, _modes.scope = _modes.scope, self
+
+    def __exit__(self, *_: object) -> None:
+        _modes.scope, self._before = self._before, None
+
+
 class _Modes(threading.local):
     """What holds for the operations of this thread."""
 
     recording = True
     trace: Trace | None = None
+    scope: Scope | None = None
 
     def __init__(self) -> None:
         self.before: list[bool] = []  # what held outside the blocks that are open
@@ -69,6 +95,22 @@ def tracing() -> Iterator[Trace]:
 def is_recording() -> bool:
     """Whether operations of this thread are recorded for differentiation."""
     return _modes.recording
+
+
+def scoped(function: Function) -> Function:
+    """The function, each call of which is a scope of its own."""
+
+    @wraps(function)
+    def call(*inputs: Any, **options: Any) -> Any:
+        with Scope(call, inputs):
+            return function(*inputs, **options)
+
+    return cast(Function, call)
+
+
+def current_scope() -> Scope | None:
+    """The innermost call that operations of this thread belong to, if there is one."""
+    return _modes.scope
 
 
 def current_trace() -> Trace | None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gradus import ops
 from gradus.errors import DtypeError, GradientError, ShapeError, TraceError
-from gradus.modes import Trace, current_trace, is_recording
+from gradus.modes import Scope, Trace, current_scope, current_trace, is_recording
 from gradus.ops.getitem import getitem
 from gradus.ops.primitive import Params, Primitive
 from gradus.types import (
@@ -40,7 +40,7 @@ class Record:
     """How a tensor came: operation, inputs, parameters, and a number that grows with time.
 
     ``versions`` are those of the inputs when they were read: a later change makes the record
-    stale, and differentiation through it an error.
+    stale, and differentiation through it an error. ``scope`` is the call it was made in.
     """
 
     op: Primitive
@@ -48,6 +48,7 @@ class Record:
     params: Params
     versions: tuple[int, ...]
     order: int
+    scope: Scope | None = None
 
 
 _clock = itertools.count()
@@ -56,7 +57,7 @@ _clock = itertools.count()
 def record_of(op: Primitive, operands: Sequence[Tensor], params: Params | None = None) -> Record:
     """Record of an operation that is applied now."""
     versions = tuple(t.version for t in operands)
-    return Record(op, tuple(operands), params or {}, versions, next(_clock))
+    return Record(op, tuple(operands), params or {}, versions, next(_clock), current_scope())
 
 
 class Tensor:

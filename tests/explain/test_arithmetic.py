@@ -124,6 +124,64 @@ def test_a_loss_of_a_network_is_written_out_too() -> None:
     assert "⟨12×20: " in str(way)
 
 
+def test_a_network_of_the_digits_fits_a_screen_at_the_grain_of_layers() -> None:
+    gd.manual_seed(0)
+    net = nn.Sequential(nn.Linear(64, 100), nn.ReLU(), nn.Linear(100, 10))
+    x, y = gd.ones((4, 64)), gd.tensor([0, 1, 2, 0])
+    loss = losses.mean(losses.cross_entropy(net(x), y))
+    way = explain.arithmetic(loss, grain="layer", x=x, y=y)
+    assert [s.formula for s in way.forward] == [
+        "Linear(64 → 100)(x)", "ReLU()(u₁)", "Linear(100 → 10)(u₂)", "cross_entropy(u₃, y)",
+        "mean(u₄)",
+    ]  # fmt: skip
+    assert len(str(way).split("\n")) <= 24
+    found = {g.name: g.value for g in way.backward}
+    for name, t in {"weight₁": net[0].weight, "bias₂": net[2].bias}.items():
+        np.testing.assert_array_equal(found[name], gd.grad(loss, t).numpy())
+
+
+class Residual(nn.Module):
+    """A result that is read inside and outside of the module that computes it."""
+
+    def __init__(self) -> None:
+        self.weight = gd.tensor(np.eye(3) * 0.5, requires_grad=True)
+
+    def forward(self, x: gd.Tensor) -> gd.Tensor:
+        h = ops.tanh(x @ self.weight)
+        self.kept = h
+        return h * h + ops.exp(h) + x
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.GELU(), nn.Linear(4, 3)),
+        lambda: nn.Sequential(nn.Linear(3, 3), nn.BatchNorm(3), nn.ELU(), nn.Softmax()),
+        lambda: nn.Sequential(Residual(), nn.Tanh(), Residual()),
+    ],
+)
+def test_the_shares_of_layers_add_up_to_the_gradients(net: Any) -> None:
+    gd.manual_seed(0)
+    network = net()
+    x = gd.tensor(np.array([[1.0, -0.5, 0.2], [0.3, 2.0, -1.0]]), requires_grad=True)
+    out = network(x)
+    kept = [layer.kept for layer in network if isinstance(layer, Residual)]
+    total = sum([(k * 3.0).sum() for k in kept], (out * gd.tensor([1.0, 2.0, -1.0])).sum())
+    way = explain.arithmetic(total, grain="layer", x=x)
+    fine = {g.name: g.value for g in explain.arithmetic(total, x=x).backward}
+    for g in way.backward:
+        parts = sum(s.outgoing for s in g.shares)
+        np.testing.assert_allclose(parts, g.value, rtol=1e-5, atol=1e-6)
+        if g.name in fine and not g.name.startswith("u"):
+            np.testing.assert_array_equal(g.value, fine[g.name])
+
+
+def test_an_unknown_grain_is_refused() -> None:
+    output, named = lecture()
+    with pytest.raises(ArgumentError, match="operation, layer; received 'line'"):
+        explain.arithmetic(output, grain="line", **named)
+
+
 def test_what_was_not_computed_has_no_way() -> None:
     with pytest.raises(ArgumentError, match="computed from others"):
         explain.arithmetic(gd.tensor(1.0, requires_grad=True))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from gradus.autodiff import grad, pull_back, sum_to
+from gradus.autodiff import grad
 from gradus.errors import ArgumentError
 from gradus.explain import html, latex, text
+from gradus.explain.blocks import GRAINS, Block, blocks_of
 from gradus.explain.symbols import indexed, written
 from gradus.explain.way import Gradient, Share, Step, Way
-from gradus.modes import no_grad
+from gradus.nn import Module
 from gradus.tensor import Tensor, constant
 
 
@@ -58,7 +59,7 @@ class Arithmetic(Way):
         return latex.of(self)
 
 
-def arithmetic(output: Tensor, **names: Tensor) -> Arithmetic:
+def arithmetic(output: Tensor, *, grain: str = "operation", **names: Tensor) -> Arithmetic:
     """Write out how a tensor was computed, and how its derivatives come about.
 
     Forward, each step is its formula, the formula with the numbers put in, and the value.
@@ -68,12 +69,15 @@ def arithmetic(output: Tensor, **names: Tensor) -> Arithmetic:
 
     Args:
         output: a recorded tensor; derivatives are given where it is a single number.
+        grain: ``"operation"``, or ``"layer"``: modules without others inside, and losses, are one
+            step each.
         names: names for tensors on the way. Others are called by their own name, or x₁, x₂, …
-            where they were made from numbers, and u₁, u₂, … where they were computed.
+            where they were made from numbers, weight₁, bias₁, … where they are a layer's, and
+            u₁, u₂, … where they were computed.
 
     Raises:
-        ArgumentError: a tensor that was not computed from others, or a name for one that is not
-            on the way.
+        ArgumentError: a tensor that was not computed from others, a name for one that is not on
+            the way, or an unknown grain.
 
     >>> import gradus as gd
     >>> a, b, w, t = (gd.tensor(v, requires_grad=True) for v in (1.0, 2.0, 2.0, 4.0))
@@ -104,12 +108,15 @@ def arithmetic(output: Tensor, **names: Tensor) -> Arithmetic:
             received=repr(output),
             remedy="compute it from tensors, outside no_grad and gd.compile",
         )
-    called = _Names(computed, output, names)
-    steps = {t: _step(t, called) for t in computed}
+    if grain not in GRAINS:
+        raise ArgumentError(f"grain is one of {', '.join(GRAINS)}", received=repr(grain))
+    blocks = blocks_of(computed, output, grain)
+    called = _Names(blocks, output, names)
+    steps = [(b, _step(b, called)) for b in blocks]
     backward: tuple[Gradient, ...] = ()
     if output.size == 1 and output.requires_grad:
         backward = _backward(output, steps, called)
-    return Arithmetic(called[output], tuple(steps.values()), backward)
+    return Arithmetic(called[output], tuple(step for _, step in steps), backward)
 
 
 def _computed(output: Tensor) -> list[Tensor]:
@@ -124,28 +131,25 @@ def _computed(output: Tensor) -> list[Tensor]:
     return sorted(found, key=found.__getitem__)
 
 
-def _operands(t: Tensor) -> tuple[Tensor, ...]:
-    return () if t.record is None else t.record.inputs
-
-
-def _made(computed: list[Tensor]) -> Iterator[Tensor]:
-    """What was made from numbers, in the order in which it was first read."""
-    return iter(dict.fromkeys(i for t in computed for i in _operands(t) if i.record is None))
-
-
 class _Names:
     """What each tensor on the way is called."""
 
-    def __init__(self, computed: list[Tensor], output: Tensor, given: Mapping[str, Tensor]) -> None:
+    def __init__(self, blocks: list[Block], output: Tensor, given: Mapping[str, Tensor]) -> None:
         self._of = {t: name for name, t in given.items()}
-        inputs = [t for t in _made(computed) if not t.literal]
-        known = {*inputs, *computed}
-        strangers = [name for name, t in given.items() if t not in known]
+        computed = [b.result for b in blocks]
+        read = [t for b in blocks for t in (*b.shown, *(g for g in b.given if g.requires_grad))]
+        # Sets and dicts throughout: == of tensors compares their numbers.
+        inputs = dict.fromkeys(t for t in read if t.record is None and not t.literal)
+        strangers = [name for name, t in given.items() if t not in {*inputs, *computed}]
         if strangers:
             raise ArgumentError(
                 "names are for tensors on the way to the output", received=", ".join(strangers)
             )
         self._of.setdefault(output, output.name or "L")
+        for k, fields in enumerate(_layers(blocks), start=1):
+            for field, t in fields.items():
+                if t in inputs and not t.name:
+                    self._of.setdefault(t, indexed(field, k))
         for letter, tensors in (("x", inputs), ("u", computed)):
             new = [t for t in tensors if t not in self._of]
             for k, t in enumerate(new, start=1):
@@ -155,37 +159,46 @@ class _Names:
         return self._of[t] if t in self._of else written(t.numpy())
 
 
-def _step(t: Tensor, called: _Names) -> Step:
-    assert t.record is not None
-    inputs = t.record.inputs
+def _layers(blocks: list[Block]) -> list[dict[str, Tensor]]:
+    """The tensors of each module that computes something, by their fields, in the order of use."""
+    scopes = [t.record.scope for b in blocks for t in b.tensors if t.record is not None]
+    modules = dict.fromkeys(s.owner for s in scopes if s is not None)
+    found = [
+        {n: v for n, v in vars(m).items() if isinstance(v, Tensor)}
+        for m in modules
+        if isinstance(m, Module)
+    ]
+    return [fields for fields in found if fields]
+
+
+def _step(block: Block, called: _Names) -> Step:
     return Step(
-        called[t],
-        t.record.op.name,
-        tuple(called[i] for i in inputs),
-        tuple(i.numpy() for i in inputs),
-        t.numpy(),
+        called[block.result],
+        block.op,
+        tuple(called[t] for t in block.shown),
+        tuple(t.numpy() for t in block.shown),
+        block.result.numpy(),
     )
 
 
-def _backward(output: Tensor, steps: dict[Tensor, Step], called: _Names) -> tuple[Gradient, ...]:
+def _backward(
+    output: Tensor, steps: list[tuple[Block, Step]], called: _Names
+) -> tuple[Gradient, ...]:
     """Derivatives of all that has one: computed values from the last to the first, then inputs."""
-    computed = list(steps)
-    asked = [t for t in (*computed[-2::-1], *_made(computed)) if t.requires_grad]
+    computed = [block.result for block, _ in steps]
+    made = dict.fromkeys(t for b, _ in steps for t in b.given if t.record is None)
+    asked = [t for t in (*computed[::-1], *made) if t.requires_grad and t is not output]
     total = dict(zip(asked, grad(output, asked, allow_unused=True), strict=True))
     shares: dict[Tensor, list[Share]] = {t: [] for t in asked}
-    for y, step in steps.items():
-        dy = constant(np.ones(y.shape, y.dtype)) if y is output else total.get(y)
-        if dy is None or y.record is None or y.is_leaf:
+    for block, step in steps:
+        dy = total.get(block.result)
+        if block.result is output:
+            dy = constant(np.ones(output.shape, output.dtype))
+        if dy is None:
             continue
-        with no_grad():
-            outgoing = pull_back(y.record, y, dy)
-            local = pull_back(y.record, y, constant(np.ones(y.shape, y.dtype)))
-            for k, (t, out, slope) in enumerate(zip(y.record.inputs, outgoing, local, strict=True)):
-                if t not in shares or out is None or slope is None:
-                    continue
-                own = slope.numpy() if y.record.op.elementwise else None
-                arriving = sum_to(out, t.shape).numpy()
-                shares[t].append(Share(step, k, dy.numpy(), own, arriving))
+        for position, t, local, outgoing in block.pulled_back(dy):
+            if t in shares:
+                shares[t].append(Share(step, position, dy.numpy(), local, outgoing))
     return tuple(
         Gradient(called[t], tuple(shares[t]), d.numpy()) for t, d in total.items() if d is not None
     )

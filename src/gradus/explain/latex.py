@@ -10,7 +10,6 @@ from gradus.explain.way import Gradient, Share, Step, Way
 
 # As in ``symbols``; braces of LaTeX stand twice.
 _FORMULAS = {
-    "": r"\operatorname{{{op}}}({all})",
     "add": "{a} + {B}",
     "subtract": "{a} - {B}",
     "multiply": r"{A} \cdot {B}",
@@ -70,10 +69,16 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
 def _step(step: Step) -> list[str]:
     return [
         name(step.name),
-        formula(step.op, [name(n) for n in step.operands], _FORMULAS),
-        formula(step.op, [value(written(a)) for a in step.given], _FORMULAS),
+        _formula(step.op, [name(n) for n in step.operands]),
+        _formula(step.op, [value(written(a)) for a in step.given]),
         value(written(step.value)),
     ]
+
+
+def _formula(op: str, operands: Sequence[str]) -> str:
+    if op in _FORMULAS:
+        return formula(op, operands, _FORMULAS)
+    return rf"\operatorname{{{_plain(op)}}}({', '.join(operands)})"
 
 
 def _derivative(output: str, g: Gradient) -> list[str]:
@@ -108,16 +113,16 @@ def _slope(of: str, by: str) -> str:
 def name(text: str) -> str:
     r"""A name: one letter and its index as a variable, others upright; numbers stay numbers.
 
-    >>> name("u₁₂"), name("w"), name("0.weight"), name("2")
-    ('u_{12}', 'w', '\\mathrm{0.weight}', '2')
+    >>> name("u₁₂"), name("w"), name("weight₁"), name("2")
+    ('u_{12}', 'w', '\\mathrm{weight}_{1}', '2')
     """
     if _NUMBER.fullmatch(text) or text[:1] in ("[", "⟨"):
         return value(text)
-    letter, index = text[:1], text[1:].translate(_DIGITS)
-    if len(text) == 1 or (text[1:] != index and index.isdigit()):
-        return letter + (f"_{{{index}}}" if index else "")
-    plain = _SPECIAL.sub(r"\\\1", text.replace("\\", ""))
-    return rf"\mathrm{{{plain}}}"
+    stem = text.rstrip("₀₁₂₃₄₅₆₇₈₉")
+    index = text[len(stem) :].translate(_DIGITS)
+    plain = _plain(stem)
+    variable = plain if len(plain) == 1 else rf"\mathrm{{{plain}}}"
+    return variable + (f"_{{{index}}}" if index else "")
 
 
 def value(text: str) -> str:
@@ -126,10 +131,15 @@ def value(text: str) -> str:
     >>> value("−4"), value("1e−07"), value("[1, −2]")
     ('-4', '10^{-7}', '[1, -2]')
     """
-    text = _POWER.sub(_power, text.replace("−", "-"))
+    text = _POWER.sub(_power, _plain(text).replace("−", "-"))
     for sign, tex in {"⟨": r"\langle ", "⟩": r" \rangle", "×": r" \times ", "…": r"\dots"}.items():
         text = text.replace(sign, tex)
     return text
+
+
+def _plain(text: str) -> str:
+    """Text without commands."""
+    return _SPECIAL.sub(r"\\\1", text.replace("\\", "")).replace("→", r"\to ")
 
 
 def _power(found: re.Match[str]) -> str:

@@ -60,8 +60,8 @@ def formula(op: str, operands: Sequence[str], templates: Mapping[str, str] = _FO
     >>> formula("multiply", ["u₁", "w"]), formula("square", ["−2"]), formula("tanh", ["x"])
     ('u₁ · w', '(−2)²', 'tanh(x)')
     """
-    known = templates.get(op, templates.get("", "{op}({all})"))
-    return known.format(op=op, all=", ".join(operands), **_letters(operands))
+    known = templates.get(op)
+    return known.format(**_letters(operands)) if known else f"{op}({', '.join(operands)})"
 
 
 def derivative(

@@ -7,9 +7,11 @@ from typing import Any
 
 from gradus import ops
 from gradus.losses.checks import check_unit_interval, over_outputs, pair
+from gradus.modes import scoped
 from gradus.tensor import Tensor
 
 
+@scoped
 def binary_cross_entropy(prediction: Tensor, target: Any) -> Tensor:
     """ℓ = −Σᵢ [tᵢ ln pᵢ + (1 − tᵢ) ln(1 − pᵢ)], from probabilities.
 
@@ -38,6 +40,7 @@ def binary_cross_entropy(prediction: Tensor, target: Any) -> Tensor:
     return over_outputs(-(t * yes + (1.0 - t) * no))
 
 
+@scoped
 def binary_cross_entropy_with_logits(prediction: Tensor, target: Any) -> Tensor:
     """ℓ = −Σᵢ [tᵢ ln σ(zᵢ) + (1 − tᵢ) ln(1 − σ(zᵢ))], from scores; finite for z of ±10⁴.
 

@@ -10,10 +10,12 @@ from gradus import ops
 from gradus.checks import finite_number
 from gradus.errors import ArgumentError, DtypeError, ShapeError
 from gradus.losses.checks import as_tensor, check_unit_interval, known, predicted
+from gradus.modes import scoped
 from gradus.ops.index import from_zero
 from gradus.tensor import Tensor
 
 
+@scoped
 def nll(prediction: Tensor, target: Any) -> Tensor:
     """ℓ = −ln p_y: how surprising the right class y was, from *probabilities*.
 
@@ -39,6 +41,7 @@ def nll(prediction: Tensor, target: Any) -> Tensor:
     return -ops.log(_at_labels(p, _labels(target, p)))
 
 
+@scoped
 def cross_entropy(prediction: Tensor, target: Any, *, label_smoothing: float = 0.0) -> Tensor:
     """ℓ = −Σₖ tₖ ln softmax(s)ₖ, which for a label y is −ln softmax(s)_y; finite for s of ±10⁴.
 
@@ -74,6 +77,7 @@ def cross_entropy(prediction: Tensor, target: Any, *, label_smoothing: float = 0
     return (1.0 - smooth) * loss + smooth * ops.mean(surprise, axis=1)
 
 
+@scoped
 def max_margin(prediction: Tensor, target: Any, *, margin: float = 1.0) -> Tensor:
     """ℓ = Σ_{j≠y} max(0, s_j − s_y + margin): the multiclass hinge loss.
 

@@ -8,9 +8,11 @@ from gradus import ops
 from gradus.checks import require
 from gradus.errors import ShapeError
 from gradus.losses.checks import as_tensor, known
+from gradus.modes import scoped
 from gradus.tensor import Tensor
 
 
+@scoped
 def mean(values: Tensor, weights: Any = None) -> Tensor:
     """Σ wᵢ ℓᵢ / Σ wᵢ, with equal weights where none are given.
 
@@ -36,6 +38,7 @@ def mean(values: Tensor, weights: Any = None) -> Tensor:
     return ops.sum(values * w) / ops.sum(w)
 
 
+@scoped
 def sum(values: Tensor, weights: Any = None) -> Tensor:
     """Σ wᵢ ℓᵢ, with weights 1 where none are given; arguments and errors as ``mean``.
 

@@ -7,9 +7,11 @@ from typing import Any
 from gradus import ops
 from gradus.checks import finite_number
 from gradus.losses.checks import over_outputs, pair
+from gradus.modes import scoped
 from gradus.tensor import Tensor
 
 
+@scoped
 def squared_error(prediction: Tensor, target: Any) -> Tensor:
     """ℓ = ‖y − t‖² = Σᵢ (yᵢ − tᵢ)², summed over the outputs of an example.
 
@@ -32,6 +34,7 @@ def squared_error(prediction: Tensor, target: Any) -> Tensor:
     return over_outputs(ops.square(y - t))
 
 
+@scoped
 def absolute_error(prediction: Tensor, target: Any) -> Tensor:
     """ℓ = ‖y − t‖₁ = Σᵢ |yᵢ − tᵢ|, with derivative 0 where they are equal.
 
@@ -45,6 +48,7 @@ def absolute_error(prediction: Tensor, target: Any) -> Tensor:
     return over_outputs(ops.abs(y - t))
 
 
+@scoped
 def huber(prediction: Tensor, target: Any, *, delta: float = 1.0) -> Tensor:
     """ℓ = Σᵢ h(yᵢ − tᵢ): h(r) = r²/2 where |r| ≤ δ, else δ (|r| − δ/2).
 
@@ -61,6 +65,7 @@ def huber(prediction: Tensor, target: Any, *, delta: float = 1.0) -> Tensor:
     return over_outputs(ops.where(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta)))
 
 
+@scoped
 def pinball(prediction: Tensor, target: Any, *, quantile: float = 0.5) -> Tensor:
     """ℓ = Σᵢ max(q rᵢ, (q − 1) rᵢ) with r = t − y: least on average at the q-quantile of t.
 

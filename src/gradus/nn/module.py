@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from gradus.errors import ArgumentError, ShapeError
+from gradus.modes import Scope
 from gradus.tensor import Tensor, tensor
 
 
@@ -46,7 +47,9 @@ class Module:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output of the module; arrays and lists of numbers become tensors."""
-        return self.forward(*map(_as_input, inputs), **options)
+        given = tuple(map(_as_input, inputs))
+        with Scope(self, given):
+            return self.forward(*given, **options)
 
     # Fields -----------------------------------------------------------------------------------
 
