@@ -32,6 +32,9 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
         lambda d: nn.Linear(4, 3, init=nn.He("normal", gain=1.5), dtype=d),
         X, (5, 3), ["weight", "bias"],
     ),
+    "SparseLinear": (
+        lambda d: nn.SparseLinear(4, 3, density=0.5, dtype=d), X, (5, 3), ["weight", "bias"],
+    ),
     "Maxout": (
         lambda d: nn.Maxout(4, 3, pieces=3, dtype=d), X, (5, 3), ["affine.weight", "affine.bias"],
     ),

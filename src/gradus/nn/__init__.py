@@ -37,6 +37,7 @@ from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.parameter import parameter
 from gradus.nn.registry import from_config, to_config
 from gradus.nn.sequential import Sequential
+from gradus.nn.sparse import SparseLinear
 
 __all__ = [
     "ACTIVATIONS",
@@ -66,6 +67,7 @@ __all__ = [
     "Sign",
     "Softmax",
     "Softplus",
+    "SparseLinear",
     "Tanh",
     "Uniform",
     "Xavier",

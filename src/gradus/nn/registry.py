@@ -24,10 +24,13 @@ from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.parameter import at_most
 from gradus.nn.sequential import Sequential
+from gradus.nn.sparse import SparseLinear
 
 Known = dict[str, type[Any]]
 
-_LAYERS = (Sequential, Linear, Maxout, Flatten, Dropout, BatchNorm, LayerNorm, Embedding)
+_LAYERS = (
+    Sequential, Linear, SparseLinear, Maxout, Flatten, Dropout, BatchNorm, LayerNorm, Embedding,
+)  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}
 
