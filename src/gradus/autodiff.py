@@ -59,16 +59,21 @@ def _path(output: Tensor, targets: set[Tensor] | None) -> list[tuple[Tensor, Rec
     return oldest_first[::-1]
 
 
-def pull_back(record: Record, y: Tensor, dy: Tensor) -> Sequence[Tensor | None]:
-    """Gradients of the inputs of one record."""
-    op = record.op
+def check_unchanged(record: Record) -> None:
+    """Raise where an operand has other numbers than those that were computed with."""
     for t, version in zip(record.inputs, record.versions, strict=True):
         if t.version != version:
             raise GradientError(
-                f"an operand of {op.name} was changed in place after it was used",
+                f"an operand of {record.op.name} was changed in place after it was used",
                 received=repr(t),
                 remedy="differentiate before changing it, or compute with a copy",
             )
+
+
+def pull_back(record: Record, y: Tensor, dy: Tensor) -> Sequence[Tensor | None]:
+    """Gradients of the inputs of one record."""
+    op = record.op
+    check_unchanged(record)
     if op.gradient_rule is None:
         raise GradientError(
             f"{op.name} has no derivative to learn from: it is 0 wherever it exists",

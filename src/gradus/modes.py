@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
+from weakref import ref
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,22 +22,43 @@ class Trace:
 class Scope:
     """One call of a module or a function: the operations inside belong together.
 
-    Attributes:
-        owner: what was called.
-        inputs: what it was called with.
+    It keeps nothing alive: what a graph needs, the graph holds, and a detached past may go.
+
+    Args:
+        owner: what is called.
+        inputs: what it is called with, in any order: tensors among it, and lists of them.
     """
 
-    __slots__ = ("_before", "inputs", "owner")
+    __slots__ = ("_before", "_inputs", "_owner")
 
-    def __init__(self, owner: Any, inputs: tuple[Any, ...]) -> None:
-        self.owner, self.inputs = owner, inputs
+    def __init__(self, owner: Any, inputs: Iterable[Any]) -> None:
+        self._owner = ref(owner)
+        self._inputs = tuple(_tensors(inputs))
         self._before: Scope | None = None
+
+    @property
+    def owner(self) -> Any:
+        """What was called, or None where it is gone."""
+        return self._owner()
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The tensors that it was called with, as far as they are still there."""
+        return [t for r in self._inputs if (t := r()) is not None]
 
     def __enter__(self) -> None:
         self._before, _modes.scope = _modes.scope, self
 
     def __exit__(self, *_: object) -> None:
         _modes.scope, self._before = self._before, None
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[ref[Any]]:
+    for value in values:
+        if hasattr(value, "record"):
+            yield ref(value)
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)
 
 
 class _Modes(threading.local):
@@ -102,7 +124,7 @@ def scoped(function: Function) -> Function:
 
     @wraps(function)
     def call(*inputs: Any, **options: Any) -> Any:
-        with Scope(call, inputs):
+        with Scope(call, (*inputs, *options.values())):
             return function(*inputs, **options)
 
     return cast(Function, call)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import re
+import weakref
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 from xml.etree import ElementTree
@@ -17,7 +20,7 @@ from tests.programs import RandomProgram, programs
 
 import gradus as gd
 from gradus import explain, losses, nn, ops
-from gradus.errors import ArgumentError
+from gradus.errors import ArgumentError, GradientError
 from gradus.explain.symbols import derivative, number, written
 from gradus.types import is_float
 
@@ -246,3 +249,140 @@ def test_a_notebook_shows_the_tables_and_rich_prints_every_number() -> None:
     ]
     assert len(cells) == 4 * 15
     assert all(cell in printed for cell in cells)
+
+
+# ── What is hard to explain ─────────────────────────────────────────────────────────────────────
+
+
+def test_numbers_that_were_changed_afterwards_are_not_put_in() -> None:
+    a, b = gd.tensor([1.0, 2.0], requires_grad=True), gd.tensor([3.0, 4.0], requires_grad=True)
+    product = a * b
+    b.assign([9.0, 9.0])
+    with pytest.raises(GradientError, match="changed in place"):
+        explain.arithmetic(product, a=a, b=b)
+
+
+@pytest.mark.parametrize("grain", ["operation", "layer"])
+def test_a_compiled_function_on_the_way_is_one_step(grain: str) -> None:
+    a, b = gd.tensor(2.0, requires_grad=True), gd.tensor(3.0, requires_grad=True)
+    compiled = gd.compile(lambda x, y: x * y + x)
+    way = explain.arithmetic(compiled(a, b) * 2.0, grain=grain, a=a, b=b)
+    assert {g.name: g.value.item() for g in way.backward if g.name in "ab"} == {"a": 8, "b": 4}
+
+
+def test_beside_a_step_function_the_other_derivatives_are_given() -> None:
+    a, w = gd.tensor(2.0, requires_grad=True), gd.tensor(3.0, requires_grad=True)
+    way = explain.arithmetic(ops.sign(a) * w, a=a, w=w)
+    assert [s.formula for s in way.forward] == ["sign(a)", "u₁ · w"]
+    assert {g.name: g.value.item() for g in way.backward if g.name == "w"} == {"w": 1}
+    assert "a" not in {g.name for g in way.backward}
+
+
+class Odd(nn.Module):
+    """Fields with the names of other things."""
+
+    def __init__(self) -> None:
+        self.x, self.u = (gd.tensor(v, requires_grad=True) for v in (2.0, 3.0))
+
+    def forward(self, x: gd.Tensor) -> gd.Tensor:
+        return x * self.x + self.u * x
+
+
+@pytest.mark.parametrize("grain", ["operation", "layer"])
+def test_no_two_tensors_have_one_name(grain: str) -> None:
+    a = gd.tensor(1.0, requires_grad=True, name="w")
+    b = gd.tensor(2.0, requires_grad=True, name="w")
+    c = gd.tensor(4.0, requires_grad=True, name="u₁")
+    d = gd.tensor(5.0, requires_grad=True, name="L")
+    way = explain.arithmetic((Odd()(a) * b + c) * d, grain=grain, **{"x₁": b})
+    steps, derived = ([v.name for v in part] for part in (way.forward, way.backward))
+    assert len(steps) == len(set(steps))
+    assert len(derived) == len(set(derived))
+    assert not {"w", "u₁", "L", "x₁"} & set(steps)
+
+
+def test_a_tensor_has_one_name() -> None:
+    output, named = lecture()
+    with pytest.raises(ArgumentError, match="a tensor has one name"):
+        explain.arithmetic(output, again=named["a"], **named)
+
+
+def test_a_layer_is_written_with_all_tensors_that_it_was_given() -> None:
+    s, y = gd.tensor([[1.0, 2.0]], requires_grad=True), gd.tensor([1])
+    loss = losses.mean(losses.cross_entropy(prediction=s, target=y))
+    way = explain.arithmetic(loss, grain="layer", s=s, y=y)
+    assert way.forward[0].formula == "cross_entropy(s, y)"
+
+
+def test_steps_stand_behind_what_they_read() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            self.w = gd.tensor([1.0], requires_grad=True)
+
+        def forward(self, a: gd.Tensor, b: gd.Tensor) -> gd.Tensor:
+            first = self.w * 2.0
+            return (losses.squared_error(a, b) * first).sum()
+
+    a, b = (gd.tensor([[v, v]], requires_grad=True) for v in (1.0, 3.0))
+    two = Two()
+    way = explain.arithmetic(two(a, b), grain="layer", a=a, b=b)
+    assert [s.name for s in way.forward] == ["u₁", "L"]
+    assert "u₁" in way.forward[1].operands
+
+
+def test_sums_over_what_was_stretched_are_shown_and_signs_stand_in_parentheses() -> None:
+    a = gd.tensor(2.0, requires_grad=True)
+    text = str(explain.arithmetic((a + gd.tensor([1.0, 2.0])).sum(), a=a))
+    assert "=  Σ [1, 1] · 1" in text
+    text = str(explain.arithmetic(a - a * 2.0 - a * 3.0, a=a))
+    assert "+ (−1) · 3" in text
+
+
+def test_whole_numbers_are_written_in_full_and_powers_of_powers_in_parentheses() -> None:
+    assert written(np.array(1234567)) == "1234567"
+    x = gd.tensor(1e-7, requires_grad=True)
+    way = explain.arithmetic(x**2 + x)
+    assert "(1e−07)²" in str(way)
+    assert "(10^{-7})^{2}" in way.latex()
+
+
+def test_modules_that_cannot_be_hashed_are_explained() -> None:
+    @dataclass
+    class Data(nn.Module):
+        scale: float = 2.0
+
+        def forward(self, x: gd.Tensor) -> gd.Tensor:
+            return x * self.scale
+
+    x = gd.tensor(3.0, requires_grad=True)
+    assert explain.arithmetic(Data()(x), x=x).forward[0].formula == "x · 2"
+
+
+@pytest.mark.parametrize(("output", "names"), [(3.0, {}), (None, {}), (gd.tensor(1.0), {"a": [1]})])
+def test_what_is_no_tensor_is_refused(output: Any, names: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match="take tensors"):
+        explain.arithmetic(output, **names)
+
+
+def test_calls_keep_no_past_alive() -> None:
+    class Cell(nn.Module):
+        def __init__(self) -> None:
+            self.w = gd.tensor(0.9, requires_grad=True)
+
+        def forward(self, h: gd.Tensor) -> gd.Tensor:
+            self.kept = [h.detach() * self.w]
+            return self.kept[0]
+
+    cell, h = Cell(), gd.tensor(1.0)
+    gone = []
+    for _ in range(50):
+        h = cell(h)
+        gone.append(weakref.ref(h))
+    assert sum(r() is not None for r in gone) <= 2
+    module = weakref.ref(cell)
+    gc.disable()
+    try:
+        del cell
+        assert module() is None
+    finally:
+        gc.enable()

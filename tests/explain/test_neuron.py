@@ -47,6 +47,11 @@ def test_of_many_inputs_the_largest_products_are_written_and_the_others_summed()
     assert found.z == pytest.approx(float(x @ layer.weight.numpy()[3] + layer.bias.numpy()[3]))
 
 
+def test_an_activation_with_a_number_of_its_own_is_written_with_it() -> None:
+    text = str(explain.neuron(lecture(nn.LeakyReLU(0.3)), [0.9, 0.2, 0.3]))
+    assert "a = LeakyReLU(negative_slope=0.3)(z)" in text
+
+
 def test_a_softmax_looks_at_all_neurons() -> None:
     net = nn.Sequential(nn.Linear(2, 3), nn.Softmax())
     assert "a = softmax(all z) = 0." in str(explain.neuron(net, [1.0, 2.0], 1))
@@ -59,6 +64,8 @@ def test_a_softmax_looks_at_all_neurons() -> None:
         (nn.Sequential(), [1.0], 0, ArgumentError, "a neuron is a Linear layer"),
         (nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 1)), [1.0], 0, ArgumentError, "net\\[2:4\\]"),
         (nn.Linear(2, 3), [1.0, 2.0], 3, ArgumentError, "neurons are 0 to 2; received 3"),
+        (nn.Linear(2, 3), [1.0, 2.0], True, ArgumentError, "output must be a whole number"),
+        (nn.Sequential(nn.Linear(2, 3), nn.Dropout()), [1.0, 2.0], 0, ArgumentError, "activations"),
         (nn.Linear(2, 3), [1.0], 0, ShapeError, "one example has 2 inputs"),
         (nn.Linear(2, 3), [[1.0, 2.0], [3.0, 4.0]], 0, ShapeError, "one example has 2 inputs"),
     ],

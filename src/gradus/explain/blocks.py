@@ -46,19 +46,22 @@ class Block:
 
     def _of_one(self, dy: Tensor) -> Iterator[Pulled]:
         y = self.result
-        if y.record is None or y.is_leaf:
+        if y.record is None or y.is_leaf or y.record.op.gradient_rule is None:
             return
         outgoing = pull_back(y.record, y, dy)
         slopes = pull_back(y.record, y, constant(np.ones(y.shape, y.dtype)))
         for k, (t, out, slope) in enumerate(zip(y.record.inputs, outgoing, slopes, strict=True)):
             if out is not None and slope is not None:
-                local = slope.numpy() if y.record.op.elementwise else None
+                elementwise = getattr(y.record.op, "elementwise", False)  # no compiled call is
+                local = slope.numpy() if elementwise else None
                 yield k, t, local, sum_to(out, t.shape).numpy()
 
     def _of_many(self, dy: Tensor) -> Iterator[Pulled]:
         pending = {self.result: dy}
         for y in reversed(self.tensors):
             if y not in pending or y.record is None or y.is_leaf:
+                continue
+            if y.record.op.gradient_rule is None:
                 continue
             for t, out in zip(y.record.inputs, pull_back(y.record, y, pending.pop(y)), strict=True):
                 if out is not None and t.requires_grad:
@@ -74,6 +77,7 @@ def blocks_of(computed: list[Tensor], output: Tensor, grain: str) -> list[Block]
 
     A layer that gives away more than one of its values is taken apart: these are explained, too.
     """
+    order = {t: k for k, t in enumerate(computed)}
     of: dict[Tensor, Scope | Tensor] = {t: t for t in computed}
     if grain == "layer":
         of |= {t: scope for t in computed if (scope := _layer(t)) is not None}
@@ -89,12 +93,13 @@ def blocks_of(computed: list[Tensor], output: Tensor, grain: str) -> list[Block]
         given = tuple(dict.fromkeys(i for t in tensors for i in _inputs(t) if i not in inside))
         if isinstance(key, Scope):
             [result] = (t for t in tensors if t in read)
-            shown = tuple(i for i in key.inputs if isinstance(i, Tensor))
+            read_here = (t for t in given if t.record is not None)
+            shown = tuple(dict.fromkeys((*key.inputs, *read_here)))
             blocks.append(Block(_label(key), tuple(tensors), result, given, shown))
         else:
             assert key.record is not None
             blocks.append(Block(key.record.op.name, (key,), key, given, key.record.inputs))
-    return blocks
+    return sorted(blocks, key=lambda b: order[b.result])
 
 
 def _read(
@@ -113,7 +118,9 @@ def _layer(t: Tensor) -> Scope | None:
 
 def _is_layer(scope: Scope) -> bool:
     owner = scope.owner
-    return not isinstance(owner, Module) or next(owner.children(), None) is None
+    if isinstance(owner, Module):
+        return next(owner.children(), None) is None
+    return owner is not None
 
 
 def _label(scope: Scope) -> str:

@@ -86,7 +86,7 @@ def _derivative(output: str, g: Gradient) -> list[str]:
         rf"{_slope(output, name(s.step.name))} {_slope(name(s.step.name), name(g.name))}"
         for s in g.shares
     )
-    products = " + ".join(map(_product, g.shares))
+    products = " + ".join(p if p[0] != "-" else f"({p})" for p in map(_product, g.shares))
     return [_slope(output, name(g.name)), " + ".join(ways), products, value(written(g.value))]
 
 
@@ -99,11 +99,13 @@ def _product(share: Share) -> str:
     rule = derivative(step.op, share.position, operands, name(step.name), _DERIVATIVES)
     if rule in ("1", "-1"):
         local = rule
-    elif rule:
+    elif rule not in ("", local):
         local = rf"\underbrace{{{local}}}_{{{rule}}}"
     elif local.startswith("-"):
         local = f"({local})"
-    return rf"{value(written(share.incoming))} \cdot " + (f"({local})" if local == "-1" else local)
+    summed = r"\textstyle\sum " if share.outgoing.shape != share.incoming.shape else ""
+    incoming = value(written(share.incoming))
+    return rf"{summed}{incoming} \cdot " + (f"({local})" if local == "-1" else local)
 
 
 def _slope(of: str, by: str) -> str:
@@ -132,6 +134,7 @@ def value(text: str) -> str:
     ('-4', '10^{-7}', '[1, -2]')
     """
     text = _POWER.sub(_power, _plain(text).replace("−", "-"))
+    text = re.sub(r"\binf\b", r"\\infty", re.sub(r"\bnan\b", r"\\mathrm{nan}", text))
     for sign, tex in {"⟨": r"\langle ", "⟩": r" \rangle", "×": r" \times ", "…": r"\dots"}.items():
         text = text.replace(sign, tex)
     return text
@@ -139,7 +142,9 @@ def value(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Text without commands."""
-    return _SPECIAL.sub(r"\\\1", text.replace("\\", "")).replace("→", r"\to ")
+    for sign in "\\^~":  # they have no plain form in formulas
+        text = text.replace(sign, " ")
+    return _SPECIAL.sub(r"\\\1", text).replace("→", r"\to ")
 
 
 def _power(found: re.Match[str]) -> str:

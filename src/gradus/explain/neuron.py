@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from gradus.checks import whole_number
 from gradus.errors import ArgumentError, ShapeError
 from gradus.explain.symbols import formula, indexed, number
 from gradus.modes import no_grad
-from gradus.nn import Linear, Module, Sequential
+from gradus.nn import ACTIVATIONS, Linear, Module, Sequential, Softmax
 from gradus.tensor import Tensor, tensor
 from gradus.types import Array
 
-_OF_ALL = {"softmax", "logsoftmax"}  # they look at the other neurons, too
 _TERMS = 8  # products that are written out; of more, the largest
 
 
@@ -61,7 +61,7 @@ class Neuron:
 
     def _inner(self) -> list[str]:
         """What stands inside the activation: z, and its number where z alone decides."""
-        return ["all z"] if _OF_ALL.intersection(self.activations) else ["z", number(self.z)]
+        return ["all z"] if "softmax" in self.activations else ["z", number(self.z)]
 
     def _applied(self, text: str) -> str:
         for name in self.activations:
@@ -91,14 +91,14 @@ def neuron(module: Module, x: Any, output: int = 0) -> Neuron:
     a = σ(z) = σ(2.6) = 0.930862
     """
     layers = list(module) if isinstance(module, Sequential) else [module]
-    if not layers or not isinstance(layers[0], Linear) or not _elementary(layers[1:]):
+    if not layers or not isinstance(layers[0], Linear) or not _activations(layers[1:]):
         raise ArgumentError(
             "a neuron is a Linear layer, or a Sequential of one and its activations",
             received=type(module).__name__,
             remedy="take the part of the network that holds it, as in net[2:4]",
         )
-    linear = layers[0]
-    if not 0 <= output < linear.out_features:
+    linear, output = layers[0], whole_number("output", output, least=0)
+    if output >= linear.out_features:
         raise ArgumentError(
             f"the layer's neurons are 0 to {linear.out_features - 1}", received=output
         )
@@ -115,14 +115,19 @@ def neuron(module: Module, x: Any, output: int = 0) -> Neuron:
         linear.weight.numpy()[output],
         None if linear.bias is None else float(linear.bias.numpy()[output]),
         float(z.numpy()[0, output]),
-        tuple(type(layer).__name__.lower() for layer in layers[1:]),
+        tuple(_called(layer) for layer in layers[1:]),
         float(a.numpy()[0, output]),
     )
 
 
-def _elementary(layers: list[Module]) -> bool:
-    """Whether layers have no numbers of their own."""
-    return not any(layer.parameters() or layer.named_buffers() for layer in layers)
+def _activations(layers: list[Module]) -> bool:
+    return all(type(layer) in ACTIVATIONS.values() for layer in layers)
+
+
+def _called(layer: Module) -> str:
+    """The function's name, or the layer where it has numbers of its own."""
+    plain = isinstance(layer, Softmax) or not layer.config()
+    return type(layer).__name__.lower() if plain else layer.summary()
 
 
 def _factor(x: float) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from gradus.types import Array
 
+_EXPONENT = re.compile(r"\de[−+]?\d")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SHOWN = 8  # elements of an array that are written out
 
@@ -88,9 +90,10 @@ def _letters(operands: Sequence[str]) -> dict[str, str]:
 
 
 def _bare(text: str) -> str:
-    """The text, in parentheses where it begins with a sign or has several parts."""
+    """The text, in parentheses where it begins with a sign, has several parts or a power."""
     parts = " " in text and text[0] not in "[⟨\\"
-    return f"({text})" if parts or text[:1] in ("−", "-") else text
+    power = "^" in text or _EXPONENT.search(text) is not None
+    return f"({text})" if parts or power or text[:1] in ("−", "-") else text
 
 
 def indexed(letter: str, k: int) -> str:
@@ -103,11 +106,13 @@ def indexed(letter: str, k: int) -> str:
 
 
 def number(x: float) -> str:
-    """A number in up to six digits, with a true minus.
+    """A whole number in full, another in up to six digits, with a true minus.
 
     >>> number(-4.0), number(0.930861), number(1e-07)
     ('−4', '0.930861', '1e−07')
     """
+    if isinstance(x, int):
+        return str(x).replace("-", "−")
     return f"{x + 0:.6g}".replace("-", "−")  # + 0: a zero has no sign here
 
 

@@ -25,7 +25,8 @@ def sections(way: Way) -> list[tuple[str, list[Row]]]:
 
 def _derivative(output: str, g: Gradient) -> Row:
     ways = [f"∂{output}/∂{s.step.name} · ∂{s.step.name}/∂{g.name}" for s in g.shares]
-    products = " + ".join(_product(s) for s in g.shares)
+    first, *others = (_product(s) for s in g.shares) if g.shares else ("0",)
+    products = " + ".join([first, *(_signed(p) for p in others)])
     return f"∂{output}/∂{g.name}", " + ".join(ways), products, written(g.value)
 
 
@@ -36,9 +37,16 @@ def _product(share: Share) -> str:
     local = written(share.local)
     if share.formula in ("1", "−1"):
         local = share.formula
-    elif share.formula:
+    elif share.formula not in ("", local):
         local = f"[{share.formula} = {local}]"
-    return f"{written(share.incoming)} · " + (f"({local})" if local.startswith("−") else local)
+    summed = "Σ " if share.outgoing.shape != share.incoming.shape else ""  # over what was stretched
+    return f"{summed}{written(share.incoming)} · " + (f"({local})" if local[0] == "−" else local)
+
+
+def _signed(product: str) -> str:
+    """A product behind a +: its first factor in parentheses where it has a sign."""
+    first, dot, rest = product.partition(" · ")
+    return f"({first}){dot}{rest}" if first.startswith("−") else product
 
 
 def _aligned(rows: Sequence[Row]) -> list[str]:
