@@ -14,6 +14,7 @@ from gradus.ops.primitive import Draw
 from gradus.tensor import Tensor
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("torch.nn.utils.prune")
 pytestmark = pytest.mark.oracle
 
 X = Draw()(6, 4)
@@ -88,7 +89,7 @@ TABLE: dict[str, Pair] = {
 }  # fmt: skip
 
 every_module = pytest.mark.parametrize("name", TABLE)
-WITHOUT_A_TWIN = {"Maxout", "Dropout", "Sign"}  # tests/nn checks these
+WITHOUT_A_TWIN = {"Maxout", "Dropout", "Sign", "SparseLinear"}  # below, or in tests/nn
 
 
 def twins(name: str, dtype: str) -> tuple[nn.Module, Any, np.ndarray]:
@@ -189,6 +190,24 @@ def test_maxout_is_pytorchs_linear_layer_and_maximum() -> None:
     affine = torch.nn.functional.linear(torch.tensor(X), weight, bias)
     expected = affine.reshape(6, 3, 2).amax(dim=-1).numpy()
     np.testing.assert_allclose(module(X).numpy(), expected, rtol=1e-10)
+
+
+def test_a_sparse_layer_is_pytorchs_linear_layer_pruned_by_its_mask() -> None:
+    module = nn.SparseLinear(4, 3, density=0.5, dtype="float64")
+    twin = torch.nn.Linear(4, 3, dtype=torch.float64)
+    with torch.no_grad():
+        twin.weight.copy_(torch.tensor(module.weight.numpy()))
+        twin.bias.copy_(torch.tensor(module.bias.numpy()))
+    mask = torch.tensor(module.mask.numpy())
+    torch.nn.utils.prune.custom_from_mask(twin, "weight", mask)
+    ours = (module(X) ** 2).sum()
+    theirs = (twin(torch.tensor(X)) ** 2).sum()
+    theirs.backward()
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
+    for found, expected in zip(
+        gd.grad(ours, module.parameters()), (twin.weight_orig.grad, twin.bias.grad), strict=True
+    ):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-10, atol=1e-14)
 
 
 def test_linear_starts_in_pytorchs_range() -> None:
