@@ -38,6 +38,19 @@ class Steps:
     done: int
 
 
+@dataclass(frozen=True)
+class Feed:
+    """What steps are given; see ``Program.steps``."""
+
+    carry: Arrays
+    data: Arrays
+    order: Array
+    per_step: Arrays
+    fixed: Arrays
+    watch: str
+    stop: Callable[[int], bool]
+
+
 class Program(ABC):
     """A prepared graph.
 
@@ -94,21 +107,26 @@ class Program(ABC):
         Raises:
             ShapeError, ArgumentError: what is given does not fit the program.
         """
-        self.check_steps(carry, data, order, per_step, fixed, watch)
-        now = dict(carry)
-        records: dict[str, list[Array]] = {n: [] for n in self.graph.outputs if n not in carry}
+        feed = Feed(carry, data, order, per_step, fixed, watch, stop)
+        self._check_feed(feed)
+        return self._take(feed)
+
+    def _take(self, feed: Feed) -> Steps:
+        """Take the steps one by one; executors that can do better do."""
+        now = dict(feed.carry)
+        records: dict[str, list[Array]] = {n: [] for n in self.graph.outputs if n not in now}
         done = 0
-        for k, rows in enumerate(order):
-            if stop(done):
+        for k, rows in enumerate(feed.order):
+            if feed.stop(done):
                 break
-            inputs = {**fixed, **now, **{n: v[k] for n, v in per_step.items()}}
-            inputs.update({n: np.take(v, rows, axis=0) for n, v in data.items()})
+            inputs = {**feed.fixed, **now, **{n: v[k] for n, v in feed.per_step.items()}}
+            inputs.update({n: np.take(v, rows, axis=0) for n, v in feed.data.items()})
             outputs = self.run(inputs)
             for name, rows_so_far in records.items():
                 rows_so_far.append(outputs[name])
             now = {n: outputs.get(n, v) for n, v in now.items()}
             done += 1
-            if not np.all(np.isfinite(outputs[watch])):
+            if not np.all(np.isfinite(outputs[feed.watch])):
                 break
         stacked = {
             n: np.stack(v) if v else np.empty((0, *self._output(n).shape), self._output(n).dtype)
@@ -119,55 +137,47 @@ class Program(ABC):
     def _output(self, name: str) -> TensorType:
         return self.graph.nodes[self.graph.outputs[name]].type
 
-    def check_steps(
-        self,
-        carry: Arrays,
-        data: Arrays,
-        order: Array,
-        per_step: Arrays,
-        fixed: Arrays,
-        watch: str,
-    ) -> None:
+    def _check_feed(self, feed: Feed) -> None:
         """Raise unless ``steps`` can be taken with these."""
-        if order.ndim != 2 or order.dtype.kind not in "iu":
+        if feed.order.ndim != 2 or feed.order.dtype.kind not in "iu":
             raise ArgumentError(
                 "order holds row numbers: integers, (steps, batch)",
-                received=TensorType.of(order),
+                received=TensorType.of(feed.order),
             )
-        for name, array in per_step.items():
-            if array.shape[:1] != order.shape[:1]:
+        for name, array in feed.per_step.items():
+            if array.shape[:1] != feed.order.shape[:1]:
                 raise ShapeError(
-                    f"{name} has one item for each of {len(order)} steps", received=array.shape
+                    f"{name} has one item for each of {len(feed.order)} steps", received=array.shape
                 )
-        given = Counter(chain(carry, data, per_step, fixed))
+        given = Counter(chain(feed.carry, feed.data, feed.per_step, feed.fixed))
         if len(given) < given.total():
             raise ArgumentError(
-                "every input is given once: carried, gathered, one a step, or fixed",
+                "every input is given once: carried, gathered, one a step, or feed.fixed",
                 received=f"{', '.join(n for n, k in given.items() if k > 1)} more than once",
             )
-        types = {n: TensorType.of(a) for n, a in (*carry.items(), *fixed.items())}
-        types |= {n: TensorType(a.shape[1:], a.dtype) for n, a in per_step.items()}
-        for name, rows in data.items():
-            types[name] = TensorType(order.shape[1:] + rows.shape[1:], rows.dtype)
+        types = {n: TensorType.of(a) for n, a in (*feed.carry.items(), *feed.fixed.items())}
+        types |= {n: TensorType(a.shape[1:], a.dtype) for n, a in feed.per_step.items()}
+        for name, rows in feed.data.items():
+            types[name] = TensorType(feed.order.shape[1:] + rows.shape[1:], rows.dtype)
         self._check_types(types)
-        least, most = (order.min(), order.max()) if order.size else (0, -1)
-        for name, rows in data.items():
+        least, most = (feed.order.min(), feed.order.max()) if feed.order.size else (0, -1)
+        for name, rows in feed.data.items():
             if least < 0 or most >= len(rows):
                 raise ArgumentError(
                     f"row numbers of {name} lie in [0, {len(rows)})",
                     received=f"{least} to {most}",
                 )
-        for name in carry.keys() & self.graph.outputs.keys():
+        for name in feed.carry.keys() & self.graph.outputs.keys():
             if self._output(name) != self.graph.inputs[name]:
                 raise ShapeError(
                     f"{name} is {self.graph.inputs[name]} and carried into the next step",
                     received=f"an output {self._output(name)}",
                 )
-        if watch in carry or watch not in self.graph.outputs:
-            raise ArgumentError("watch names a recorded output", received=watch)
-        seen = self._output(watch)
+        if feed.watch in feed.carry or feed.watch not in self.graph.outputs:
+            raise ArgumentError("watch names a recorded output", received=feed.watch)
+        seen = self._output(feed.watch)
         if seen.shape != () or not is_float(seen.dtype):
-            raise ShapeError(f"the watched {watch} is a single float", received=seen)
+            raise ShapeError(f"the watched {feed.watch} is a single float", received=seen)
 
     def check_inputs(self, inputs: Arrays) -> None:
         """Raise unless every input is there and has its type."""

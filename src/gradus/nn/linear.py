@@ -73,18 +73,24 @@ class Linear(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, in_features) to (…, out_features)."""
-        if x.ndim == 0 or x.shape[-1] != self.in_features:
-            raise ShapeError(
-                f"{self.summary()} takes rows of {self.in_features} features",
-                received=f"an input of shape {x.shape}",
-                remedy="check the number of columns, and the out_features of the layer before",
-            )
-        y = ops.matmul(x, self.weight.T)
-        return y if self.bias is None else y + self.bias
+        return affine(self, x, self.weight, self.bias)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().config(), "bias": self.bias is not None}
+
+
+def affine(layer: Module, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x Wᵀ + b, or the error of a layer whose weight does not fit x."""
+    features = weight.shape[1]
+    if x.ndim == 0 or x.shape[-1] != features:
+        raise ShapeError(
+            f"{layer.summary()} takes rows of {features} features",
+            received=f"an input of shape {x.shape}",
+            remedy="check the number of columns, and the out_features of the layer before",
+        )
+    y = ops.matmul(x, weight.T)
+    return y if bias is None else y + bias
 
 
 class Maxout(Module):

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from gradus import ops
 from gradus.checks import finite_number, flag, whole_number
-from gradus.errors import ArgumentError, ShapeError
+from gradus.errors import ArgumentError
 from gradus.nn.init import Initialiser, Uniform
+from gradus.nn.linear import affine
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
 from gradus.tensor import Tensor
@@ -89,14 +90,7 @@ class SparseLinear(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, in_features) to (…, out_features)."""
-        if x.ndim == 0 or x.shape[-1] != self.in_features:
-            raise ShapeError(
-                f"{self.summary()} takes rows of {self.in_features} features",
-                received=f"an input of shape {x.shape}",
-                remedy="check the number of columns, and the out_features of the layer before",
-            )
-        y = ops.matmul(x, ops.where(self.mask, self.weight, 0.0).T)
-        return y if self.bias is None else y + self.bias
+        return affine(self, x, ops.where(self.mask, self.weight, 0.0), self.bias)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments."""

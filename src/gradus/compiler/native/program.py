@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from gradus.compiler.executor import Arrays, Program, Steps
+from gradus.compiler.executor import Arrays, Feed, Program, Steps
 from gradus.compiler.graph import Graph
 from gradus.compiler.memory import Lifetime, arrange
 from gradus.compiler.native.instructions import in_place
@@ -68,30 +66,12 @@ class NativeProgram(Program):
             if a.nbytes
         ]
 
-    def steps(
-        self,
-        carry: Arrays,
-        *,
-        data: Arrays,
-        order: Array,
-        per_step: Arrays,
-        fixed: Arrays,
-        watch: str,
-        stop: Callable[[int], bool],
-    ) -> Steps:
-        """Take several steps in one call; see ``Program.steps``."""
+    def _take(self, feed: Feed) -> Steps:
+        """Take the steps in one call."""
+        carry, order = feed.carry, feed.order
         # What is not carried may not be overwritten, nor lie transposed.
         if not self.graph.carried <= carry.keys():
-            return super().steps(
-                carry,
-                data=data,
-                order=order,
-                per_step=per_step,
-                fixed=fixed,
-                watch=watch,
-                stop=stop,
-            )
-        self.check_steps(carry, data, order, per_step, fixed, watch)
+            return super()._take(feed)
         types = self._output_types()
         records = {
             n: np.empty((len(order), *t.shape), t.dtype) for n, t in types.items() if n not in carry
@@ -99,16 +79,16 @@ class NativeProgram(Program):
         after = {n: np.empty(a.shape, a.dtype) for n, a in carry.items()}
         try:
             done = self._program.steps(
-                self._placed(self._inputs, {**carry, **fixed}),
+                self._placed(self._inputs, {**carry, **feed.fixed}),
                 [(self._inputs[n], self._outputs[n], types[n].nbytes) for n in carry if n in types],
-                _paired(self._inputs, data),
+                _paired(self._inputs, feed.data),
                 np.ascontiguousarray(order, np.int64),
-                _paired(self._inputs, per_step),
+                _paired(self._inputs, feed.per_step),
                 _paired(self._outputs, records),
                 self._placed(self._inputs, after),
-                self._outputs[watch],
-                types[watch].dtype.itemsize,
-                stop,
+                self._outputs[feed.watch],
+                types[feed.watch].dtype.itemsize,
+                feed.stop,
             )
         except IndexError as error:
             raise outside(error) from None
