@@ -380,3 +380,11 @@ def test_the_gradient_of_something_that_is_no_tensor_is_refused() -> None:
     x = gd.tensor(1.0, requires_grad=True)
     with pytest.raises(GradientError, match="input 0"):
         gd.grad(x * 2.0, [np.ones(3)])
+
+
+def test_the_operation_that_made_a_target_is_not_differentiated() -> None:
+    z = gd.tensor(2.0, requires_grad=True)
+    step = ops.sign(z)  # has no derivative, and none is asked for
+    assert gd.grad(step * z, step).item() == 2.0
+    with pytest.raises(GradientError, match="sign has no derivative"):
+        gd.grad(step * z, z)

@@ -55,7 +55,8 @@ def _path(output: Tensor, targets: set[Tensor] | None) -> list[tuple[Tensor, Rec
         for t, record in oldest_first:
             if any(i in useful for i in record.inputs):
                 useful.add(t)
-        oldest_first = [pair for pair in oldest_first if pair[0] in useful]
+        # A target's own operation leads to no other target unless one of its inputs does.
+        oldest_first = [(t, r) for t, r in oldest_first if any(i in useful for i in r.inputs)]
     return oldest_first[::-1]
 
 

@@ -152,7 +152,7 @@ class Program(ABC):
         given = Counter(chain(feed.carry, feed.data, feed.per_step, feed.fixed))
         if len(given) < given.total():
             raise ArgumentError(
-                "every input is given once: carried, gathered, one a step, or feed.fixed",
+                "every input is given once: carried, gathered, one a step, or fixed",
                 received=f"{', '.join(n for n, k in given.items() if k > 1)} more than once",
             )
         types = {n: TensorType.of(a) for n, a in (*feed.carry.items(), *feed.fixed.items())}

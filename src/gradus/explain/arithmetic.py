@@ -70,7 +70,7 @@ def arithmetic(output: Tensor, /, *, grain: str = "operation", **names: Tensor) 
     Args:
         output: a recorded tensor; derivatives are given where it is a single number.
         grain: ``"operation"``, or ``"layer"``: modules without others inside, and losses, are one
-            step each.
+            step each, as long as the module is still there.
         names: names for tensors on the way. Others are called by their own name, weight₁, bias₁,
             … where they are a layer's, u₁, u₂, … where they were computed and recorded, and
             x₁, x₂, … where nothing was recorded: data, and what no derivative flows through.

@@ -17,8 +17,7 @@ _STYLE = """
   padding: .2em .5em; text-align: left; white-space: nowrap; font-weight: normal;
   border-top: 1px solid color-mix(in srgb, currentColor 20%, transparent);
 }
-.gradus-way td + td::before { content: "= "; opacity: .6; }
-.gradus-way th + td::before { content: "= "; opacity: .6; }
+.gradus-way td::before { content: "= "; opacity: .6; }
 .gradus-way td:last-child { font-weight: 600; }
 """
 

@@ -27,10 +27,10 @@ def in_row_order(graph: Graph) -> Graph:
         source = builder.nodes[now.inputs[0]] if now.inputs else None
         if source is None or source.op is None:
             places.append(builder.add(now))
-        elif _turns(now) and uses[node.inputs[0]] == 1 and source.op.name == "matmul":
+        elif turns(now) and uses[node.inputs[0]] == 1 and source.op.name == "matmul":
             b, a = (swapped(k) for k in reversed(source.inputs))
             places.append(builder.apply(source.op, [b, a], {}))
-        elif _turns(source) and now.op is ops.take_along_axis and len(now.type.shape) == 2:
+        elif turns(source) and now.op is ops.take_along_axis and len(now.type.shape) == 2:
             operands = [source.inputs[0], swapped(now.inputs[1])]
             places.append(swapped(builder.apply(now.op, operands, along_other(now))))
         else:
@@ -38,7 +38,8 @@ def in_row_order(graph: Graph) -> Graph:
     return builder.graph({name: places[i] for name, i in graph.outputs.items()})
 
 
-def _turns(node: Node) -> bool:
+def turns(node: Node) -> bool:
+    """Whether a node transposes matrices."""
     return node.op is ops.permute_dims and node.params["axes"] == _swap(len(node.type.shape))
 
 

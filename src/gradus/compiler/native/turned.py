@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from gradus import ops
 from gradus.compiler.graph import Builder, Graph, Node
-from gradus.compiler.native.row_order import along_other
+from gradus.compiler.native.row_order import along_other, turns
 from gradus.types import TensorType, is_float
 
 _SWAP = {"axes": (1, 0)}
@@ -40,7 +40,7 @@ def turned(graph: Graph, is_elementwise: Callable[[Node], bool]) -> tuple[Graph,
     def other_way(i: int) -> int:
         if i not in swapped:
             node = builder.nodes[places[i]]
-            if node.op is ops.permute_dims and node.params == _SWAP:
+            if turns(node):
                 return node.inputs[0]
             swapped[i] = builder.apply(ops.permute_dims, [places[i]], _SWAP)
         return swapped[i]
@@ -105,7 +105,7 @@ def _families(graph: Graph, is_elementwise: Callable[[Node], bool]) -> list[_Fam
         i for i, n in enumerate(graph.nodes) if len(n.type.shape) == 2 and min(n.type.shape) > 1
     ]
     elementwise = {i for i in matrices if is_elementwise(graph.nodes[i])}
-    own = elementwise | {i for i in matrices if _may_turn(graph, i)}
+    own = elementwise | {i for i in matrices if _gives_either_way(graph, i)}
     beside: dict[int, list[int]] = {i: [] for i in matrices}
     for i in elementwise:
         for j in graph.nodes[i].inputs:
@@ -130,7 +130,7 @@ def _families(graph: Graph, is_elementwise: Callable[[Node], bool]) -> list[_Fam
     return found
 
 
-def _may_turn(graph: Graph, i: int) -> bool:
+def _gives_either_way(graph: Graph, i: int) -> bool:
     """Whether something that is no elementwise operation may give its result transposed."""
     node = graph.nodes[i]
     return node.name in graph.carried or node.op is ops.scatter_add_along_axis
@@ -223,7 +223,7 @@ def _works(graph: Graph, families: list[_Family]) -> list[_Work]:
 
     def operand(i: int) -> _Side:
         node, swapped = graph.nodes[i], False
-        while node.op is ops.permute_dims and node.params == _SWAP:
+        while turns(node):
             i, swapped = node.inputs[0], not swapped
             node = graph.nodes[i]
         return _Side(of.get(i), swapped)
@@ -232,7 +232,7 @@ def _works(graph: Graph, families: list[_Family]) -> list[_Work]:
         for j in readers.get(i, []):
             if j in of and graph.nodes[j].type.shape == graph.nodes[i].type.shape:
                 return _Side(of[j], False)
-            if graph.nodes[j].op is ops.permute_dims and graph.nodes[j].params == _SWAP:
+            if turns(graph.nodes[j]):
                 found = result(j)
                 return _Side(found.family, not found.swapped)
         return _Side(None, False)
