@@ -69,9 +69,9 @@ def _introduction(results: dict[str, Any]) -> str:
         f"Measured {machine['date']} on {machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_gb']} GB, {machine['system']}; {versions}; gradus with its kernels for "
         f"{machine['targets'][0]}. `make bench` measures again and writes this page "
-        "(a quarter of an hour; nothing else should run); `python -m benchmarks --quick` takes less "
-        "and prints it. The raw times are in [results.json](results.json). Microseconds move from "
-        "machine to machine; compare ratios."
+        "(a quarter of an hour; nothing else should run); `python -m benchmarks --quick` takes "
+        "less and prints it. The raw times are in [results.json](results.json). Microseconds move "
+        "from machine to machine; compare ratios."
     )
 
 
