@@ -21,6 +21,7 @@ from tests.programs import RandomProgram, programs
 import gradus as gd
 from gradus import explain, losses, nn, ops
 from gradus.errors import ArgumentError, GradientError
+from gradus.explain import text
 from gradus.explain.symbols import derivative, number, written
 from gradus.types import is_float
 
@@ -30,6 +31,10 @@ def lecture() -> tuple[gd.Tensor, dict[str, gd.Tensor]]:
     values = {"a": 1.0, "b": 2.0, "w": 2.0, "t": 4.0}
     v = {n: gd.tensor(x, requires_grad=True) for n, x in values.items()}
     return ((v["a"] + v["b"]) * v["w"] - v["t"]) ** 2 + v["w"] ** 2, v
+
+
+def formulas(way: explain.Way) -> list[str]:
+    return [text.operation(step) for step in way.forward]
 
 
 def test_the_lectures_graph_has_its_values_gradients_and_local_derivatives() -> None:
@@ -99,7 +104,7 @@ def test_the_formula_of_a_local_derivative_gives_the_local_derivative(
     assert step.op == name
     gradients = gd.grad(result, given[: len(step.operands)])
     for k, gradient in enumerate(gradients):
-        operands = [repr(float(v)) for v in step.given]
+        operands = [repr(float(v.value)) for v in step.operands]
         text = derivative(name, k, operands, repr(result.item()))
         assert evaluated(text) == pytest.approx(gradient.item(), rel=1e-9, abs=1e-12)
 
@@ -108,7 +113,7 @@ def test_tensors_have_the_names_that_they_are_given_or_their_own() -> None:
     x, w = gd.tensor([1.0, 2.0]), gd.tensor([3.0, 4.0], requires_grad=True, name="weights")
     z = (x * w).sum()
     way = explain.arithmetic(ops.tanh(z), input=x, z=z)
-    assert [s.formula for s in way.forward] == ["input · weights", "sum(u₁)", "tanh(z)"]
+    assert formulas(way) == ["input · weights", "sum(u₁)", "tanh(z)"]
     assert way.forward[-1].name == "L"
 
 
@@ -133,7 +138,7 @@ def test_a_network_of_the_digits_fits_a_screen_at_the_grain_of_layers() -> None:
     x, y = gd.ones((4, 64)), gd.tensor([0, 1, 2, 0])
     loss = losses.mean(losses.cross_entropy(net(x), y))
     way = explain.arithmetic(loss, grain="layer", x=x, y=y)
-    assert [s.formula for s in way.forward] == [
+    assert formulas(way) == [
         "Linear(64 → 100)(x)", "ReLU()(u₁)", "Linear(100 → 10)(u₂)", "cross_entropy(u₃, y)",
         "mean(u₄)",
     ]  # fmt: skip
@@ -217,7 +222,9 @@ def test_latex_has_a_line_for_each_step_and_derivative() -> None:
         "u_{5} &= w^{2} && = 2^{2} && = 4",
         "L &= u_{4} + u_{5} && = 4 + 4 && = 8",
     ]
-    assert r"4 \cdot \underbrace{3}_{u_{1}} + 1 \cdot \underbrace{4}_{2 w} && = 16" in derivatives
+    assert (
+        r"4 \cdot \underbrace{3}_{u_{1}} + 1 \cdot \underbrace{4}_{2 \, w} && = 16" in derivatives
+    )
     assert r"4 \cdot (-1) && = -4" in derivatives
 
 
@@ -273,7 +280,7 @@ def test_a_compiled_function_on_the_way_is_one_step(grain: str) -> None:
 def test_beside_a_step_function_the_other_derivatives_are_given() -> None:
     a, w = gd.tensor(2.0, requires_grad=True), gd.tensor(3.0, requires_grad=True)
     way = explain.arithmetic(ops.sign(a) * w, a=a, w=w)
-    assert [s.formula for s in way.forward] == ["sign(a)", "u₁ · w"]
+    assert formulas(way) == ["sign(a)", "u₁ · w"]
     assert {g.name: g.value.item() for g in way.backward if g.name == "w"} == {"w": 1}
     assert "a" not in {g.name for g in way.backward}
 
@@ -311,7 +318,7 @@ def test_a_layer_is_written_with_all_tensors_that_it_was_given() -> None:
     s, y = gd.tensor([[1.0, 2.0]], requires_grad=True), gd.tensor([1])
     loss = losses.mean(losses.cross_entropy(prediction=s, target=y))
     way = explain.arithmetic(loss, grain="layer", s=s, y=y)
-    assert way.forward[0].formula == "cross_entropy(s, y)"
+    assert formulas(way)[0] == "cross_entropy(s, y)"
 
 
 def test_steps_stand_behind_what_they_read() -> None:
@@ -327,7 +334,7 @@ def test_steps_stand_behind_what_they_read() -> None:
     two = Two()
     way = explain.arithmetic(two(a, b), grain="layer", a=a, b=b)
     assert [s.name for s in way.forward] == ["u₁", "L"]
-    assert "u₁" in way.forward[1].operands
+    assert "u₁" in [v.name for v in way.forward[1].operands]
 
 
 def test_sums_over_what_was_stretched_are_shown_and_signs_stand_in_parentheses() -> None:
@@ -355,7 +362,7 @@ def test_modules_that_cannot_be_hashed_are_explained() -> None:
             return x * self.scale
 
     x = gd.tensor(3.0, requires_grad=True)
-    assert explain.arithmetic(Data()(x), x=x).forward[0].formula == "x · 2"
+    assert formulas(explain.arithmetic(Data()(x), x=x))[0] == "x · 2"
 
 
 @pytest.mark.parametrize(("output", "names"), [(3.0, {}), (None, {}), (gd.tensor(1.0), {"a": [1]})])

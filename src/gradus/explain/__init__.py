@@ -2,6 +2,16 @@
 
 from gradus.explain.arithmetic import Arithmetic, arithmetic
 from gradus.explain.neuron import Neuron, neuron
-from gradus.explain.way import Gradient, Share, Step, Way
+from gradus.explain.way import Gradient, Leaf, Share, Step, Way
 
-__all__ = ["Arithmetic", "Gradient", "Neuron", "Share", "Step", "Way", "arithmetic", "neuron"]
+__all__ = [
+    "Arithmetic",
+    "Gradient",
+    "Leaf",
+    "Neuron",
+    "Share",
+    "Step",
+    "Way",
+    "arithmetic",
+    "neuron",
+]
