@@ -1,11 +1,13 @@
-"""Explanations: the way to a number, written out."""
+"""Explanations: the way to a number, written out and drawn."""
 
 from gradus.explain.arithmetic import Arithmetic, arithmetic
+from gradus.explain.draw import Drawing, draw
 from gradus.explain.neuron import Neuron, neuron
 from gradus.explain.way import Gradient, Leaf, Share, Step, Way
 
 __all__ = [
     "Arithmetic",
+    "Drawing",
     "Gradient",
     "Leaf",
     "Neuron",
@@ -13,5 +15,6 @@ __all__ = [
     "Step",
     "Way",
     "arithmetic",
+    "draw",
     "neuron",
 ]
