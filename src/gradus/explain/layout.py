@@ -10,20 +10,19 @@ hierarchical system structures" (1981); Gansner et al., "A technique for drawing
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-
-import numpy as np
+from itertools import accumulate, pairwise
 
 Point = tuple[float, float]
 Edge = tuple[int, int]
 
 _GAP = 22.0  # between the boxes of a layer
 _LANE = 16.0  # between an edge that passes by and its neighbour
-_BETWEEN = 40.0  # between layers, at least
+_PORT = 20.0  # between the arrows of a box
 _SWEEPS = 24
-_ROUNDS = 40
+_ROUNDS = 24
 
 
 @dataclass(frozen=True)
@@ -74,16 +73,16 @@ def ranks_of(count: int, edges: Iterable[Edge]) -> list[int]:
     return ranks
 
 
-def layered(sizes: Sequence[Point], edges: Sequence[Edge]) -> Layout:
-    """Draw boxes of these sizes in layers; every edge leads to a later box."""
-    return _Layers(sizes, edges).layout()
+def layered(sizes: Sequence[Point], edges: Sequence[Edge], between: float = 40.0) -> Layout:
+    """Draw boxes of these sizes, layers so far apart; every edge leads to a later box."""
+    return _Layers(sizes, edges, between).layout()
 
 
 class _Layers:
     """Boxes, and the places of edges that pass by: both are *items*, boxes first."""
 
-    def __init__(self, sizes: Sequence[Point], edges: Sequence[Edge]) -> None:
-        self.sizes, self.edges = sizes, edges
+    def __init__(self, sizes: Sequence[Point], edges: Sequence[Edge], between: float) -> None:
+        self.sizes, self.between = sizes, between
         ranks = ranks_of(len(sizes), edges)
         lowest = min(ranks, default=0)
         self.ranks = [r - lowest for r in ranks]
@@ -107,6 +106,11 @@ class _Layers:
         for u, v in dict.fromkeys(pairs):
             self.above[v].append(u)
             self.below[u].append(v)
+        # The longest ways to each box are the main ones, which shall run straight.
+        depth = [0] * len(sizes)
+        for i, j in sorted(edges, key=lambda edge: edge[1]):
+            depth[j] = max(depth[j], depth[i] + 1)
+        self.main = {(i, j) for i, j in edges if depth[i] + 1 == depth[j]}
 
     def layout(self) -> Layout:
         before = self._crossings()
@@ -139,7 +143,7 @@ class _Layers:
             for fixed, row in pairwise(rows):
                 place = {v: k for k, v in enumerate(fixed)}
                 middle = {
-                    v: float(np.mean([place[u] for u in beside[v]])) if beside[v] else k
+                    v: sum(place[u] for u in beside[v]) / len(beside[v]) if beside[v] else k
                     for k, v in enumerate(row)
                 }
                 row.sort(key=lambda v: middle[v])
@@ -186,7 +190,7 @@ class _Layers:
         offsets = []
         for layer in self.layers:
             steps = [self._apart(u, v) for u, v in pairwise(layer)]
-            offsets.append(np.concatenate([[0.0], np.cumsum(steps)]).tolist())
+            offsets.append(list(accumulate(steps, initial=0.0)))
             for v, offset in zip(layer, offsets[-1], strict=True):
                 x[v] = offset - offsets[-1][-1] / 2
         rows = list(zip(self.layers, offsets, strict=True))
@@ -208,10 +212,9 @@ class _Layers:
 
     def _pull(self, u: int, v: int) -> float:
         """How much two neighbours are drawn together: most where that keeps an edge straight."""
-        upper = u if self.ranks[u] < self.ranks[v] else v
-        if self._is_box(upper) and not self.above[upper]:
-            return 0.05  # what comes in from the side leaves the main way straight
-        return (8.0, 2.0, 1.0)[self._is_box(u) + self._is_box(v)]
+        if not (self._is_box(u) and self._is_box(v)):
+            return 0.5 if self._is_box(u) or self._is_box(v) else 8.0
+        return 2.0 if (u, v) in self.main or (v, u) in self.main else 0.1
 
     # Routes -------------------------------------------------------------------------------------
 
@@ -223,10 +226,10 @@ class _Layers:
         centres = []
         for v in boxes:
             centres.append((x[v], (tops[self.ranks[v]] + bottoms[self.ranks[v]]) / 2))
-        out = {u: self._ports(u, [(x[v], v) for v in self.below[u]], x) for u in boxes}
-        into: dict[int, list[tuple[float, int]]] = {v: [] for v in boxes}
+        out = {u: self._ports(u, [(v, v) for v in self.below[u]], x) for u in boxes}
+        into: dict[int, list[tuple[int, int]]] = {v: [] for v in boxes}
         for k, path in enumerate(self.paths):
-            into[path[-1]].append((x[path[-2]], k))
+            into[path[-1]].append((path[-2], k))
         arrive = {v: self._ports(v, found, x) for v, found in into.items()}
         routes = []
         for k, path in enumerate(self.paths):
@@ -253,20 +256,37 @@ class _Layers:
             height = max((self.sizes[v][1] for v in row if self._is_box(v)), default=0.0)
             bottoms.append(top + height)
             far = max((abs(x[u] - x[v]) for u in row for v in self.below[u]), default=0.0)
-            top = bottoms[-1] + _BETWEEN + min(0.1 * far, 50.0)
+            top = bottoms[-1] + self.between + min(0.1 * far, 50.0)
         return tops, bottoms
 
-    def _ports(self, item: int, ends: list[tuple[float, int]], x: list[float]) -> dict[int, float]:
-        """Where edges meet a box: side by side, in the order in which they come."""
-        step = min(26.0, 0.7 * self._width(item) / max(len(ends), 1))
-        first = x[item] - step * (len(ends) - 1) / 2
-        return {key: first + step * k for k, (_, key) in enumerate(sorted(ends))}
+    def _ports(
+        self, item: int, ends: Sequence[tuple[int, int]], x: Sequence[float]
+    ) -> dict[int, float]:
+        """Where edges meet a box: in the order in which they come, straight where that can be.
+
+        Args:
+            item: the box.
+            ends: the item at the other end of each edge, and the edge's key.
+            x: horizontal places of the items.
+        """
+        ends = sorted(ends, key=lambda end: (x[end[0]], end[1]))
+        step = min(_PORT, 0.7 * self._width(item) / max(len(ends), 1))
+        room = max(self._width(item) / 2 - 10 - step * (len(ends) - 1) / 2, 0.0)
+        offsets = [step * (k - (len(ends) - 1) / 2) for k in range(len(ends))]
+        wanted = [min(max((x[v] - x[item]) / 2, -room), room) for v, _ in ends]
+        weights = [self._pull(v, item) for v, _ in ends]
+        places = _in_order(wanted, weights, offsets)
+        return {key: x[item] + at for (_, key), at in zip(ends, places, strict=True)}
 
 
 def _inversions(numbers: Sequence[int]) -> int:
     """Pairs that stand in the wrong order."""
-    row = np.asarray(numbers)
-    return int(np.triu(row[:, None] > row[None, :], 1).sum())
+    total, sorted_before = 0, list[int]()
+    for k in numbers:
+        place = bisect_right(sorted_before, k)
+        total += len(sorted_before) - place
+        sorted_before.insert(place, k)
+    return total
 
 
 def _in_order(

@@ -7,7 +7,7 @@ column to another, is replaced by a box that names where it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradus.explain.layout import Point, layered, ranks_of
@@ -16,7 +16,8 @@ KINDS = ("input", "parameter", "constant", "operation", "output", "elsewhere")
 
 _PAGE = (1240.0, 820.0)
 _FOLDS = 8  # columns or rows at most
-_FAR = 12  # layers that an arrow passes at most
+_TRIED = 2  # ways of folding that are worked out
+_FAR = 7  # layers that an arrow passes at most
 _BETWEEN = 64.0  # between columns
 
 
@@ -106,21 +107,21 @@ def arranged(picture: Picture, measure: Callable[[Box], Point]) -> Arrangement:
     ranks = ranks_of(len(picture.boxes), ((a.start, a.end) for a in picture.arrows))
     least = min(ranks, default=0)
     ranks = [r - least for r in ranks]
-    choices = []
-    for rightwards in (False, True):
-        whole = _folded(picture, measure, ranks, [0] * (max(ranks, default=0) + 1), rightwards)
-        choices.append((_misfit(whole.size, 1), whole, None))
-        if choices[-1][0] <= 1:
-            continue
-        lengths, breadths = _extent(whole, ranks, rightwards)
-        for count in range(2, _FOLDS + 1):
-            bands = _bands(picture, ranks, lengths, count)
-            size = _estimate(bands, lengths, breadths, rightwards)
-            choices.append((_misfit(size, count), whole, bands))
-    if any(misfit <= 1 for misfit, _, bands in choices if not bands):
-        choices = [choice for choice in choices if not choice[2]]
-    _, whole, bands = min(choices, key=lambda choice: choice[0])
-    return _folded(picture, measure, ranks, bands, whole.rightwards) if bands else whole
+    choices: list[tuple[float, bool, list[int]]] = []
+    for rightwards in (True, False):
+        lengths, breadths = _extent([_turned(measure(b), rightwards) for b in picture.boxes], ranks)
+        for folds in range(1, _FOLDS + 1):
+            bands = _bands(picture, ranks, lengths, folds)
+            guess = _misfit(_turned(_estimate(bands, lengths, breadths), rightwards), folds)
+            choices.append((guess, rightwards, bands))
+    whole = [choice for choice in choices if not any(choice[2]) and choice[0] < _TRIED]
+    tried: list[tuple[float, Arrangement]] = []
+    for _, rightwards, bands in [*whole, *sorted(choices)[:_TRIED]]:
+        found = _folded(picture, measure, ranks, bands, rightwards)
+        tried.append((_misfit(found.size, max(bands) + 1), found))
+        if not any(bands) and tried[-1][0] <= 1:
+            return found  # in one piece, and to the right as one writes, where there is room
+    return min(tried, key=lambda choice: choice[0])[1]
 
 
 def _misfit(size: Point, folds: int) -> float:
@@ -131,21 +132,13 @@ def _misfit(size: Point, folds: int) -> float:
 # ── Folding ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _extent(
-    whole: Arrangement, ranks: list[int], rightwards: bool
-) -> tuple[list[float], list[float]]:
-    """How long each layer is along the flow, with the way to the next, and how broad across it."""
-    count = max(ranks, default=0) + 1
-    along, across = (0, 1) if rightwards else (1, 0)
-    starts = [whole.size[along]] * count
-    low, high = [whole.size[across]] * count, [0.0] * count
-    for placed, rank in zip(whole.boxes, ranks, strict=False):
-        starts[rank] = min(starts[rank], placed.centre[along] - placed.size[along] / 2)
-        low[rank] = min(low[rank], placed.centre[across] - placed.size[across] / 2)
-        high[rank] = max(high[rank], placed.centre[across] + placed.size[across] / 2)
-    ends = [*starts[1:], whole.size[along]]
-    lengths = [max(end - start, 1.0) for start, end in zip(starts, ends, strict=True)]
-    return lengths, [max(b - a, 0.0) for a, b in zip(low, high, strict=True)]
+def _extent(sizes: Sequence[Point], ranks: Sequence[int]) -> tuple[list[float], list[float]]:
+    """About how long each layer is along the flow, and how broad across it."""
+    lengths, breadths = ([0.0] * (max(ranks, default=0) + 1) for _ in range(2))
+    for (across, along), rank in zip(sizes, ranks, strict=True):
+        lengths[rank] = max(lengths[rank], along + 44.0)
+        breadths[rank] += across + 24.0
+    return lengths, breadths
 
 
 def _bands(picture: Picture, ranks: list[int], lengths: list[float], count: int) -> list[int]:
@@ -171,16 +164,12 @@ def _bands(picture: Picture, ranks: list[int], lengths: list[float], count: int)
     return [sum(rank >= cut for cut in cuts) for rank in range(len(lengths))]
 
 
-def _estimate(
-    bands: list[int], lengths: list[float], breadths: list[float], rightwards: bool
-) -> Point:
-    count = max(bands) + 1
-    long = max(sum(n for n, b in zip(lengths, bands, strict=True) if b == k) for k in range(count))
-    broad = [
-        max(n for n, b in zip(breadths, bands, strict=True) if b == k) + _BETWEEN
-        for k in range(count)
-    ]
-    return (long, sum(broad)) if rightwards else (sum(broad), long)
+def _estimate(bands: list[int], lengths: list[float], breadths: list[float]) -> Point:
+    """About how broad and how long all columns are together."""
+    columns = range(max(bands) + 1)
+    inside = [[r for r, band in enumerate(bands) if band == k] for k in columns]
+    broad = sum(max(breadths[r] for r in column) + _BETWEEN for column in inside)
+    return broad, max(sum(lengths[r] for r in column) for column in inside)
 
 
 def _folded(
@@ -194,12 +183,14 @@ def _folded(
     placed: list[Placed | None] = [None] * len(picture.boxes)
     more: list[Placed] = []
     routes: list[Route] = []
-    across = 0.0
-    along = 0.0
+    across = along = 0.0
+    # Room for the labels: on arrows to the right they lie along them.
+    widest = max((len(a.label) for a in picture.arrows), default=0)
+    between = 36.0 + (8.5 * widest if rightwards else 0.0)
     for band in range(max(bands) + 1):
         part = _part(picture, ranks, bands, band, "row" if rightwards else "column")
         sizes = [measure(b) for b in part.boxes]
-        found = layered([_turned(s, rightwards) for s in sizes], part.edges)
+        found = layered([_turned(s, rightwards) for s in sizes], part.edges, between)
         shift = (across, 0.0)
 
         def at(p: Point, shift: Point = shift) -> Point:
@@ -242,7 +233,7 @@ def _part(picture: Picture, ranks: list[int], bands: Sequence[int], band: int, f
     read = {a.end for a in picture.arrows}
     # What comes from elsewhere stands in front, what goes elsewhere behind.
     entries: dict[tuple[int, int], Box] = {}
-    exits: dict[int, list[int]] = {}
+    exits: dict[int, set[int]] = {}
     for a in picture.arrows:
         if band_of[a.end] == band and _cut(a, ranks, band_of):
             box = picture.boxes[a.start]
@@ -251,7 +242,7 @@ def _part(picture: Picture, ranks: list[int], bands: Sequence[int], band: int, f
                 "elsewhere", box.name, box.name, about=about
             )
         if band_of[a.start] == band != band_of[a.end] and a.start in read:
-            exits.setdefault(a.start, []).append(band_of[a.end])
+            exits.setdefault(a.start, set()).add(band_of[a.end])
     place = {k: n + len(entries) for n, k in enumerate(members)}
     entry = {key: n for n, key in enumerate(entries)}
     edges, labels = [], []
@@ -261,13 +252,18 @@ def _part(picture: Picture, ranks: list[int], bands: Sequence[int], band: int, f
             start = entry[a.start, ranks[a.end] // _FAR] if far else place[a.start]
             edges.append((start, place[a.end]))
             labels.append(a.label)
-    leaving = []
+    leaving: dict[tuple[int, ...], list[int]] = {}  # one box for all that goes the same way
     for k, goals in exits.items():
-        edges.append((place[k], len(entries) + len(members) + len(leaving)))
-        labels.append("")
-        leaving.append(_exit(picture.boxes[k], band, sorted(set(goals)), fold))
-    boxes = [*entries.values(), *(picture.boxes[k] for k in members), *leaving]
-    places: list[int | None] = [*[None] * len(entries), *members, *[None] * len(leaving)]
+        leaving.setdefault(tuple(sorted(goals)), []).append(k)
+    for n, left in enumerate(leaving.values(), start=len(entries) + len(members)):
+        edges += [(place[k], n) for k in left]
+        labels += [""] * len(left)
+    ends = [
+        _exit([picture.boxes[k].name for k in left], band, goals, fold)
+        for goals, left in leaving.items()
+    ]
+    boxes = [*entries.values(), *(picture.boxes[k] for k in members), *ends]
+    places: list[int | None] = [*[None] * len(entries), *members, *[None] * len(ends)]
     return _Part(boxes, places, edges, labels)
 
 
@@ -275,7 +271,7 @@ def _cut(a: Arrow, ranks: list[int], band_of: list[int]) -> bool:
     return band_of[a.start] != band_of[a.end] or ranks[a.end] - ranks[a.start] > _FAR
 
 
-def _exit(box: Box, band: int, goals: Iterable[int], fold: str) -> Box:
-    told = ["next " + fold if g == band + 1 else f"{fold} {g + 1}" for g in goals]
-    title = f"→ {', '.join(told)}"
-    return Box("elsewhere", box.name, title, about=f"{box.name} is read in the {', '.join(told)}")
+def _exit(names: Sequence[str], band: int, goals: Sequence[int], fold: str) -> Box:
+    told = ", ".join("next " + fold if g == band + 1 else f"{fold} {g + 1}" for g in goals)
+    about = f"{', '.join(names)}: read in the {told}"
+    return Box("elsewhere", ", ".join(names), f"→ {told}", about=about)

@@ -250,7 +250,7 @@ def _legend(picture: Picture, found: Arrangement, width: float) -> tuple[list[st
     there = {p.box.kind for p in found.boxes}
     swatches = [(kind, "legend", _WORDS[kind]) for kind in KINDS if kind in there]
     for kind, style, words in [*swatches, *(("", *note) for note in picture.notes)]:
-        long = _width(words, 12) + (34.0 if kind else 0.0)
+        long = 0.92 * _width(words, 12) + (34.0 if kind else 0.0)
         if x > 0 and x + long > width:
             x, y = 0.0, y + _LINE
         if kind:
