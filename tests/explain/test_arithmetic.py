@@ -60,6 +60,22 @@ def test_where_paths_meet_the_shares_stand_side_by_side() -> None:
 
 
 @given(programs())
+def test_the_gradients_are_those_of_autodiff(program: RandomProgram) -> None:
+    tensors = program.tensors()
+    results = program.function(*tensors)
+    squares = [(r * r).sum() for r in results if is_float(r.dtype) and r.requires_grad]
+    if not squares or squares[0].record is None:
+        return
+    for k, t in enumerate(tensors):
+        t.name = f"in{k}"
+    output = sum(squares[1:], squares[0])
+    found = {g.name: g.value for g in explain.arithmetic(output).backward}
+    for t in tensors:
+        if t.name in found:
+            np.testing.assert_array_equal(found[t.name], gd.grad(output, t).numpy())
+
+
+@given(programs())
 def test_the_shares_of_every_value_add_up_to_its_gradient(program: RandomProgram) -> None:
     results = program.function(*program.tensors())
     squares = [(r * r).sum() for r in results if is_float(r.dtype) and r.requires_grad]
@@ -256,6 +272,91 @@ def test_a_notebook_shows_the_tables_and_rich_prints_every_number() -> None:
     ]
     assert len(cells) == 4 * 15
     assert all(cell in printed for cell in cells)
+
+
+# ── What formulas say ───────────────────────────────────────────────────────────────────────────
+
+M = gd.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True, name="m")
+
+
+@pytest.mark.parametrize(
+    ("computed", "formula", "latex"),
+    [
+        (lambda: M.sum(), "sum(m)", r"\operatorname{sum}(m)"),
+        (lambda: M.sum(axis=1), "sum(m, axis=1)", r"\operatorname{sum}(m, \mathrm{axis}=1)"),
+        (lambda: M.sum(axis=(0, 1)), "sum(m)", r"\operatorname{sum}(m)"),
+        (
+            lambda: M.max(axis=0, keepdims=True),
+            "max(m, axis=0, keepdims=True)",
+            r"\operatorname{max}(m, \mathrm{axis}=0, \mathrm{keepdims}=\mathrm{True})",
+        ),
+        (lambda: M[:, 1:], "m[:, 1:]", "m[:, 1:]"),
+        (lambda: M[1:, ::-1], "m[1:, ::−1]", "m[1:, ::-1]"),
+        (lambda: M[:1, ::2], "m[:1, ::2]", "m[:1, ::2]"),
+        (lambda: M.T, "mᵀ", r"m^{\top}"),
+        (
+            lambda: M.reshape(3, 2),
+            "reshape(m, shape=(3, 2))",
+            r"\operatorname{reshape}(m, \mathrm{shape}=(3, 2))",
+        ),
+        (
+            lambda: ops.concat([M, M], axis=1),
+            "concat(m, m, axis=1)",
+            r"\operatorname{concat}(m, m, \mathrm{axis}=1)",
+        ),
+        (
+            lambda: M.astype("float32"),
+            "astype(m, dtype=float32)",
+            r"\operatorname{astype}(m, \mathrm{dtype}=\mathrm{float32})",
+        ),
+    ],
+)
+def test_what_an_operation_was_told_stands_in_its_formula(
+    computed: Any, formula: str, latex: str
+) -> None:
+    way = explain.arithmetic(computed())
+    assert formulas(way) == [formula]
+    assert f"&= {latex} &&" in way.latex()
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "latex"),
+    [
+        ("learning rate", "“learning rate”", r"\text{``learning rate''}"),
+        ("a+b", "“a+b”", r"\text{``a+b''}"),
+        ("2", "“2”", r"\text{``2''}"),
+        ("x²", "“x²”", r"\text{``x²''}"),
+        ("h′", "h′", r"\mathrm{h'}"),
+        ("layer.weight", "layer.weight", r"\mathrm{layer.weight}"),
+    ],
+)
+def test_names_that_could_be_taken_for_a_formula_stand_in_quotation_marks(
+    name: str, written: str, latex: str
+) -> None:
+    x = gd.tensor(3.0, requires_grad=True, name=name)
+    way = explain.arithmetic(x * 2.0)
+    assert formulas(way) == [f"{written} · 2"]
+    assert rf"{latex} \cdot 2" in way.latex()
+    assert f"∂L/∂{written}" in str(way)
+
+
+def test_all_that_a_loss_was_given_is_written() -> None:
+    s = gd.tensor([[1.0, 2.0, 0.0]] * 2, requires_grad=True, name="s")
+    target = np.array([0, 1])
+    loss = losses.cross_entropy(s, target, label_smoothing=0.1)
+    target[:] = 2  # what was computed with is written
+    assert formulas(explain.arithmetic(losses.mean(loss, [1.0, 3.0]), grain="layer")) == [
+        "cross_entropy(s, [0, 1], label_smoothing=0.1)", "mean(u₁, [1, 3])",
+    ]  # fmt: skip
+    many = losses.cross_entropy(s, target=gd.tensor([0, 2]))
+    assert formulas(explain.arithmetic(many, grain="layer")) == ["cross_entropy(s, x₁)"]
+
+
+def test_data_that_were_changed_after_the_call_are_not_written() -> None:
+    s, y = gd.tensor([[1.0, 2.0]], requires_grad=True, name="s"), gd.tensor([1])
+    loss = losses.cross_entropy(s, y)
+    y.assign([0])
+    assert formulas(explain.arithmetic(loss, grain="layer")) == ["cross_entropy(s)"]
 
 
 # ── What is hard to explain ─────────────────────────────────────────────────────────────────────

@@ -40,6 +40,10 @@ class Drawing:
     def _repr_svg_(self) -> str:
         return self.svg
 
+    def _repr_html_(self) -> str:
+        """For notebooks, which would squeeze a broad picture: this one scrolls."""
+        return f'<div style="overflow-x: auto">{self.svg}</div>'
+
     def save(self, path: str | Path) -> None:
         """Write the SVG document, whole or not at all.
 

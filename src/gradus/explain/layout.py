@@ -78,6 +78,15 @@ def layered(sizes: Sequence[Point], edges: Sequence[Edge], between: float = 40.0
     return _Layers(sizes, edges, between).layout()
 
 
+def bend(start: Point, end: Point, rightwards: bool) -> tuple[Point, Point, Point]:
+    """A curve that leaves and arrives along the flow, and so keeps between its layers."""
+    if rightwards:
+        middle = (start[0] + end[0]) / 2
+        return (middle, start[1]), (middle, end[1]), end
+    middle = (start[1] + end[1]) / 2
+    return (start[0], middle), (end[0], middle), end
+
+
 class _Layers:
     """Boxes, and the places of edges that pass by: both are *items*, boxes first."""
 
@@ -187,26 +196,26 @@ class _Layers:
     def _across(self) -> list[float]:
         """The horizontal place of each item."""
         x = [0.0] * len(self.ranks)
-        offsets = []
+        rows = []
         for layer in self.layers:
             steps = [self._apart(u, v) for u, v in pairwise(layer)]
-            offsets.append(list(accumulate(steps, initial=0.0)))
-            for v, offset in zip(layer, offsets[-1], strict=True):
-                x[v] = offset - offsets[-1][-1] / 2
-        rows = list(zip(self.layers, offsets, strict=True))
+            offsets = list(accumulate(steps, initial=0.0))[: len(layer)]
+            for v, offset in zip(layer, offsets, strict=True):
+                x[v] = offset - offsets[-1] / 2
+            rows.append((layer, offsets))
         for k in range(_ROUNDS):
             # Both sides at once in the end: a box stands between what it reads and who reads it.
             sides = [self.above] if k % 2 == 0 else [self.below]
             if k >= _ROUNDS // 2:
                 sides = [self.above, self.below]
-            for layer, offset in rows if k % 2 == 0 else reversed(rows):
+            for layer, offsets in rows if k % 2 == 0 else reversed(rows):
                 wanted, weights = [], []
                 for v in layer:
                     pulls = [(self._pull(u, v), x[u]) for side in sides for u in side[v]]
                     weight = sum(p for p, _ in pulls)
                     wanted.append(sum(p * at for p, at in pulls) / weight if pulls else x[v])
                     weights.append(weight if pulls else 0.01)
-                for v, place in zip(layer, _in_order(wanted, weights, offset), strict=True):
+                for v, place in zip(layer, _in_order(wanted, weights, offsets), strict=True):
                     x[v] = place
         return x
 

@@ -14,7 +14,7 @@ from gradus.explain.layout import Point, layered, ranks_of
 
 KINDS = ("input", "parameter", "constant", "operation", "output", "elsewhere")
 
-_PAGE = (1240.0, 820.0)
+_PAGE = (1240.0, 960.0)
 _FOLDS = 8  # columns or rows at most
 _TRIED = 2  # ways of folding that are worked out
 _FAR = 7  # layers that an arrow passes at most
@@ -229,8 +229,11 @@ class _Part:
 
 def _part(picture: Picture, ranks: list[int], bands: Sequence[int], band: int, fold: str) -> _Part:
     band_of = [bands[r] for r in ranks]
-    members = [k for k, b in enumerate(band_of) if b == band]
     read = {a.end for a in picture.arrows}
+    for a in reversed(picture.arrows):
+        if a.start not in read:  # data stand with whoever reads them first
+            band_of[a.start] = band_of[a.end]
+    members = [k for k, b in enumerate(band_of) if b == band]
     # What comes from elsewhere stands in front, what goes elsewhere behind.
     entries: dict[tuple[int, int], Box] = {}
     exits: dict[int, set[int]] = {}

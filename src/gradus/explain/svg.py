@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from gradus.explain.layout import Point
+from gradus.explain.layout import Point, bend
 from gradus.explain.picture import KINDS, Arrangement, Box, Picture, Placed, Route, arranged
 
 _MARGIN = 24.0
@@ -187,21 +187,12 @@ def _arrow(route: Route, rightwards: bool, key: str) -> str:
             continue
         if k % 2:
             path.append(
-                "C" + " ".join(f"{_n(a)} {_n(b)}" for a, b in _bend(here, there, rightwards))
+                "C" + " ".join(f"{_n(a)} {_n(b)}" for a, b in bend(here, there, rightwards))
             )
         else:
             path.append(f"L{_n(there[0])} {_n(there[1])}")
         here = there
     return f'<path class="arrow" d="{"".join(path)}" marker-end="url(#{key}-tip)"/>'
-
-
-def _bend(start: Point, end: Point, rightwards: bool) -> tuple[Point, Point, Point]:
-    """A curve that leaves and arrives along the flow, and so keeps between its layers."""
-    if rightwards:
-        middle = (start[0] + end[0]) / 2
-        return (middle, start[1]), (middle, end[1]), end
-    middle = (start[1] + end[1]) / 2
-    return (start[0], middle), (end[0], middle), end
 
 
 Area = tuple[float, float, float, float]  # left, top, right, bottom
@@ -214,7 +205,7 @@ def _labels(found: Arrangement) -> Iterator[str]:
         if route.label:
             size = (_width(route.label, 12) + 4, 14.0)
             start, end = route.points[-3:-1]
-            curve = (start, *_bend(start, end, found.rightwards))
+            curve = (start, *bend(start, end, found.rightwards))
             spots = [_on(curve, t) for t in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)]
             areas = [_area(spot, size) for spot in spots]
             free = (k for k, a in enumerate(areas) if not any(_meet(a, b) for b in taken))

@@ -130,7 +130,7 @@ def _level(text: str) -> int:
     return _POWER if text[:1].isdigit() and _EXPONENT.search(text) else _ONE
 
 
-_PLAIN = re.compile(r"[^\W\d][\w.′']*")
+_PLAIN = re.compile(r"[^\W\d¹²³⁰⁴-⁹]([^\W¹²³⁰⁴-⁹ᵀ]|[.′'])*")
 
 
 def plain_name(text: str) -> bool:
@@ -215,7 +215,7 @@ def untex(text: str) -> str:
     """Text that TeX takes as it stands, inside a formula."""
     for sign in "\\^~":  # they have no plain form in formulas
         text = text.replace(sign, " ")
-    return re.sub(r"([#$%&_{}])", r"\\\1", text).replace("→", r"\to ")
+    return re.sub(r"([#$%&_{}])", r"\\\1", text).replace("→", r"\to ").replace("′", "'")
 
 
 def _matters(name: str, value: Any, shape: Shape) -> bool:
