@@ -214,8 +214,24 @@ def test_a_long_recurrence_is_folded_to_a_page_that_can_be_read() -> None:
 
 
 def test_too_large_a_graph_is_refused() -> None:
-    with pytest.raises(ArgumentError, match=r"1000 boxes at most; received .*grain='layer'"):
+    with pytest.raises(ArgumentError, match=r"1 to 1000 boxes; received .*grain='layer'"):
         explain.draw(recurrence(260))
+
+
+def test_a_graph_of_nothing_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="1 to 1000 boxes; received 0"):
+        explain.draw(trace(lambda: 3).graph)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_are_none_and_arrays_without_numbers_are_drawn() -> None:
+    x = gd.tensor([np.nan, np.inf, -np.inf, 1.0], requires_grad=True, name="x")
+    none = gd.tensor(np.zeros((0, 3)), requires_grad=True, name="none")
+    compiled = gd.compile(lambda a: a * 2.0)
+    boxes = {b.name: b for b in explain.draw((compiled(x) + none.sum()).sum()).picture.boxes}
+    assert boxes["x"].value == "4: −inf … inf, 1 nan"
+    assert (boxes["none"].value, boxes["none"].gradient) == ("empty, 0×3", "empty, 0×3")
+    assert boxes["u₁"].title == "u₁ = compiled(x)"
 
 
 def test_what_arithmetic_refuses_is_not_drawn() -> None:

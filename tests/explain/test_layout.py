@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradus.explain.folding import Arrangement, arranged
 from gradus.explain.layout import Layout, Point, bend, layered, ranks_of
-from gradus.explain.picture import Arrangement, Arrow, Box, Picture, arranged
+from gradus.explain.picture import Arrow, Box, Picture
 
 Edges = list[tuple[int, int]]
 

@@ -75,14 +75,14 @@ def draw(output: Tensor | Graph, /, *, grain: str = "operation", **names: Tensor
         names: names for tensors on the way, as for ``arithmetic``.
 
     Raises:
-        ArgumentError, GradientError: as ``arithmetic``; names or layers for a traced graph; more
-            than 1000 boxes.
+        ArgumentError, GradientError: as ``arithmetic``; names or layers for a traced graph; no
+            box, or more than 1000.
 
     >>> import gradus as gd
     >>> a, b, w, t = (gd.tensor(v, requires_grad=True) for v in (1.0, 2.0, 2.0, 4.0))
     >>> L = ((a + b) * w - t) ** 2 + w ** 2
     >>> draw(L, a=a, b=b, w=w, t=t)
-    <Computational graph of L: 10 boxes, 12 arrows; .save('graph.svg')>
+    <Computational graph of L: 10 boxes, 10 arrows; .save('graph.svg')>
     """
     if isinstance(output, Graph):
         if names or grain != "operation":
@@ -96,9 +96,9 @@ def draw(output: Tensor | Graph, /, *, grain: str = "operation", **names: Tensor
 
 
 def _checked(picture: Picture) -> Picture:
-    if len(picture.boxes) > _MOST:
+    if not 1 <= len(picture.boxes) <= _MOST:
         raise ArgumentError(
-            f"a drawing has {_MOST} boxes at most",
+            f"a drawing has 1 to {_MOST} boxes",
             received=len(picture.boxes),
             remedy="draw a smaller part, or a layer at a time: grain='layer'",
         )
@@ -148,7 +148,7 @@ def _leaf(leaf: Leaf, output: str, gradients: dict[str, Array]) -> Box:
     about = f"{name} = {written(leaf.value)}"
     gradient = gradients.get(leaf.name)
     told, shown = _gradient(name, TEXT.name(output), gradient)
-    return Box(leaf.kind, name, _cut(name), _look(leaf.value), shown, about + told)
+    return Box(leaf.kind, _cut(name), _cut(name), _look(leaf.value), shown, about + told)
 
 
 def _step(step: Step, output: str, gradients: dict[str, Array], grain: str) -> Box:
@@ -159,7 +159,7 @@ def _step(step: Step, output: str, gradients: dict[str, Array], grain: str) -> B
     told, shown = _gradient(name, TEXT.name(output), gradients.get(step.name))
     kind = "output" if step.name == output else "operation"
     about = f"{name} = {whole} = {written(step.value)}{told}"
-    return Box(kind, name, f"{_cut(name)} = {short}", _look(step.value), shown, about)
+    return Box(kind, _cut(name), f"{_cut(name)} = {short}", _look(step.value), shown, about)
 
 
 def _gradient(name: str, output: str, gradient: Array | None) -> tuple[str, str]:
@@ -177,12 +177,20 @@ def _look(array: Array, *, shape: bool = True) -> str:
         return f"empty, {'×'.join(map(str, array.shape))}"
     if array.ndim == 1 and array.size <= 3:
         return f"[{', '.join(number(x, 3) for x in array.tolist())}]"
-    if array.dtype == bool_:
-        numbers = f"{number(100 * float(array.mean()), 3)} % True"
-    else:
-        low, high = (number(x.item(), 3) for x in (array.min(), array.max()))
-        numbers = f"all {low}" if low == high else f"{low} … {high}"
+    numbers = _range(array)
     return f"{'×'.join(map(str, array.shape))}: {numbers}" if shape else numbers
+
+
+def _range(array: Array) -> str:
+    """The least and the greatest number; how many are none."""
+    if array.dtype == bool_:
+        return f"{number(100 * float(array.mean()), 3)} % True"
+    known = array[array == array]  # NaN alone does not equal itself
+    if known.size == 0:
+        return "all nan"
+    low, high = (number(x.item(), 3) for x in (known.min(), known.max()))
+    lost = f", {array.size - known.size} nan" if known.size < array.size else ""
+    return (f"all {low}" if low == high and not lost else f"{low} … {high}") + lost
 
 
 def _cut(text: str, most: int = _TITLE) -> str:
@@ -231,9 +239,10 @@ def _node(graph: Graph, place: int, outputs: list[str]) -> Box:
     title = f"{name} = {node.op.name}(…)" if node.op and len(whole) > _TITLE else _cut(whole)
     if outputs:
         names = ", ".join(outputs)
-        return Box("output", names, f"{names}: {title}", type_, about=f"{names}: {whole}, {type_}")
+        short = _cut(names)
+        return Box("output", short, f"{short}: {title}", type_, about=f"{names}: {whole}, {type_}")
     kind = "input" if node.op is None else "operation"
-    return Box(kind, name, title, type_, about=f"{whole}, {type_}")
+    return Box(kind, _cut(name), title, type_, about=f"{whole}, {type_}")
 
 
 def _called(graph: Graph, place: int) -> str:

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from gradus.explain.folding import Arrangement, Placed, Route, arranged
 from gradus.explain.layout import Point, bend
-from gradus.explain.picture import KINDS, Arrangement, Box, Picture, Placed, Route, arranged
+from gradus.explain.picture import KINDS, Box, Picture
 
 _MARGIN = 24.0
 _ROW, _PAD = 19.0, 12.0
