@@ -67,6 +67,7 @@ def arithmetic(output: Tensor, /, *, grain: str = "operation", **names: Tensor) 
         names: names for tensors on the way. Others are called by their own name, weight₁, bias₁,
             … where they are a layer's, u₁, u₂, … where they were computed and recorded, and
             x₁, x₂, … where nothing was recorded: data, and what no derivative flows through.
+            A name that is no word, such as "learning rate", stands in quotation marks.
 
     Raises:
         ArgumentError: a tensor that was not computed from others, a name for one that is not on

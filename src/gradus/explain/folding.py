@@ -193,8 +193,8 @@ class _Page:
             if band_of[a.start] == band != band_of[a.end] and a.start in self.computed:
                 goals.setdefault(a.start, set()).add(band_of[a.end])
         leaving: dict[tuple[int, ...], list[int]] = {}  # one box for all that goes the same way
-        for k, bands_of in goals.items():
-            leaving.setdefault(tuple(sorted(bands_of)), []).append(k)
+        for k, readers in goals.items():
+            leaving.setdefault(tuple(sorted(readers)), []).append(k)
         for n, left in enumerate(leaving.values(), start=len(place)):
             edges += [(place[k], n) for k in left]
             labels += [""] * len(left)

@@ -184,8 +184,8 @@ def _arrow(route: Route, rightwards: bool, key: str) -> str:
     path = [f"M{_n(first[0])} {_n(first[1])}"]
     here = first
     for k, there in enumerate(points):
-        if there == here:
-            continue
+        if max(abs(there[0] - here[0]), abs(there[1] - here[1])) < 0.5:
+            continue  # rounding could turn its direction, and with it the tip, around
         if k % 2:
             path.append(
                 "C" + " ".join(f"{_n(a)} {_n(b)}" for a, b in bend(here, there, rightwards))
