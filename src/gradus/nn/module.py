@@ -48,7 +48,7 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output of the module; arrays and lists of numbers become tensors."""
         given = tuple(map(_as_input, inputs))
-        with Scope(self, (*given, *options.values())):
+        with Scope(self, given, options):
             return self.forward(*given, **options)
 
     # Fields -----------------------------------------------------------------------------------
