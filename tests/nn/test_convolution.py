@@ -13,7 +13,7 @@ from tests.windows import Case, convolutions, each, pools
 
 import gradus as gd
 from gradus import losses, nn, ops, optim, random
-from gradus.compiler import trace
+from gradus.compiler import executor_named, trace
 from gradus.compiler.native import available
 from gradus.compiler.rowwise import row_by_row
 from gradus.errors import ArgumentError, ShapeError
@@ -320,8 +320,8 @@ def test_random_convolutions_have_the_same_gradients_natively(case: Case) -> Non
 
     inputs = (gd.tensor(case.x).requires_grad_(), layer.weight.detach().requires_grad_())
     pairs = zip(
-        gd.compile(function, executor="native")(*inputs),
-        gd.compile(function, executor="reference")(*inputs),
+        gd.compile(function, executor=executor_named("native"))(*inputs),
+        gd.compile(function, executor=executor_named("reference"))(*inputs),
         strict=True,
     )
     for found, expected in pairs:
