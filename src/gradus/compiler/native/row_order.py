@@ -1,4 +1,4 @@
-"""Operations on transposed values, as operations on the values: transposing is a place."""
+"""Operations on transposed matrices, as operations on the matrices: transposing is a place."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from collections import Counter
 from gradus import ops
 from gradus.compiler.graph import Builder, Graph, Node, moved
 
-Axes = tuple[int, ...]
-
 
 def in_row_order(graph: Graph) -> Graph:
     """Operations on transposed matrices become those on the matrices, which need no copy.
 
-    (A B)ᵀ becomes Bᵀ Aᵀ, and what reads or adds along one axis does so along the other. Elementwise
-    operations on axes in another order, as those between two convolutions, come before the order
-    is changed, so that two changes meet and nothing is copied.
+    (A B)ᵀ becomes Bᵀ Aᵀ, and what reads or adds along one axis does so along the other.
     """
     uses = Counter(i for node in graph.nodes for i in node.inputs)
     uses.update(graph.outputs.values())
@@ -29,11 +25,7 @@ def in_row_order(graph: Graph) -> Graph:
     for node in graph.nodes:
         now = moved(node, places)
         source = builder.nodes[now.inputs[0]] if now.inputs else None
-        if now.op is not None and (axes := _order(builder, now)) is not None:
-            operands = [_moved_back(builder, i, axes) for i in now.inputs]
-            made = builder.apply(now.op, operands, now.params)
-            places.append(builder.apply(ops.permute_dims, [made], {"axes": axes}))
-        elif source is None or source.op is None:
+        if source is None or source.op is None:
             places.append(builder.add(now))
         elif turns(now) and uses[node.inputs[0]] == 1 and source.op.name == "matmul":
             b, a = (swapped(k) for k in reversed(source.inputs))
@@ -44,33 +36,6 @@ def in_row_order(graph: Graph) -> Graph:
         else:
             places.append(builder.add(now))
     return builder.graph({name: places[i] for name, i in graph.outputs.items()})
-
-
-def _order(builder: Builder, node: Node) -> Axes | None:
-    """How the axes of an operand were moved, where an elementwise operation may come before that.
-
-    It may where each operand is a single number or has the result's shape. Matrices are left to
-    ``turned``, which weighs what that costs.
-    """
-    shape = node.type.shape
-    if node.op is None or not node.op.elementwise or len(shape) < 3:
-        return None
-    operands = [builder.nodes[i] for i in node.inputs]
-    if any(n.type.shape not in ((), shape) for n in operands):
-        return None
-    orders = (n.params["axes"] for n in operands if n.op is ops.permute_dims)
-    return next(orders, None)
-
-
-def _moved_back(builder: Builder, i: int, axes: Axes) -> int:
-    """The operand before its axes were moved so."""
-    node = builder.nodes[i]
-    if node.type.shape == ():
-        return i
-    if node.op is ops.permute_dims and node.params["axes"] == axes:
-        return node.inputs[0]
-    back = tuple(axes.index(k) for k in range(len(axes)))
-    return builder.apply(ops.permute_dims, [i], {"axes": back})
 
 
 def turns(node: Node) -> bool:
