@@ -131,6 +131,15 @@ def test_a_maximum_over_something_that_is_no_number_is_none(place: int) -> None:
     assert np.isnan(nn.MaxPool2d(2)(x.reshape(1, 1, 2, 2)).numpy()).all()
 
 
+@pytest.mark.parametrize("dtype", ["int64", "bool"])
+def test_pools_of_what_is_no_float_are_floats(dtype: str) -> None:
+    x = np.ones((1, 1, 4), dtype)
+    for pool in (nn.MaxPool1d(2), nn.AvgPool1d(2), nn.AdaptiveAvgPool1d(2)):
+        assert pool(x).dtype == np.float32
+        assert pool(x).tolist() == [[[1.0, 1.0]]]
+    assert nn.AvgPool1d(2, padding=1, count_include_pad=False)(x).tolist() == [[[1.0] * 3]]
+
+
 def test_a_maximum_of_integers_is_a_float_with_and_without_padding() -> None:
     x = np.arange(4).reshape(1, 1, 4)
     assert nn.MaxPool1d(2)(x).tolist() == [[[1.0, 3.0]]]

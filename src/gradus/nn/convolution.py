@@ -33,9 +33,9 @@ class _Convolution(Windowed):
     ) -> None:
         self.in_channels = whole_number("in_channels", in_channels, least=1)
         self.out_channels = whole_number("out_channels", out_channels, least=1)
-        self.kernel_size = self.sizes("kernel_size", kernel_size, least=1)
-        self.stride = self.sizes("stride", stride, least=1)
-        self.dilation = self.sizes("dilation", dilation, least=1)
+        self.kernel_size = self._sizes("kernel_size", kernel_size, least=1)
+        self.stride = self._sizes("stride", stride, least=1)
+        self.dilation = self._sizes("dilation", dilation, least=1)
         self.padding = self._padding(padding)
         self.groups = whole_number("groups", groups, least=1)
         if self.in_channels % self.groups or self.out_channels % self.groups:
@@ -45,7 +45,7 @@ class _Convolution(Windowed):
                 remedy="groups=1 lets every output see every input channel",
             )
         self.dtype = float_dtype(dtype)
-        kernel = self.each(self.kernel_size)
+        kernel = self._each(self.kernel_size)
         shape = (self.out_channels, self.in_channels // self.groups, *kernel)
         usual = Uniform(1.0 / math.sqrt(fans(shape)[0]))
         self.weight = parameter(usual, shape, self.dtype)
@@ -55,9 +55,9 @@ class _Convolution(Windowed):
 
     def _padding(self, padding: Any) -> Sizes | str:
         if not isinstance(padding, str):
-            return self.sizes("padding", padding, least=0)
+            return self._sizes("padding", padding, least=0)
         require(
-            padding != "same" or set(self.each(self.stride)) == {1},
+            padding != "same" or set(self._each(self.stride)) == {1},
             'padding "same" takes stride 1: with another the output is smaller than the input',
             f"stride={self.stride}",
             "give the padding in numbers",
@@ -68,19 +68,19 @@ class _Convolution(Windowed):
     def _widths(self) -> list[tuple[int, int]]:
         """Zeros before and after each axis."""
         if self.padding == "same":
-            pairs = zip(self.each(self.kernel_size), self.each(self.dilation), strict=True)
+            pairs = zip(self._each(self.kernel_size), self._each(self.dilation), strict=True)
             surplus = [d * (k - 1) for k, d in pairs]
             return [(s // 2, s - s // 2) for s in surplus]
         widths = 0 if isinstance(self.padding, str) else self.padding
-        return [(p, p) for p in self.each(widths)]
+        return [(p, p) for p in self._each(widths)]
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in_channels, *lengths) to (n, out_channels, *lengths′)."""
-        self.check(x, self.in_channels)
+        self._check(x, self.in_channels)
         x = padded(channels_last(x), self._widths)
         parts = self.groups
         x = ops.reshape(x, shape=(*x.shape[:-1], parts, self.in_channels // parts))
-        windows = self.slide(x, _side_by_side, self.kernel_size, self.stride, self.dilation)
+        windows = self._slide(x, _side_by_side, self.kernel_size, self.stride, self.dilation)
         *places, _, size = windows.shape
         rows = ops.reshape(windows, shape=(math.prod(places), parts, size))
         weight = ops.reshape(

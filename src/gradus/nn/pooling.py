@@ -23,25 +23,30 @@ class _Pool(Windowed):
     def _place(
         self, kernel_size: Sizes, stride: Sizes | None, padding: Sizes, dilation: Sizes = 1
     ) -> None:
-        self.kernel_size = self.sizes("kernel_size", kernel_size, least=1)
-        self.stride = None if stride is None else self.sizes("stride", stride, least=1)
-        self.padding = self.sizes("padding", padding, least=0)
-        pairs = zip(self.each(self.kernel_size), self.each(dilation), strict=True)
+        self.kernel_size = self._sizes("kernel_size", kernel_size, least=1)
+        self.stride = None if stride is None else self._sizes("stride", stride, least=1)
+        self.padding = self._sizes("padding", padding, least=0)
+        pairs = zip(self._each(self.kernel_size), self._each(dilation), strict=True)
         reach = [d * (k - 1) + 1 for k, d in pairs]
         require(
-            all(2 * p <= r for p, r in zip(self.each(self.padding), reach, strict=True)),
-            "padding is at most half of what a window takes, so that each meets the input",
+            all(2 * p <= r for p, r in zip(self._each(self.padding), reach, strict=True)),
+            "padding is at most half of what a window takes",
             f"padding={padding} for windows that take {reach}",
             "take a larger window, or pad the input with ops.pad",
         )
 
     @property
     def _widths(self) -> list[tuple[int, int]]:
-        return [(p, p) for p in self.each(self.padding)]
+        return [(p, p) for p in self._each(self.padding)]
 
     @property
     def _step(self) -> Sizes:
         return self.kernel_size if self.stride is None else self.stride
+
+
+def _numbers_last(x: Tensor) -> Tensor:
+    """Channels last, and floats, which −∞ and means are."""
+    return channels_last(x if is_float(x.dtype) else x.astype(float32))
 
 
 class _MaxPool(_Pool):
@@ -54,15 +59,14 @@ class _MaxPool(_Pool):
         padding: Sizes = 0,
         dilation: Sizes = 1,
     ) -> None:
-        self.dilation = self.sizes("dilation", dilation, least=1)
+        self.dilation = self._sizes("dilation", dilation, least=1)
         self._place(kernel_size, stride, padding, self.dilation)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, *lengths) to (n, channels, *lengths′)."""
-        self.check(x)
-        x = channels_last(x if is_float(x.dtype) else x.astype(float32))
-        x = padded(x, self._widths, -math.inf)
-        x = self.slide(x, _first_largest, self.kernel_size, self._step, self.dilation)
+        self._check(x)
+        x = padded(_numbers_last(x), self._widths, -math.inf)
+        x = self._slide(x, _first_largest, self.kernel_size, self._step, self.dilation)
         return channels_first(x)
 
 
@@ -90,16 +94,16 @@ class _AvgPool(_Pool):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, *lengths) to (n, channels, *lengths′)."""
-        self.check(x)
-        total = self._totals(channels_last(x))
+        self._check(x)
+        total = self._totals(_numbers_last(x))
         if self.count_include_pad:
-            return channels_first(total / math.prod(self.each(self.kernel_size)))
-        places = self._totals(ones((1, *x.shape[2:], 1), x.dtype))
+            return channels_first(total / math.prod(self._each(self.kernel_size)))
+        places = self._totals(ones((1, *x.shape[2:], 1), total.dtype))
         return channels_first(total / places)
 
     def _totals(self, x: Tensor) -> Tensor:
         """The sum of each window over (n, *lengths, channels)."""
-        return self.slide(padded(x, self._widths), _total, self.kernel_size, self._step)
+        return self._slide(padded(x, self._widths), _total, self.kernel_size, self._step)
 
 
 def _total(parts: list[Tensor]) -> Tensor:
@@ -110,12 +114,12 @@ class _AdaptiveAvgPool(Windowed):
     """What AdaptiveAvgPool1d and AdaptiveAvgPool2d share."""
 
     def __init__(self, output_size: Sizes) -> None:
-        self.output_size = self.sizes("output_size", output_size, least=1)
+        self.output_size = self._sizes("output_size", output_size, least=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, *lengths) to (n, channels, *output_size)."""
-        self.check(x)
-        for axis, n in enumerate(self.each(self.output_size), 2):
+        self._check(x)
+        for axis, n in enumerate(self._each(self.output_size), 2):
             length, before = x.shape[axis], (slice(None),) * axis
             ends = [(i * length // n, -(-(i + 1) * length // n)) for i in range(n)]
             parts = [

@@ -33,7 +33,7 @@ class Windowed(Module):
 
     axes: ClassVar[int]
 
-    def sizes(self, name: str, value: Any, *, least: int) -> Sizes:
+    def _sizes(self, name: str, value: Any, *, least: int) -> Sizes:
         """A whole number for all axes, or one an axis; as the caller wrote it."""
         if not isinstance(value, (tuple, list)):
             return whole_number(name, value, least=least)
@@ -42,11 +42,11 @@ class Windowed(Module):
         require(len(found) == self.axes, rule, value)
         return found
 
-    def each(self, value: Sizes) -> tuple[int, ...]:
+    def _each(self, value: Sizes) -> tuple[int, ...]:
         """The number of each axis."""
         return (value,) * self.axes if isinstance(value, int) else value
 
-    def check(self, x: Tensor, channels: int | None = None) -> None:
+    def _check(self, x: Tensor, channels: int | None = None) -> None:
         """Raise a ShapeError unless x is (n, channels, *lengths); None stands for any number."""
         fits = x.ndim == self.axes + 2 and channels in (None, x.shape[1])
         if not fits or 0 in x.shape[1:]:
@@ -58,7 +58,7 @@ class Windowed(Module):
                 "out_channels of the layer before",
             )
 
-    def slide(
+    def _slide(
         self,
         x: Tensor,
         join: Callable[[list[Tensor]], Tensor],
@@ -78,7 +78,7 @@ class Windowed(Module):
         Raises:
             ShapeError: no window fits into the lengths.
         """
-        settings = list(zip(*map(self.each, (window, stride, dilation)), strict=True))
+        settings = list(zip(*map(self._each, (window, stride, dilation)), strict=True))
         reach = tuple(apart * (size - 1) + 1 for size, _, apart in settings)
         lengths = x.shape[1 : 1 + self.axes]
         if any(r > n for r, n in zip(reach, lengths, strict=True)):
