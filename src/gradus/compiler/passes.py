@@ -11,6 +11,7 @@ import numpy as np
 
 from gradus import ops
 from gradus.compiler.graph import Builder, Graph, Node, moved
+from gradus.ops.joining import concat_
 from gradus.types import Array
 
 Pass = Callable[[Graph], Graph]
@@ -54,6 +55,10 @@ def _simpler(builder: Builder, node: Node) -> int:
         return node.inputs[0]
     if node.op is ops.reshape and first.op is ops.reshape:
         return _simpler(builder, Node(node.type, node.op, first.inputs, node.params))
+    if node.op is concat_ and len(operands) == 1:
+        return node.inputs[0]
+    if node.op is ops.slice and node.params["bounds"] == tuple((0, n, 1) for n in first.type.shape):
+        return node.inputs[0]
     if node.op is ops.permute_dims:
         axes = node.params["axes"]
         if axes == tuple(range(len(axes))):
