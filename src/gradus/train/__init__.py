@@ -3,6 +3,17 @@
 from gradus.train.callbacks import Callback, Convergence, EarlyStopping
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
+from gradus.train.minimise import minimise
+from gradus.train.minimum import Minimum
 from gradus.train.trainer import Trainer
 
-__all__ = ["Callback", "Convergence", "EarlyStopping", "History", "StopSignals", "Trainer"]
+__all__ = [
+    "Callback",
+    "Convergence",
+    "EarlyStopping",
+    "History",
+    "Minimum",
+    "StopSignals",
+    "Trainer",
+    "minimise",
+]
