@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from gradus import data, explain, losses, nn, optim
     from gradus.compiler import compile
     from gradus.nn import load
-    from gradus.train import History, Minimum, Trainer, minimise
+    from gradus.train import History, Minimum, Trainer
+    from gradus.train.minimise import minimise
 
 # Loaded when first used, so that ``import gradus`` costs little more than NumPy: the name, and the
 # module that has it (or is it).

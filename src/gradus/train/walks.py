@@ -19,6 +19,7 @@ Stopped = Callable[[], str]  # by which signal the walk is to end, if by any
 
 _STEPS = 64  # steps a call: enough to forget Python, few to repeat where the end lies among them
 _STUCK = "no step lowers the value any more at this precision"
+_OUTSIDE = "the line search meets values that are not finite"
 
 
 # ── Steps of an optimizer ───────────────────────────────────────────────────────────────────────
@@ -116,22 +117,26 @@ def quasi_newton(
 
     place, slope = objective.place, objective.slope()
     seen: list[tuple[Array, float, Array]] = []  # the last evaluation: point, value, gradient
-    evaluations = 0
+    evaluations, outside = 0, False  # whether the search for the next step met what is not finite
 
     def evaluate(x: Array) -> tuple[float, Array]:
-        nonlocal evaluations
+        nonlocal evaluations, outside
         if not seen or not np.array_equal(seen[0][0], x):
             value, gradient = slope(place.split(x))
             evaluations += 1
+            value = np.inf if np.isnan(value) else value  # for SciPy, NaN is as good as any
+            outside = outside or not np.isfinite(value)
             seen[:] = [(x.copy(), value, place.flat(gradient))]
         return seen[0][1], seen[0][2]
 
     def note(x: Array) -> None:
+        nonlocal outside
         value, gradient = evaluate(x)
         if not np.isfinite(value) or not np.isfinite(x).all():
             what = _infinite(value)
             raise path.diverged(what, place.split(last), evaluations, evaluations)
         last[:] = x
+        outside = outside and value >= min(path.values, default=np.inf)
         path.add(value, float(np.linalg.norm(gradient)), place.split(x))
         path.reason = path.reason or stopped()
         if path.reason:
@@ -151,7 +156,8 @@ def quasi_newton(
             )
         x = found.x
         if not path.reason:
-            path.end(_all_done(steps) if path.steps >= steps else _STUCK)
+            stuck = _OUTSIDE if outside else _STUCK
+            path.end(_all_done(steps) if path.steps >= steps else stuck)
     except StopIteration:
         pass
     return path.minimum(place.split(x), evaluations, evaluations)
