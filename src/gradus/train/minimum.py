@@ -119,7 +119,7 @@ class Path:
             self.arrive(f"the value changed by at most {change:g} of itself")
         if self.callback is not None and point is not None:
             answer = self.callback(self.steps, value, self.place.form(point))
-            if answer is True and not self.reason:
+            if isinstance(answer, (bool, np.bool_)) and answer and not self.reason:
                 self.end("ended by the callback")
         return bool(self.reason)
 

@@ -151,16 +151,13 @@ def quasi_newton(
         settings = {"maxiter": steps, "maxfun": 2**31 - 1, "ftol": 0.0, "gtol": 0.0}
         settings |= {"maxcor": rule.history_size, "maxls": rule.line_search}
         with np.errstate(all="ignore"):
-            found = minimize(
-                evaluate, x, jac=True, method="L-BFGS-B", callback=note, options=settings
-            )
-        x = found.x
+            minimize(evaluate, x, jac=True, method="L-BFGS-B", callback=note, options=settings)
         if not path.reason:
             stuck = _OUTSIDE if outside else _STUCK
             path.end(_all_done(steps) if path.steps >= steps else stuck)
     except StopIteration:
         pass
-    return path.minimum(place.split(x), evaluations, evaluations)
+    return path.minimum(place.split(last), evaluations, evaluations)
 
 
 # ── Searches ────────────────────────────────────────────────────────────────────────────────────
