@@ -5,6 +5,7 @@ from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
 from gradus.train.minimise import minimise
 from gradus.train.minimum import Minimum
+from gradus.train.perceptron import Perceptron, perceptron, separable
 from gradus.train.trainer import Trainer
 
 __all__ = [
@@ -13,7 +14,10 @@ __all__ = [
     "EarlyStopping",
     "History",
     "Minimum",
+    "Perceptron",
     "StopSignals",
     "Trainer",
     "minimise",
+    "perceptron",
+    "separable",
 ]

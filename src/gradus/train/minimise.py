@@ -67,7 +67,7 @@ def minimise(
 
     >>> import gradus as gd
     >>> from gradus import optim
-    >>> gd.minimise(lambda x: (x - 3) ** 2 + 1, 0.0, optim.SGD(0.25))
+    >>> minimise(lambda x: (x - 3) ** 2 + 1, 0.0, optim.SGD(0.25))
     Minimum
       value      1, from 10
       at         2.999997
@@ -85,7 +85,7 @@ def minimise(
 
     A rate is above 0. To see what one of the wrong sign does, minimise −L: the steps are the same.
 
-    >>> up = gd.minimise(lambda theta: -L(theta), 2.0, optim.SGD(0.25), steps=3)
+    >>> up = minimise(lambda theta: -L(theta), 2.0, optim.SGD(0.25), steps=3)
     >>> (-up.values).tolist()
     [2.0, 3.25, 6.0625, 12.390625]
     """
