@@ -2,6 +2,17 @@
 
 from gradus.explain.arithmetic import Arithmetic, arithmetic
 from gradus.explain.neuron import Neuron, neuron
+from gradus.explain.templates import templates
 from gradus.explain.way import Gradient, Share, Step, Way
 
-__all__ = ["Arithmetic", "Gradient", "Neuron", "Share", "Step", "Way", "arithmetic", "neuron"]
+__all__ = [
+    "Arithmetic",
+    "Gradient",
+    "Neuron",
+    "Share",
+    "Step",
+    "Way",
+    "arithmetic",
+    "neuron",
+    "templates",
+]
