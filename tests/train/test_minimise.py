@@ -427,6 +427,27 @@ def test_a_sigmoid_neuron_is_logistic_regression() -> None:
     assert neuron.bias.numpy() == pytest.approx(oracle.intercept_, abs=1e-4)
 
 
+def test_on_classes_that_a_plane_separates_the_weights_of_a_neuron_grow_without_end() -> None:
+    table = load_breast_cancer()
+    X, t = StandardScaler().fit_transform(table.data), 2.0 * table.target - 1.0
+
+    def loss(w: gd.Tensor, b: gd.Tensor) -> gd.Tensor:
+        return ops.mean(ops.softplus(-t * (X @ w + b)))
+
+    sizes, values = [], []
+    for limit in (1e-3, 1e-5, 1e-7):
+        start = (np.zeros(30), np.array(0.0))
+        found = gd.minimise(loss, start, optim.LBFGS(), gradient_norm=limit, steps=10_000)
+        assert found.converged
+        sizes.append(float(np.linalg.norm(found.at[0].numpy())))
+        values.append(found.value)
+    # There is no minimum: each smaller gradient is farther out, and the loss nearer to 0. Loss and
+    # gradient fall like exp(−‖w‖), so the weights grow by about as much for each factor.
+    assert sizes[1] > 1.2 * sizes[0]
+    assert sizes[2] > 1.2 * sizes[1]
+    assert values[2] < 1e-2 * values[0]
+
+
 # ── Misuse ──────────────────────────────────────────────────────────────────────────────────────
 
 
