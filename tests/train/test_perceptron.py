@@ -164,6 +164,12 @@ def test_the_sign_itself_has_no_gradient_to_descend() -> None:
         gd.minimise(lambda unit: ops.mean(unit(CORNERS.astype(np.float32))), unit)
 
 
+def test_numbers_too_large_to_add_up_are_not_called_separated() -> None:
+    found = perceptron([[1.7e308], [-1.7e308], [1.6e308]], [0, 1, 1], max_passes=5)
+    assert not found.converged
+    assert found.errors > 0
+
+
 # ── As a module ─────────────────────────────────────────────────────────────────────────────────
 
 

@@ -48,8 +48,9 @@ def minimise(
         gradient_norm: converged once the Euclidean norm of the gradient is at most this; None: do
             not look. A search has no gradient and converges by its own settings.
         loss_change: converged once a step changes the value by at most this share of itself.
-        callback: called with (steps so far, value, arguments) at the start and after each step; it
-            ends the walk by returning True. Without one, many steps are taken a call.
+        callback: called with (steps so far, value, point) at the start and after each step, a
+            module's point being a dictionary of its parameters; it ends the walk by returning
+            True. Without one, many steps are taken a call.
         points: whether to keep the points of the way; None: where they are few.
         seed: of a search, and of random draws in the function, which are the same at each step.
         executor: as in ``gd.Trainer``.

@@ -206,7 +206,8 @@ def _rule(inputs: int, moves_bias: bool, executor: Executor) -> Program:
 
     def fix(weight: Tensor, bias: Tensor, x: Tensor, t: Tensor) -> dict[str, Tensor]:
         x, t = ops.reshape(x, shape=(inputs,)), ops.reshape(t, shape=())
-        mistake = (t * (ops.sum(weight * x) + bias) <= 0).astype(float64)
+        right = t * (ops.sum(weight * x) + bias) > 0  # which NaN is not
+        mistake = ops.logical_not(right).astype(float64)
         moved = bias + mistake * t if moves_bias else bias
         return {"weight": weight + mistake * t * x, "bias": moved, "mistake": mistake}
 
@@ -216,5 +217,7 @@ def _rule(inputs: int, moves_bias: bool, executor: Executor) -> Program:
 
 
 def _wrong(data: dict[str, Array], carry: dict[str, Array]) -> int:
-    scores: Any = data["x"] @ carry["weight"] + carry["bias"]
-    return int(np.count_nonzero(data["t"] * scores <= 0))
+    """Number of rows on the wrong side, or on the plane."""
+    with np.errstate(all="ignore"):
+        scores = data["x"] @ carry["weight"] + carry["bias"]
+        return int(np.count_nonzero(~(data["t"] * scores > 0)))
