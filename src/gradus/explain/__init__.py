@@ -3,6 +3,7 @@
 from gradus.explain.arithmetic import Arithmetic, arithmetic
 from gradus.explain.draw import Drawing, draw
 from gradus.explain.neuron import Neuron, neuron
+from gradus.explain.templates import templates
 from gradus.explain.way import Gradient, Leaf, Share, Step, Way
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "arithmetic",
     "draw",
     "neuron",
+    "templates",
 ]
