@@ -221,7 +221,7 @@ def test_the_page_says_everything(models: Models, grain: str) -> None:
 def test_a_value_is_explained_in_its_unit(models: Models) -> None:
     found = explain_row(*models["diabetes"], 4)
     text = Page(explanation_page(found, "diabetes")).text
-    assert "Explained is the prediction of progression itself, in its own unit." in text
+    assert "This page explains the prediction of progression itself, in its own unit." in text
     assert "In the row stands 206." in text
     assert "in_unit" in text
 
