@@ -295,10 +295,12 @@ def test_a_run_that_may_not_be_written_to_has_the_remedy_of_another_place(
     assert "name the page with --out" in done.err
 
 
-def test_a_full_disk_leaves_the_old_page(
-    gradus: Gradus, wine: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("old", [True, False])
+def test_a_full_disk_leaves_the_old_page_or_none(
+    gradus: Gradus, wine: Path, files: Files, monkeypatch: pytest.MonkeyPatch, old: bool
 ) -> None:
-    gradus("explain", wine, "--row", 3)
+    if old:
+        gradus("explain", wine, "--row", 3)
     before = files()
 
     def full(*_: object) -> None:

@@ -226,12 +226,15 @@ def test_a_value_is_explained_in_its_unit(models: Models) -> None:
     assert "in_unit" in text
 
 
-def test_hostile_names_and_classes_are_shown_as_text(models: Models) -> None:
-    html = explanation_page(explain_row(*models["mixed"], 3), f"{EVIL}.csv")
-    page = Page(html)
+@pytest.mark.parametrize("label", [0, 1])
+def test_hostile_names_and_classes_are_shown_as_text(models: Models, label: int) -> None:
+    model, table = models["mixed"]
+    target = str(model.target.classes[label])
+    page = Page(explanation_page(explain_row(model, table, 3, target), f"{EVIL}.csv"))
     assert {"script", "img"}.isdisjoint(tag for tag, _ in page.elements)
     assert not any(name.startswith("on") for _, attrs in page.elements for name in attrs)
     assert EVIL in page.text
+    assert f"Blue pushes for “{target}”, orange against it." in page.text
     assert "why this {{ 7 * 7 }}?" in page.text
     assert "city $\\frac$ & = <script>" in page.text
 
@@ -308,7 +311,7 @@ def test_other_columns_are_no_image(names: list[str]) -> None:
     assert grid(names) is None
 
 
-def test_the_largest_number_is_the_darkest_and_the_largest_push_the_strongest() -> None:
+def test_the_largest_number_and_the_largest_push_are_drawn_strongest() -> None:
     svg = image(np.array([[0.0, 8.0], [16.0, 4.0]]), "a & b")
     assert 'aria-label="a &amp; b"' in svg
     opacities = re.findall(r'x="(\d)" y="(\d)".*?fill-opacity="([\d.]+)"', svg)

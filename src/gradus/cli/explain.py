@@ -15,7 +15,7 @@ from gradus.data import BUNDLED, Table, load
 from gradus.errors import ArgumentError, DataError, FileError
 from gradus.explain.blocks import GRAINS
 from gradus.files import write_bytes
-from gradus.runs import explain_row, explanation_page, explanation_place, read_model_of, read_run
+from gradus.runs import explain_row, explanation_page, read_model_of, read_run, save_explanation
 from gradus.runs.explanation import Explanation
 from gradus.runs.explanation_words import difference, prediction, subject, sums
 from gradus.runs.words import cell, count, signed
@@ -60,8 +60,9 @@ def explain(
     model, table, source = _read(run, data)
     found = explain_row(model, table, row, target)
     content = explanation_page(found, source, grain)
-    place = out or explanation_place(run, row)
-    write_bytes(place, content.encode(), "page")
+    if out is not None:
+        write_bytes(out, content.encode(), "page")
+    place = out or save_explanation(run, row, content)
     alone = table.take([row - 1])
     if json:
         unseen = model.inputs.unseen(alone)

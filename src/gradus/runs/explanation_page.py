@@ -42,13 +42,11 @@ def explanation_page(found: Explanation, source: str, grain: str = "layer") -> s
     model = found.model
     x = tensor(found.encoded[None], requires_grad=True)
     score = model.score(x, found.label)
-    features = model.inputs.features
     return page(
         "explanation.html.jinja",
         found=found,
-        facts=found.facts(),
         source=source,
-        chosen=found.chosen,
+        target=words.label(model.target_name, 80),
         prediction=explanation_words.prediction(found),
         subject=explanation_words.subject(found),
         difference=explanation_words.difference(found),
@@ -58,7 +56,7 @@ def explanation_page(found: Explanation, source: str, grain: str = "layer") -> s
         zero=_zero(_attributed(found)),
         most_columns=_MOST_COLUMNS,
         most_inputs=MOST_INPUTS,
-        kinds={feature.kind for feature in features},
+        kinds={feature.kind for feature in model.inputs.features},
         inputs=_inputs(found),
         pictures=_pictures(found),
         drawing=draw(score, grain=grain, x=x, s=score).svg,
@@ -180,7 +178,7 @@ def _pictures(found: Explanation) -> list[tuple[str, str]]:
     return [
         (
             pixels.image(np.array(values, np.float64)[places], f"The row as an image of {size}."),
-            f"The row as an image of {size}; the largest number is the darkest.",
+            f"The row as an image of {size}; the larger the number, the stronger.",
         ),
         (
             pixels.pushes(found.best.values[places], f"{way} of each of the {size}."),

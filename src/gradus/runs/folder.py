@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -38,15 +39,16 @@ def default_place(source: str, now: datetime | None = None) -> Path:
     return free
 
 
-def explanation_place(run: Path, row: int) -> Path:
-    """Where the page on a row goes that was given no place; its folder is made.
+def save_explanation(run: Path, row: int, html: str) -> Path:
+    """Write the page on a row into the folder of its run, in the place of an older one.
 
     Args:
-        run: the folder of a run, or a model file.
+        run: the folder of a run, or a model file, beside which the page then goes.
         row: number of the row.
+        html: the page.
 
     Raises:
-        FileError: the folder cannot be made.
+        FileError: the folder cannot be made or written.
     """
     folder = (run if run.is_dir() else run.parent) / EXPLANATIONS
     try:
@@ -57,7 +59,13 @@ def explanation_place(run: Path, row: int) -> Path:
             received=f"{str(folder)!r}: {error.strerror}",
             remedy="name the page with --out",
         ) from None
-    return folder / f"row-{row}.html"
+    place = folder / f"row-{row}.html"
+    try:
+        write_bytes(place, html.encode(), "page")
+    finally:
+        with contextlib.suppress(OSError):  # a page is in it: it stays
+            folder.rmdir()
+    return place
 
 
 class RunDraft:

@@ -38,7 +38,7 @@ def grid(names: Sequence[str]) -> Array | None:
 
 
 def image(values: Array, description: str) -> str:
-    """The image in the ink of the page: the largest value is darkest."""
+    """The image in the ink of the page: the larger a value, the more ink."""
     low, span = values.min(), np.ptp(values)
     shades = (values - low) / span if span else np.zeros_like(values)
     return _squares(shades, np.full(values.shape, "currentColor", dtype=object), description)
