@@ -45,6 +45,15 @@ def test_features_stand_in_the_tables_order_under_their_names(table):
     assert features[2, 1] == 1
 
 
+def test_every_feature_has_its_place_under_the_column_that_it_comes_from(table):
+    encoder = fit(table)
+    assert list(encoder.places) == list(encoder.columns)
+    places = [i for place in encoder.places.values() for i in place]
+    assert places == [*range(len(encoder.feature_names))]
+    for column, place in encoder.places.items():
+        assert all(encoder.feature_names[i].startswith(column) for i in place)
+
+
 def test_columns_are_found_by_name_and_others_left_alone(table):
     encoder = fit(table)
     turned = Table.from_arrays({"new": [1] * 4, **{n: table.column(n) for n in table.names[::-1]}})

@@ -11,6 +11,7 @@ import typer
 
 from gradus.cli.doctor import doctor
 from gradus.cli.evaluate import evaluate
+from gradus.cli.explain import explain
 from gradus.cli.info import info
 from gradus.cli.lab import lab
 from gradus.cli.predict import predict
@@ -25,9 +26,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Neural networks you can see through: train on a table, predict, evaluate.",
+    help="Neural networks you can see through: train on a table, predict, evaluate, explain.",
 )
-for _command in (train, predict, evaluate, info, doctor):
+for _command in (train, predict, evaluate, explain, info, doctor):
     app.command()(_command)
 app.add_typer(lab)
 

@@ -185,3 +185,4 @@ def _say_result(run: TableRun, place: Path, stopped: signal.Signals | None) -> N
     say(f"Next: gradus info {folder}")
     say(f"      gradus predict {folder} NEW.csv --out PREDICTED.csv")
     say(f"      gradus evaluate {folder} TEST.csv")
+    say(f"      gradus explain {folder} --row 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -70,11 +71,8 @@ class TableEncoder:
         """
         _check_columns(self.columns, table)
         encoded = np.empty((len(table), len(self.feature_names)), dtype=np.float32)
-        start = 0
-        for feature in self.features:
-            stop = start + len(feature.names)
-            encoded[:, start:stop] = feature.encode(table.column(feature.column))
-            start = stop
+        for feature, place in zip(self.features, self.places.values(), strict=True):
+            encoded[:, place.start : place.stop] = feature.encode(table.column(feature.column))
         return encoded
 
     @property
@@ -86,6 +84,13 @@ class TableEncoder:
     def feature_names(self) -> tuple[str, ...]:
         """Name of each feature, in the order of `transform`'s columns."""
         return tuple(name for feature in self.features for name in feature.names)
+
+    @property
+    def places(self) -> dict[str, range]:
+        """Which of `transform`'s columns come from each column of the table."""
+        stops = list(accumulate(len(feature.names) for feature in self.features))
+        starts = [0, *stops]
+        return {c: range(*ends) for c, *ends in zip(self.columns, starts, stops, strict=False)}
 
     @property
     def text_columns(self) -> tuple[str, ...]:

@@ -234,6 +234,18 @@ class Module:
         return type(self).__name__ + (f"({', '.join(shown)})" if shown or childless else "")
 
 
+@contextmanager
+def in_mode(network: Module, training: bool) -> Iterator[None]:
+    """Inside the block, the mode for training or for evaluation; then each module's own again."""
+    before = [(module, module.training) for _, module in network.named_modules()]
+    network.train(training)
+    try:
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
+
+
 def _as_input(x: Any) -> Any:
     """Tensor of an array or of nested lists of numbers; anything else as it is."""
     if isinstance(x, Tensor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ MODEL, CONFIG, HISTORY, SUMMARY, REPORT = FILES = (
     "metrics.json",
     "report.html",
 )
+EXPLANATIONS = "explain"
 
 
 def default_place(source: str, now: datetime | None = None) -> Path:
@@ -35,6 +37,35 @@ def default_place(source: str, now: datetime | None = None) -> Path:
     while free.exists():
         free, number = place.with_name(f"{place.name}-{number}"), number + 1
     return free
+
+
+def save_explanation(run: Path, row: int, html: str) -> Path:
+    """Write the page on a row into the folder of its run, in the place of an older one.
+
+    Args:
+        run: the folder of a run, or a model file, beside which the page then goes.
+        row: number of the row.
+        html: the page.
+
+    Raises:
+        FileError: the folder cannot be made or written.
+    """
+    folder = (run if run.is_dir() else run.parent) / EXPLANATIONS
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            "an explanation needs a folder that can be made and written",
+            received=f"{str(folder)!r}: {error.strerror}",
+            remedy="name the page with --out",
+        ) from None
+    place = folder / f"row-{row}.html"
+    try:
+        write_bytes(place, html.encode(), "page")
+    finally:
+        with contextlib.suppress(OSError):  # a page is in it: it stays
+            folder.rmdir()
+    return place
 
 
 class RunDraft:
@@ -120,7 +151,7 @@ class RunDraft:
                 received=f"{str(self.place)!r}, which holds {_listing(found)}",
                 remedy="name another folder with --out, or replace that run with --force",
             )
-        foreign = [name for name in found if name not in FILES]
+        foreign = [n for n in found if n not in FILES and not _is_explanations(self.place / n)]
         if found and (foreign or MODEL not in found):
             raise FileError(
                 "--force replaces a folder that holds a run and nothing else",
@@ -142,6 +173,15 @@ class RunDraft:
                 self._made.pop().rmdir()
             except OSError:
                 return  # somebody else uses it by now
+
+
+def _is_explanations(folder: Path) -> bool:
+    """Whether it is the folder of a run's explanations, and holds nothing else."""
+    return (
+        folder.name == EXPLANATIONS
+        and folder.is_dir()
+        and all(re.fullmatch(r"row-\d+\.html", path.name) for path in folder.iterdir())
+    )
 
 
 def _listing(names: list[str]) -> str:

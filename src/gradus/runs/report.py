@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from gradus.nn import Module
 from gradus.runs import figures, words
 from gradus.runs.config import RunConfig
+from gradus.runs.page import page
 from gradus.train.table_model import Evaluation
 from gradus.train.train_table import TableRun
 from gradus.types import Array
@@ -24,21 +24,10 @@ _MOST_COLUMNS = 15  # more than these are folded away
 
 def report(run: TableRun, config: RunConfig, summary: Mapping[str, Any]) -> str:
     """The page as HTML without links to anything outside it; every text in it is escaped."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "label": words.label,
-        "number": words.number,
-        "count": words.count,
-        "percent": words.percent,
-    }
-    template = files("gradus.runs").joinpath("report.html.jinja").read_text(encoding="utf-8")
     model, judged = run.model, run.held_out or run.training
     whose = "rows that training never saw" if run.held_out else "training rows"
-    return environment.from_string(template).render(
+    return page(
+        "runs/report.html.jinja",
         summary=summary,
         config=config,
         command=config.command(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from gradus.train.table_model import Evaluation, TableModel
@@ -40,12 +43,13 @@ def count(number: int, thing: str) -> str:
 def number(value: float | None) -> str:
     """A result for people: four significant digits, and no sign of NaN's name.
 
-    >>> number(0.97777), number(41.046084), number(123456.7), number(1e30), number(None)
-    ('0.9778', '41.05', '123,457', '1e+30', 'not a finite number')
+    >>> number(0.97777), number(-41.046084), number(123456.7), number(1e30), number(None)
+    ('0.9778', '−41.05', '123,457', '1e+30', 'not a finite number')
     """
     if value is None or not np.isfinite(value):
         return "not a finite number"
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+    text = f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def result(model: TableModel, found: Evaluation, rows: str) -> str:
@@ -97,6 +101,50 @@ def percent(part: float, whole: float) -> str:
     if 0 < share < 100:
         share = min(max(share, 0.1), 99.9)
     return f"{share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def chance(p: float) -> str:
+    """A probability in per cent, never rounded to certainty.
+
+    >>> [chance(p).replace("\N{NO-BREAK SPACE}", " ") for p in (0.25, 0.99996, 1e-9)]
+    ['25.0 %', 'over 99.9 %', 'under 0.1 %']
+    """
+    text = "under 0.1" if p < 0.0005 else "over 99.9" if p > 0.9995 else f"{100 * p:.1f}"
+    return f"{text}\N{NO-BREAK SPACE}%"
+
+
+def signed(values: Sequence[float] | Array) -> list[str]:
+    """Numbers that are added up, all with a sign and as many decimals as the largest deserves.
+
+    >>> signed([12.5, -0.25, 0.0])
+    ['+12.5', '−0.2', '0.0']
+    >>> signed([3e-7, 1e-9])
+    ['+3.0e−07', '+1.0e−09']
+    """
+    largest = max((abs(v) for v in values), default=0.0)
+    if largest and not 1e-4 <= largest < 1e7:
+        texts = [f"{v:+.1e}" for v in values]
+    else:
+        decimals = max(0, 2 - math.floor(math.log10(largest or 1)))
+        texts = [f"{v:+,.{decimals}f}" for v in values]
+    # What is written as zero has no sign.
+    bare = [t if t.strip("+-0.,") else t[1:] for t in texts]
+    return [t.replace("-", "\N{MINUS SIGN}") for t in bare]
+
+
+def cell(value: object) -> str:
+    """A cell of a table for people; None is a missing one.
+
+    >>> cell(14.230000000000001), cell(3.0), cell(None), cell(True), cell("Ulm")
+    ('14.23', '3', 'missing', 'true', 'Ulm')
+    """
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.15g}" if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+    return label(value)
 
 
 def confusion(model: TableModel, found: Evaluation) -> Array:

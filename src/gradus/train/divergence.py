@@ -12,9 +12,10 @@ from gradus import random
 from gradus.autodiff import grad
 from gradus.errors import DivergenceError
 from gradus.nn import Module
+from gradus.nn.module import in_mode
 from gradus.tensor import Tensor, tensor
 from gradus.train.examples import Examples
-from gradus.train.step import REDUCTIONS, Loss, in_mode
+from gradus.train.step import REDUCTIONS, Loss
 
 REMEDY = (
     "lower the learning rate, clip the gradients (clip_norm=1), or scale the inputs; the network "

@@ -8,8 +8,7 @@ same thing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from gradus import losses, ops, random
@@ -17,6 +16,7 @@ from gradus.autodiff import grad
 from gradus.compiler import Traced, trace
 from gradus.errors import ArgumentError, ShapeError
 from gradus.nn import Module
+from gradus.nn.module import in_mode
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor
 from gradus.types import TensorType, int64
@@ -137,15 +137,3 @@ def _traced(
             remedy="make it a field (self.weight = …), or freeze it with requires_grad_(False)",
         )
     return traced
-
-
-@contextmanager
-def in_mode(network: Module, training: bool) -> Iterator[None]:
-    """Inside the block, the mode for training or for evaluation; then each module's own again."""
-    before = [(module, module.training) for _, module in network.named_modules()]
-    network.train(training)
-    try:
-        yield
-    finally:
-        for module, mode in before:
-            module.training = mode

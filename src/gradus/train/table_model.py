@@ -12,8 +12,10 @@ import numpy as np
 from gradus import losses, nn, ops
 from gradus.data import Table, TableEncoder, TargetEncoder
 from gradus.data.target import Task
-from gradus.errors import DataError, FileError, GradusError
-from gradus.tensor import tensor
+from gradus.errors import ArgumentError, DataError, FileError, GradusError
+from gradus.modes import scoped
+from gradus.nn.module import in_mode
+from gradus.tensor import Tensor, tensor
 from gradus.train.metrics import accuracy, mae, r2, rmse
 from gradus.train.trainer import Trainer
 from gradus.types import Array
@@ -80,6 +82,29 @@ class TableModel:
         if self.task == "regression":
             return self.target.decode_values(raw)
         return ops.softmax(tensor(raw, "float64")).numpy()
+
+    def score(self, x: Tensor, label: int = 0) -> Tensor:
+        """What is explained of encoded rows: one recorded number a row, (rows,).
+
+        For classes the log odds of one of them against all others, ln(p / (1 − p)): unlike
+        probabilities they add up, and unlike a class's own output they say the same of the
+        prediction when all outputs grow by as much. For values the prediction, in its unit.
+
+        Args:
+            x: rows as ``inputs.transform`` gives them, (rows, features).
+            label: number of the class.
+
+        Raises:
+            ArgumentError: a class that there is not.
+        """
+        with in_mode(self.network, training=False):
+            raw = self.network(x)
+        if self.target.scale is not None:
+            return in_unit(raw, std=self.target.scale.std, mean=self.target.scale.mean)
+        if not 0 <= label < len(self.target.classes):
+            last = len(self.target.classes) - 1
+            raise ArgumentError(f"the classes are 0 to {last}", received=label)
+        return log_odds(raw, label=label)
 
     def predict(self, table: Table) -> Table:
         """The table with what is predicted for each row in further columns.
@@ -181,6 +206,23 @@ class TableModel:
 def loss_of(task: Task) -> Any:
     """The loss that a task is trained with."""
     return losses.cross_entropy if task == "classification" else losses.squared_error
+
+
+@scoped
+def log_odds(scores: Tensor, *, label: int) -> Tensor:
+    """ln(p / (1 − p)) of one class, from scores (n, K): s_y − ln Σ_{k≠y} eˢᵏ.
+
+    >>> log_odds(tensor([[2.0, -1.0]]), label=0).tolist()
+    [3.0]
+    """
+    others = [k for k in range(scores.shape[1]) if k != label]
+    return scores[:, label] - ops.logsumexp(ops.take(scores, others, axis=1), axis=1)
+
+
+@scoped
+def in_unit(z: Tensor, *, std: float, mean: float) -> Tensor:
+    """Standardised predictions (n, 1) in the target's own unit: z · std + mean, in float64."""
+    return z[:, 0].astype("float64") * std + mean
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

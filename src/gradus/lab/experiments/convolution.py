@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gradus import nn, optim
@@ -40,7 +42,7 @@ def _shifted(X: Array) -> Array:
 def convolution(setting: Setting) -> Finding:
     """Both kinds on several splits of the digits, as they are and moved."""
     seeds = setting.pick(1, 5)
-    kinds = {
+    kinds: dict[str, Callable[[int], nn.Sequential]] = {
         "convolutional": _convolutional,
         "dense": lambda seed: mlp(64, 120, 120, 10, activation=nn.ReLU, seed=seed),
     }

@@ -6,9 +6,9 @@ import numpy as np
 
 from gradus import data, losses, optim
 from gradus.lab.experiment import Finding, Picture, Setting, experiment, verdict
-from gradus.lab.networks import accuracy, column, mlp
+from gradus.lab.networks import mlp, put
 from gradus.lab.pictures import panels, plane
-from gradus.tensor import Tensor
+from gradus.tensor import Tensor, tensor
 from gradus.train import minimise, perceptron, separable
 from gradus.types import Array
 
@@ -20,7 +20,7 @@ def _by_gradient(X: Array, y: Array) -> tuple[Array, float]:
     """Weights of the same unit with a sigmoid in place of the step."""
 
     def loss(w: Tensor, b: Tensor) -> Tensor:
-        return losses.mean(losses.binary_cross_entropy_with_logits(X @ w + b, y))
+        return losses.mean(losses.binary_cross_entropy_with_logits(tensor(X) @ w + b, y))
 
     start = (np.zeros(2), np.zeros(()))
     w, b = minimise(loss, start, optim.SGD(1.0), steps=1000).at
@@ -30,8 +30,8 @@ def _by_gradient(X: Array, y: Array) -> tuple[Array, float]:
 @experiment(
     "The perceptron rule, or gradient descent on the same unit?",
     lecture="003, 004",
-    claim="Where a line divides the classes the perceptron rule finds one and ends. Where none does "
-    "it never ends, and gradient descent gives the better line.",
+    claim="Where a line divides the classes the perceptron rule finds one and ends. Where none "
+    "does it never ends, and gradient descent gives the better line.",
 )
 def perceptron_rule(setting: Setting) -> Finding:
     """Many draws of two clouds, far apart and overlapping; the rule and the gradient on each."""
@@ -60,9 +60,9 @@ def perceptron_rule(setting: Setting) -> Finding:
         axes[2].plot(np.arange(1, len(last.mistakes) + 1), last.mistakes, "o-", markersize=3,
                      label=kind)  # fmt: skip
         unit = mlp(2, 1)
-        unit[0].weight, unit[0].bias = last.weight.reshape(1, 2), [last.bias]
+        put(unit[0], last.weight.reshape(1, 2), [last.bias])
         plane(axes[k], unit, X, y.astype(np.int64))
-        (edge,) = axes[k].plot([], [], "k-", label="rule, last weights")
+        axes[k].plot([], [], "k-", label="rule, last weights")
         edges = np.array(axes[k].get_xlim())
         axes[k].plot(edges, -(b + w[0] * edges) / w[1], "--", color="#009e73", label="gradient")
         axes[k].set(title=kind, xlim=edges, ylim=axes[k].get_ylim())

@@ -31,7 +31,7 @@ def sigmoid_neuron(setting: Setting) -> Finding:
     X = np.stack([table.column(name) for name in names], axis=1).astype(float64)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     y = (table.column(target) == "benign").astype(np.int64)
-    reference = LogisticRegression(C=np.inf, tol=1e-12, max_iter=100_000).fit(X, y)
+    reference = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(X, y)
     theirs = np.append(reference.coef_[0], reference.intercept_)
 
     unit = mlp(_COLUMNS, 1, seed=setting.seed, dtype=float64)
@@ -68,8 +68,8 @@ def sigmoid_neuron(setting: Setting) -> Finding:
         f"The {_COLUMNS} weights and the bias differ by at most {gap:.0e}; the largest is "
         f"{np.abs(theirs).max():.1f}. L-BFGS took {walk.steps:,} steps; plain gradient descent is "
         f"{slow:.2g} away after {descent.steps:,}.",
-        f"Standardised {_COLUMNS} columns of the breast cancer table ({len(X)} rows). Minimised the "
-        "binary cross-entropy of one sigmoid unit in float64 by L-BFGS and by gradient descent, "
+        f"Standardised {_COLUMNS} columns of the breast cancer table ({len(X)} rows). Minimised "
+        "the binary cross-entropy of one sigmoid unit in float64 by L-BFGS and by gradient descent, "
         "and compared with scikit-learn's logistic regression without a penalty.",
         {"theirs": theirs.tolist(), "ours": ours.tolist(), "largest_gap": gap,
          "gap_of_gradient_descent": slow, "steps": {"L-BFGS": walk.steps, "SGD": descent.steps}},

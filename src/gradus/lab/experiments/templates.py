@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from gradus import losses, nn, optim
@@ -29,7 +32,10 @@ def templates(setting: Setting) -> Finding:
     from matplotlib.figure import Figure
 
     X, y, X_new, y_new = digits(setting.seed)
-    kinds = {"softmax": losses.cross_entropy, "max-margin": losses.max_margin}
+    kinds: dict[str, Callable[..., Any]] = {
+        "softmax": losses.cross_entropy,
+        "max-margin": losses.max_margin,
+    }
     told, alike = {}, {}
     pictures = []
     networks: dict[str, nn.Module] = {}
