@@ -122,7 +122,7 @@ def test_a_model_file_alone_explains_rows_that_are_named(gradus: Gradus, wine: P
 
 
 def test_another_class_can_be_explained(gradus: Gradus, wine: Path) -> None:
-    found = gradus("explain", wine, "--row", 3, "--target", "class_2", "--json").json
+    found = gradus("explain", wine, "--row", 3, "--class", "class_2", "--json").json
     assert found["explained"]["class"] == "class_2"
     assert found["prediction"] != "class_2"
     page = Page(Path("wine/explain/row-3.html").read_text(encoding="utf-8"))
@@ -138,9 +138,9 @@ def test_a_number_is_explained_in_its_unit(gradus: Gradus, here: Path) -> None:
     assert found["explained"]["score"] == pytest.approx(found["prediction"], rel=1e-6)
     assert 0 < found["prediction"] < 400
     assert found["actual"] == 75.0
-    done = gradus("explain", "d", "--row", 1, "--target", "140")
+    done = gradus("explain", "d", "--row", 1, "--class", "140")
     assert done.code == 2
-    assert "leave --target out" in done.err
+    assert "leave --class out" in done.err
 
 
 def test_an_unseen_category_is_reported_and_pushes_nothing(
@@ -219,7 +219,7 @@ def test_a_run_with_explanations_is_still_a_run_that_can_be_replaced(
         (["--row", "x"], ["--row", "see gradus explain --help"]),
         ([], ["--row", "see gradus explain --help"]),
         (["--row", 3, "--grain", "atom"], ["--grain must be 'operation' or 'layer'", "'atom'"]),
-        (["--row", 3, "--target", "class_9"], ["one of 'class_0', 'class_1', 'class_2'", "leave"]),
+        (["--row", 3, "--class", "class_9"], ["one of 'class_0', 'class_1', 'class_2'", "leave"]),
         (["--row", 3, "--data", "none.csv"], ["must exist", "'none.csv'"]),
         (["--row", 3, "--data", "other.csv"], ["must have the columns 'alcohol'", "'a', 'b'"]),
         (["--row", 3, "--out", "none/p.html"], ["folder that exists", "none/p.html"]),
@@ -307,7 +307,7 @@ def test_a_full_disk_leaves_the_old_page_or_none(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    done = gradus("explain", wine, "--row", 3, "--target", "class_2")
+    done = gradus("explain", wine, "--row", 3, "--class", "class_2")
     assert (done.code, done.out) == (2, "")
     assert "No space left on device" in done.err
     assert files() == before

@@ -164,7 +164,7 @@ def test_a_class_that_is_not_there_is_refused(models: Models) -> None:
         ArgumentError, match=r"one of 'class_0', 'class_1', 'class_2'; received '0'"
     ):
         explain_row(*models["wine"], 1, "0")
-    with pytest.raises(ArgumentError, match="leave --target out"):
+    with pytest.raises(ArgumentError, match="leave --class out"):
         explain_row(*models["diabetes"], 1, "140")
     with pytest.raises(ArgumentError, match="classes are 0 to 2"):
         models["wine"][0].score(tensor(np.zeros((1, 13), np.float32)), 3)

@@ -35,9 +35,11 @@ def explain(
             help="Bundled set or table file with the row (default: what the run was trained on).",
         ),
     ] = None,
-    target: Annotated[
+    shown: Annotated[
         str | None,
-        typer.Option(metavar="CLASS", help="Class to explain (default: the predicted one)."),
+        typer.Option(
+            "--class", metavar="CLASS", help="Class to explain (default: the predicted one)."
+        ),
     ] = None,
     grain: Annotated[
         str, typer.Option(help=f"Of drawing and arithmetic: {', '.join(GRAINS)}.")
@@ -58,7 +60,7 @@ def explain(
             remedy="name another file with --out, or replace it with --force",
         )
     model, table, source = _read(run, data)
-    found = explain_row(model, table, row, target)
+    found = explain_row(model, table, row, shown)
     content = explanation_page(found, source, grain)
     if out is not None:
         write_bytes(out, content.encode(), "page")

@@ -156,7 +156,7 @@ def _label(model: TableModel, target: str) -> int:
         raise ArgumentError(
             "a class to explain is chosen where there are classes",
             received=f"{target!r} for a model of the number {model.target_name!r}",
-            remedy="leave --target out",
+            remedy="leave --class out",
         )
     written = [str(name) for name in classes]
     if target not in written:
@@ -165,7 +165,7 @@ def _label(model: TableModel, target: str) -> int:
         raise ArgumentError(
             f"the class to explain is one of {shown}{more}",
             received=repr(target),
-            remedy="leave --target out for the predicted one",
+            remedy="leave --class out for the predicted one",
         )
     return written.index(target)
 

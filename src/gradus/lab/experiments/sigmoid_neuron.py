@@ -69,8 +69,8 @@ def sigmoid_neuron(setting: Setting) -> Finding:
         f"{np.abs(theirs).max():.1f}. L-BFGS took {walk.steps:,} steps; plain gradient descent is "
         f"{slow:.2g} away after {descent.steps:,}.",
         f"Standardised {_COLUMNS} columns of the breast cancer table ({len(X)} rows). Minimised "
-        "the binary cross-entropy of one sigmoid unit in float64 by L-BFGS and by gradient descent, "
-        "and compared with scikit-learn's logistic regression without a penalty.",
+        "the binary cross-entropy of one sigmoid unit in float64 by L-BFGS and by gradient "
+        "descent, and compared with scikit-learn's logistic regression without a penalty.",
         {"theirs": theirs.tolist(), "ours": ours.tolist(), "largest_gap": gap,
          "gap_of_gradient_descent": slow, "steps": {"L-BFGS": walk.steps, "SGD": descent.steps}},
         [
