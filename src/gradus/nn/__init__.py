@@ -35,6 +35,7 @@ from gradus.nn.linear import Flatten, Identity, Linear, Maxout
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.parameter import parameter
+from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.registry import from_config, to_config
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
@@ -43,15 +44,20 @@ __all__ = [
     "ACTIVATIONS",
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "BatchNorm",
     "Constant",
     "Dropout",
     "Embedding",
+    "EveryStep",
     "Flatten",
     "He",
     "Identity",
     "Initialiser",
+    "LastStep",
     "LayerNorm",
     "LeCun",
     "LeakyReLU",

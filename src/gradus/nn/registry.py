@@ -23,6 +23,7 @@ from gradus.nn.linear import Flatten, Linear, Maxout
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.parameter import at_most
+from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
 
@@ -30,6 +31,7 @@ Known = dict[str, type[Any]]
 
 _LAYERS = (
     Sequential, Linear, SparseLinear, Maxout, Flatten, Dropout, BatchNorm, LayerNorm, Embedding,
+    RNN, LSTM, GRU, EveryStep, LastStep,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}
