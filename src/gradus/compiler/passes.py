@@ -11,6 +11,7 @@ import numpy as np
 
 from gradus import ops
 from gradus.compiler.graph import Builder, Graph, Node, moved
+from gradus.ops.joining import concat_
 from gradus.types import Array
 
 Pass = Callable[[Graph], Graph]
@@ -62,6 +63,8 @@ def _simpler(builder: Builder, node: Node) -> int:
             inner = first.params["axes"]
             merged = Node(node.type, node.op, first.inputs, {"axes": tuple(inner[a] for a in axes)})
             return _simpler(builder, merged)
+    if node.op is ops.slice and first.type == node.type and _forwards(node):
+        return node.inputs[0]
     if node.op is ops.negative and first.op is ops.negative:
         return first.inputs[0]
     if node.op is ops.multiply:
@@ -71,6 +74,10 @@ def _simpler(builder: Builder, node: Node) -> int:
     if node.op is ops.divide and _is_one(operands[1]) and first.type == node.type:
         return node.inputs[0]
     return builder.add(node)
+
+
+def _forwards(node: Node) -> bool:
+    return all(step == 1 for _, _, step in node.params["bounds"])
 
 
 def _is_one(node: Node) -> bool:
@@ -132,3 +139,29 @@ def eliminate_dead(graph: Graph) -> Graph:
         keep = i in live or node.name is not None
         places.append(builder.add(moved(node, places)) if keep else -1)
     return builder.graph({name: places[i] for name, i in graph.outputs.items()})
+
+
+def pick_parts(graph: Graph) -> Graph:
+    """A slice of joined parts becomes a slice of the one that it lies in.
+
+    For looking at graphs, not for running them: the numbers lie elsewhere then, and NumPy may add
+    them up in another order.
+    """
+    return _rewrite(graph, _of_one_part)
+
+
+def _of_one_part(builder: Builder, node: Node) -> int:
+    joined = builder.nodes[node.inputs[0]] if node.op is ops.slice else node
+    if node.op is not ops.slice or joined.op is not concat_:
+        return builder.add(node)
+    axis, bounds = joined.params["axis"], node.params["bounds"]
+    start, stop, step = slice(*bounds[axis]).indices(joined.type.shape[axis])
+    before = 0
+    for part in joined.inputs:
+        behind = before + builder.nodes[part].type.shape[axis]
+        if step > 0 and before <= start and stop <= behind:
+            own = (start - before, stop - before, step)
+            params = {"bounds": (*bounds[:axis], own, *bounds[axis + 1 :])}
+            return builder.add(Node(node.type, node.op, (part,), params))
+        before = behind
+    return builder.add(node)

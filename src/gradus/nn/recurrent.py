@@ -126,8 +126,7 @@ class Recurrent(Module):
                 x = dropped(x, self.dropout)
             outputs = []
             for way in self._directions:
-                before = tuple(part[len(ends)] for part in start)
-                output, after = self._walk(x, f"l{layer}{way}", before, counts)
+                output, after = self._walk(x, f"l{layer}{way}", start[len(ends)], counts)
                 outputs.append(output)
                 ends.append(after)
             x = ops.concat(outputs, axis=2) if self.bidirectional else outputs[0]
@@ -159,27 +158,33 @@ class Recurrent(Module):
         return ops.stack([outputs[t] for t in steps], axis=1), state
 
     def _check_input(self, x: Any) -> None:
-        axes = "(n, T, {})" if self.batch_first else "(T, n, {})"
         shape = x.shape if isinstance(x, Tensor) else ()
-        steps = shape[1 if self.batch_first else 0] if len(shape) == 3 else 0
-        if not steps or shape[2] != self.input_size:
-            raise ShapeError(
-                f"{self.summary()} takes sequences of shape {axes.format(self.input_size)}, T ≥ 1",
-                received=f"an input of shape {shape}" if isinstance(x, Tensor) else _kind(x),
-                remedy="give a single sequence a first axis, x[None]; numbers a third, "
-                "x.reshape(n, T, 1); and put nn.EveryStep() between two recurrent layers",
-            )
+        axes = ("n", "T") if self.batch_first else ("T", "n")
+        if len(shape) == 3 and shape[axes.index("T")] and shape[2] == self.input_size:
+            return
+        if not isinstance(x, Tensor):
+            remedy = "between two recurrent layers, put nn.EveryStep()"
+        elif len(shape) == 3:
+            remedy = "check the number of features, and batch_first"
+        else:
+            remedy = "give one sequence a first axis, x[None], and plain numbers a last one"
+        raise ShapeError(
+            f"{self.summary()} takes sequences ({', '.join(axes)}, {self.input_size}) with T ≥ 1",
+            received=f"an input of shape {shape}" if isinstance(x, Tensor) else _kind(x),
+            remedy=remedy,
+        )
 
-    def _start(self, state: Any, n: int) -> tuple[Tensor, ...]:
-        """The parts of the state to begin with, checked."""
+    def _start(self, state: Any, n: int) -> list[State]:
+        """The state to begin with, of each direction of each layer."""
         shape = (self.num_layers * len(self._directions), n, self.hidden_size)
         if state is None:
-            return tuple(zeros(shape, self.dtype) for _ in self.parts)
-        several = isinstance(state, (tuple, list)) and len(self.parts) > 1
+            return [tuple(zeros(shape[1:], self.dtype) for _ in self.parts)] * shape[0]
+        several = isinstance(state, tuple) or (isinstance(state, list) and len(self.parts) > 1)
         given = tuple(state) if several else (state,)
-        if len(given) != len(self.parts):
+        if len(given) != len(self.parts) or (several and len(self.parts) == 1):
+            rule = "(h, c)" if len(self.parts) == 2 else "one tensor, h"
             raise ArgumentError(
-                f"the state of {self.summary()} is ({', '.join(self.parts)})",
+                f"the state of {self.summary()} is {rule}",
                 received=_kind(state),
                 remedy="hand on the state that the layer returned",
             )
@@ -192,13 +197,13 @@ class Recurrent(Module):
                     received=f"{part.shape}, not {shape}",
                     remedy="hand on the state that the layer returned for as many rows",
                 )
-        return found
+        return [tuple(part[k] for part in found) for k in range(shape[0])]
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"a {type(value).__name__}"
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _counted(lengths: Any, n: int, steps: int) -> Tensor:
