@@ -170,7 +170,7 @@ class Recurrent(Module):
             remedy = "give one sequence a first axis, x[None], and plain numbers a last one"
         raise ShapeError(
             f"{self.summary()} takes sequences ({', '.join(axes)}, {self.input_size}) with T ≥ 1",
-            received=f"an input of shape {shape}" if isinstance(x, Tensor) else _kind(x),
+            received=_kind(x),
             remedy=remedy,
         )
 
@@ -201,6 +201,9 @@ class Recurrent(Module):
 
 
 def _kind(value: Any) -> str:
+    """What was received, in words."""
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {value.shape}"
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of {len(value)}"
     return "None" if value is None else f"a {type(value).__name__}"
@@ -414,7 +417,7 @@ def _both(reader: Module, x: Any) -> tuple[Tensor, Any]:
     if not isinstance(x, tuple) or len(x) != 2:
         raise ArgumentError(
             f"{reader.summary()} stands behind a recurrent layer and takes its (output, state)",
-            received=f"an input of shape {x.shape}" if isinstance(x, Tensor) else _kind(x),
+            received=_kind(x),
             remedy="put nn.RNN, nn.LSTM or nn.GRU right before it",
         )
     return x
