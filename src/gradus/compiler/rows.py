@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus.compiler.passes import eliminate_dead, pick_parts, simplify
 from gradus.compiler.rowwise import row_by_row
 from gradus.compiler.trace import Traced
 from gradus.tensor import Tensor
@@ -174,7 +173,4 @@ class RowProgram:
         same = two.captured.keys() == four.captured.keys() and all(
             t is four.captured[n] for n, t in two.captured.items()
         )
-        # Rows that are stacked along a new axis and picked again, as in the state of a recurrent
-        # layer, are where they were.
-        one, other = (eliminate_dead(simplify(pick_parts(t.graph))) for t in (two, four))
-        return same and row_by_row(one, other, self.rows)
+        return same and row_by_row(two.graph, four.graph, self.rows)

@@ -56,6 +56,7 @@ def _(draw: Draw) -> Iterable[Call]:
     yield call(draw(2, 3, 4), draw(4, 2))
     yield call(draw(2, 1, 2, 3), draw(4, 3, 2))
     yield call(draw(0, 3), draw(3, 2))
+    yield call(draw(2, 0, 3), draw(3, 2))
 
 
 @composite(
