@@ -332,6 +332,31 @@ def test_rows_are_predicted_one_by_one(kind: Any, executor: str) -> None:
                 np.testing.assert_array_equal(trainer.predict(X[start:end]), found[start:end])
 
 
+class LastSymbol(nn.Module):
+    """Classifies rows of symbols, of which 0 is padding, by what was read last."""
+
+    def __init__(self) -> None:
+        self.look, self.read = nn.Embedding(6, 4), nn.GRU(4, 8, bidirectional=True)
+        self.last, self.scores = nn.LastStep(), nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        lengths = ops.sum(ops.astype(x != 0, dtype="int64"), axis=1)
+        return self.scores(self.last(self.read(self.look(x), lengths=lengths)))
+
+
+def test_a_network_that_counts_its_steps_trains_on_padded_rows() -> None:
+    rng = np.random.default_rng(0)
+    X, lengths = rng.integers(1, 6, (240, 7)), rng.integers(1, 8, 240)
+    X[np.arange(7) >= lengths[:, None]] = 0
+    y = X[np.arange(240), lengths - 1] % 3
+    net = LastSymbol()
+    trainer = gd.Trainer(net, losses.cross_entropy, optim.Adam(1e-2), metrics=["accuracy"])
+    history = trainer.fit(X, y, epochs=12, validation=0.25, progress=False)
+    assert history["val_accuracy"][-1] > 0.95  # 0.4 is the share of the commonest class
+    assert row_program(trainer, X).one_by_one
+    np.testing.assert_allclose(trainer.predict(X), net(X).numpy(), rtol=1e-4, atol=1e-5)
+
+
 def row_program(trainer: gd.Trainer, X: Array) -> Any:
     """The program that the trainer has predicted with."""
     engine = trainer._engine
