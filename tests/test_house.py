@@ -21,6 +21,7 @@ FLOORS = {
     "explain": 4,
     "train": 5,
     "runs": 6,
+    "lab": 7,
     "cli": 8,
 }  # fmt: skip
 # Files of one floor that lean on each other, each on those before it.

@@ -24,18 +24,21 @@ if TYPE_CHECKING:
     from gradus import data, explain, losses, nn, optim
     from gradus.compiler import compile
     from gradus.nn import load
-    from gradus.train import History, Trainer
+    from gradus.train import History, Minimum, Trainer
+    from gradus.train.minimise import minimise
 
 # Loaded when first used, so that ``import gradus`` costs little more than NumPy: the name, and the
 # module that has it (or is it).
 _LATER = {
     "History": "gradus.train",
+    "Minimum": "gradus.train",
     "Trainer": "gradus.train",
     "compile": "gradus.compiler",
     "data": "gradus.data",
     "explain": "gradus.explain",
     "load": "gradus.nn",
     "losses": "gradus.losses",
+    "minimise": "gradus.train",
     "nn": "gradus.nn",
     "optim": "gradus.optim",
 }
@@ -56,6 +59,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "History",
+    "Minimum",
     "Tensor",
     "Trainer",
     "arange",
@@ -71,6 +75,7 @@ __all__ = [
     "load",
     "losses",
     "manual_seed",
+    "minimise",
     "nn",
     "no_grad",
     "ones",

@@ -6,6 +6,8 @@ would expect to catch, so ``except ValueError`` keeps working.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class GradusError(Exception):
     """Base of every error that gradus raises on purpose.
@@ -54,4 +56,9 @@ class FileError(GradusError, ValueError):
 
 
 class DivergenceError(GradusError, ArithmeticError):
-    """Training that has left the finite numbers."""
+    """Training that has left the finite numbers.
+
+    ``last_good`` is the ``Minimum`` until there where ``gd.minimise`` raises it.
+    """
+
+    last_good: Any = None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ContextDecorator, contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
 from weakref import ref
+
+import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -22,18 +24,24 @@ class Trace:
 class Scope:
     """One call of a module or a function: the operations inside belong together.
 
-    It keeps nothing alive: what a graph needs, the graph holds, and a detached past may go.
+    It keeps data, but nothing that was computed: what a graph needs, the graph holds, and a
+    detached past may go.
 
     Args:
         owner: what is called.
         inputs: what it is called with, in any order: tensors among it, and lists of them.
+        options: what it is called with by name.
     """
 
-    __slots__ = ("_before", "_inputs", "_owner")
+    __slots__ = ("_before", "_inputs", "_options", "_owner")
 
-    def __init__(self, owner: Any, inputs: Iterable[Any]) -> None:
+    def __init__(
+        self, owner: Any, inputs: Iterable[Any], options: Mapping[str, Any] | None = None
+    ) -> None:
+        options = options or {}
         self._owner = ref(owner)
-        self._inputs = tuple(_tensors(inputs))
+        self._inputs = tuple(_kept((*inputs, *(v for v in options.values() if not _plain(v)))))
+        self._options = {k: v for k, v in options.items() if _plain(v)}
         self._before: Scope | None = None
 
     @property
@@ -43,8 +51,17 @@ class Scope:
 
     @property
     def inputs(self) -> list[Any]:
-        """The tensors that it was called with, as far as they are still there."""
-        return [t for r in self._inputs if (t := r()) is not None]
+        """Tensors, arrays and numbers that it was called with, as far as they are still the same.
+
+        Lists of numbers are arrays here.
+        """
+        found = [(_there(kept), version) for kept, version in self._inputs]
+        return [x for x, version in found if x is not None and getattr(x, "version", 0) == version]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Numbers and words that it was called with by name."""
+        return dict(self._options)
 
     def __enter__(self) -> None:
         self._before, _modes.scope = _modes.scope, self
@@ -53,12 +70,41 @@ class Scope:
         _modes.scope, self._before = self._before, None
 
 
-def _tensors(values: Iterable[Any]) -> Iterator[ref[Any]]:
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _kept(values: Iterable[Any]) -> Iterator[tuple[Any, int]]:
+    """Inputs with their versions: references to tensors that may go, and numbers."""
     for value in values:
         if hasattr(value, "record"):
-            yield ref(value)
-        elif isinstance(value, (list, tuple)):
-            yield from _tensors(value)
+            data = value.record is None and not value.requires_grad
+            yield (value if data else ref(value)), value.version
+        elif isinstance(value, (list, tuple)) and any(map(_holds_tensors, value)):
+            yield from _kept(value)
+        elif isinstance(value, (list, tuple, np.ndarray, np.generic, int, float)):
+            array = _array(value)
+            if array is not None:
+                yield array, 0
+
+
+def _holds_tensors(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_tensors, value))
+    return hasattr(value, "record")
+
+
+def _array(value: Any) -> Any:
+    """A copy that nobody changes; None of what are not numbers."""
+    try:
+        array = np.array(value)
+    except (ValueError, OverflowError):  # lists of unequal lengths
+        return None
+    return array if array.dtype.kind in "fiub" else None
+
+
+def _there(kept: Any) -> Any:
+    return kept() if isinstance(kept, ref) else kept
 
 
 class _Modes(threading.local):
@@ -124,7 +170,7 @@ def scoped(function: Function) -> Function:
 
     @wraps(function)
     def call(*inputs: Any, **options: Any) -> Any:
-        with Scope(call, (*inputs, *options.values())):
+        with Scope(call, inputs, options):
             return function(*inputs, **options)
 
     return cast(Function, call)

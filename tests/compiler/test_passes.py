@@ -155,6 +155,8 @@ IDENTITIES: dict[str, Callable[[gd.Tensor], gd.Tensor]] = {
     "a permutation to the same order": lambda x: ops.permute_dims(x, (0, 1)),
     "a reshape there and back": lambda x: x.reshape(12).reshape(2, 6).reshape(3, 4),
     "a broadcast to its own shape": lambda x: ops.broadcast_to(x, (3, 4)),
+    "one tensor joined": lambda x: ops.concat([x], axis=1),
+    "a slice of everything": lambda x: ops.slice(x, bounds=((0, 3, 1), (0, 4, 1))),
     "detach": lambda x: x.detach(),
     "all of it as a slice": lambda x: x[0:3, :],
 }
@@ -195,6 +197,7 @@ KEPT: dict[str, Callable[[gd.Tensor], gd.Tensor]] = {
     "x plus zero, which turns −0 into 0": lambda x: x + 0.0,
     "x times zero, which may be NaN": lambda x: x * 0.0,
     "x minus x, which may be NaN": lambda x: x - x,
+    "x turned round": lambda x: ops.flip(x),
     "one over x": lambda x: 1.0 / x,
     "x from the end to the beginning": lambda x: x[::-1],
 }

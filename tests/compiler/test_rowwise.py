@@ -30,6 +30,7 @@ ALONE: dict[str, Callable[[Any], Any]] = {
     "largest place": lambda x: ops.argmax(x, axis=1),
     "running sum": lambda x: ops.cumulative_sum(x, axis=1),
     "reshape": lambda x: x.reshape(x.shape[0], 2, 2),
+    "places as rows": lambda x: (x.reshape(-1, 2) @ W[:2]).reshape(x.shape[0], 6),
     "batched product": lambda x: x.reshape(x.shape[0], 2, 2) @ x.reshape(x.shape[0], 2, 2),
     "product with each row": lambda x: W.T @ x.reshape(x.shape[0], 4, 1),
     "columns": lambda x: x[:, 1:3],
@@ -57,6 +58,12 @@ TOGETHER: dict[str, Callable[[Any], Any]] = {
     "largest of all": lambda x: x * (ops.argmax(x) + 0.0),
     "rows as columns": lambda x: x.reshape(4, x.shape[0]).T,
     "divided by the number of rows": lambda x: x / float(x.shape[0]),
+    "places in another order": lambda x: x.reshape(2, -1).T.reshape(x.shape[0], 4),
+    "numbered places": lambda x: (
+        x.reshape(-1, 1) * gd.arange(4 * x.shape[0]).reshape(-1, 1).astype("float32")
+    ).reshape(x.shape[0], 4),
+    "places of other rows": lambda x: ops.flip(x.reshape(-1, 2), axis=0).reshape(x.shape[0], 4),
+    "several results a row": lambda x: x.reshape(-1, 2),
     "numbered rows": lambda x: x * gd.arange(x.shape[0]).reshape(-1, 1).astype("float32"),
     "without rows": lambda x: W,
     "a row of what is stacked": lambda x: ops.stack([x, x * 2.0, x])[:, 0],

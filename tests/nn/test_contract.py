@@ -19,6 +19,7 @@ from gradus.types import TensorType
 
 X = Draw()(5, 4)
 IMAGES = Draw()(2, 3, 4)
+PICTURES = Draw()(2, 2, 4, 3)
 SEQUENCES = Draw()(2, 3, 2)
 INDICES = np.array([[0, 2], [2, 6]])
 
@@ -47,6 +48,7 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
         lambda d: nn.Maxout(4, 3, pieces=3, dtype=d), X, (5, 3), ["affine.weight", "affine.bias"],
     ),
     "Flatten": (lambda d: nn.Flatten(), IMAGES, (2, 12), []),
+    "Unflatten": (lambda d: nn.Unflatten(-1, (2, -1)), X, (5, 2, 2), []),
     "Identity": (lambda d: nn.Identity(), X, (5, 4), []),
     "Dropout": (lambda d: nn.Dropout(0.3), X, (5, 4), []),
     "LayerNorm": (lambda d: nn.LayerNorm(4, dtype=d), X, (5, 4), ["weight", "bias"]),
@@ -62,6 +64,31 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
         lambda d: nn.BatchNorm(4, track_running_stats=False, dtype=d),
         X, (5, 4), ["weight", "bias"],
     ),
+    "BatchNorm-images": (
+        lambda d: nn.BatchNorm(2, dtype=d), PICTURES, (2, 2, 4, 3), ["weight", "bias"],
+    ),
+    "Conv1d": (lambda d: nn.Conv1d(3, 2, 2, dtype=d), IMAGES, (2, 2, 3), ["weight", "bias"]),
+    "Conv1d-same": (
+        lambda d: nn.Conv1d(3, 2, 4, padding="same", bias=False, dtype=d),
+        IMAGES, (2, 2, 4), ["weight"],
+    ),
+    "Conv2d": (lambda d: nn.Conv2d(2, 3, 2, dtype=d), PICTURES, (2, 3, 3, 2), ["weight", "bias"]),
+    "Conv2d-set": (
+        lambda d: nn.Conv2d(
+            2, 4, (3, 2), stride=(1, 2), padding=(2, 1), dilation=2, groups=2, dtype=d
+        ),
+        PICTURES, (2, 4, 4, 2), ["weight", "bias"],
+    ),
+    "MaxPool1d": (lambda d: nn.MaxPool1d(2), IMAGES, (2, 3, 2), []),
+    "MaxPool2d": (
+        lambda d: nn.MaxPool2d((2, 3), stride=1, padding=(1, 0)), PICTURES, (2, 2, 5, 1), [],
+    ),
+    "AvgPool1d": (lambda d: nn.AvgPool1d(3, stride=1), IMAGES, (2, 3, 2), []),
+    "AvgPool2d": (
+        lambda d: nn.AvgPool2d(2, padding=1, count_include_pad=False), PICTURES, (2, 2, 3, 2), [],
+    ),
+    "AdaptiveAvgPool1d": (lambda d: nn.AdaptiveAvgPool1d(3), IMAGES, (2, 3, 3), []),
+    "AdaptiveAvgPool2d": (lambda d: nn.AdaptiveAvgPool2d((3, 1)), PICTURES, (2, 2, 3, 1), []),
     "Embedding": (lambda d: nn.Embedding(7, 3, dtype=d), INDICES, (2, 2, 3), ["weight"]),
     # What recurrent layers give is joined to one row of numbers: outputs, then the state.
     "RNN": (lambda d: nn.RNN(2, 2, dtype=d), SEQUENCES, (12 + 4,), recurrent("l0")),

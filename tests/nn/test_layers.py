@@ -210,7 +210,7 @@ def test_a_batch_of_one_is_refused_in_training(track: bool) -> None:
         assert norm.eval()(np.zeros((1, 2))).shape == (1, 2)
 
 
-@pytest.mark.parametrize("shape", [(4, 3), (4,), (4, 2, 2)])
+@pytest.mark.parametrize("shape", [(4, 3), (4,), (4, 3, 2)])
 def test_normalisation_names_the_shape_it_takes(shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match=r"BatchNorm\(num_features=2\) takes inputs of"):
         nn.BatchNorm(2)(np.zeros(shape))

@@ -15,10 +15,16 @@ from gradus.tensor import Tensor
 
 torch = pytest.importorskip("torch")
 prune = pytest.importorskip("torch.nn.utils.prune")
-pytestmark = pytest.mark.oracle
+pytestmark = [
+    pytest.mark.oracle,
+    # PyTorch's word on what that costs it.
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel"),
+]
 
 X = Draw()(6, 4)
 IMAGES = Draw()(2, 3, 4)
+PICTURES = Draw()(3, 4, 6, 5)
+SIGNALS = Draw()(3, 4, 9)
 INDICES = np.array([[0, 2], [2, 6]])
 
 Pair = tuple[Callable[[str], nn.Module], Callable[[Any], Any], np.ndarray]
@@ -34,6 +40,7 @@ TABLE: dict[str, Pair] = {
     ),
     "Flatten": (lambda d: nn.Flatten(), lambda d: torch.nn.Flatten(), IMAGES),
     "Flatten-0": (lambda d: nn.Flatten(0), lambda d: torch.nn.Flatten(0), IMAGES),
+    "Unflatten": (lambda d: nn.Unflatten(1, (2, 2)), lambda d: torch.nn.Unflatten(1, (2, 2)), X),
     "Identity": (lambda d: nn.Identity(), lambda d: torch.nn.Identity(), X),
     "LayerNorm": (
         lambda d: nn.LayerNorm(4, dtype=d), lambda d: torch.nn.LayerNorm(4, dtype=d), X,
@@ -56,6 +63,13 @@ TABLE: dict[str, Pair] = {
     "BatchNorm-untracked": (
         lambda d: nn.BatchNorm(4, track_running_stats=False, dtype=d),
         lambda d: torch.nn.BatchNorm1d(4, track_running_stats=False, dtype=d), X,
+    ),
+    "BatchNorm-signals": (
+        lambda d: nn.BatchNorm(4, momentum=0.3, dtype=d),
+        lambda d: torch.nn.BatchNorm1d(4, momentum=0.3, dtype=d), SIGNALS,
+    ),
+    "BatchNorm-images": (
+        lambda d: nn.BatchNorm(4, dtype=d), lambda d: torch.nn.BatchNorm2d(4, dtype=d), PICTURES,
     ),
     "Embedding": (
         lambda d: nn.Embedding(7, 3, dtype=d), lambda d: torch.nn.Embedding(7, 3, dtype=d), INDICES,
@@ -87,6 +101,62 @@ TABLE: dict[str, Pair] = {
     "Softmax": (lambda d: nn.Softmax(), lambda d: torch.nn.Softmax(dim=-1), X),
     "Softmax-columns": (lambda d: nn.Softmax(dim=0), lambda d: torch.nn.Softmax(dim=0), X),
 }  # fmt: skip
+
+# Convolutions take four channels to six.
+WINDOWED: dict[str, list[dict[str, Any]]] = {
+    "Conv1d": [
+        {"kernel_size": 3},
+        {"kernel_size": 1, "stride": 2},
+        {"kernel_size": 4, "padding": "same"},
+        {"kernel_size": 2, "padding": "same", "dilation": 3, "bias": False},
+        {"kernel_size": 3, "stride": 3, "padding": 2, "dilation": 2, "groups": 2},
+    ],
+    "Conv2d": [
+        {"kernel_size": 3},
+        {"kernel_size": (3, 1), "bias": False},
+        {"kernel_size": 1},
+        {"kernel_size": (6, 5)},
+        {"kernel_size": 3, "padding": "same"},
+        {"kernel_size": (2, 4), "padding": "same"},
+        {"kernel_size": (4, 3), "padding": "same", "dilation": (1, 2)},
+        {"kernel_size": 2, "padding": "valid", "dilation": (2, 3)},
+        {"kernel_size": (3, 2), "stride": 2, "padding": (2, 1)},
+        {"kernel_size": 3, "stride": (3, 2), "padding": 4, "groups": 2},
+        {"kernel_size": 2, "stride": (1, 2), "dilation": 2, "groups": 2, "bias": False},
+    ],
+    "MaxPool1d": [{"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1, "dilation": 2}],
+    "MaxPool2d": [
+        {"kernel_size": 2},
+        {"kernel_size": 3, "stride": 1, "padding": 1},
+        {"kernel_size": (2, 3), "stride": (2, 1), "padding": (1, 0), "dilation": (3, 2)},
+    ],
+    "AvgPool1d": [{"kernel_size": 2}, {"kernel_size": 4, "stride": 3, "padding": 2}],
+    "AvgPool2d": [
+        {"kernel_size": 2},
+        {"kernel_size": 3, "stride": 2, "padding": 1},
+        {"kernel_size": (2, 4), "stride": (1, 3), "padding": (1, 2), "count_include_pad": False},
+    ],
+    "AdaptiveAvgPool1d": [{"output_size": 1}, {"output_size": 4}, {"output_size": 11}],
+    "AdaptiveAvgPool2d": [{"output_size": 1}, {"output_size": (4, 3)}, {"output_size": (1, 7)}],
+}
+
+
+def windowed(library: Any, name: str, settings: dict[str, Any]) -> Callable[[Any], Any]:
+    kind = getattr(library, name)
+    if name.startswith("Conv"):
+        return lambda d: kind(4, 6, **settings, dtype=d)
+    return lambda d: kind(**settings)
+
+
+TABLE |= {
+    f"{name}-{' '.join(f'{k}={v}' for k, v in settings.items())}": (
+        windowed(nn, name, settings),
+        windowed(torch.nn, name, settings),
+        SIGNALS if "1d" in name else PICTURES,
+    )
+    for name, rows in WINDOWED.items()
+    for settings in rows
+}
 
 every_module = pytest.mark.parametrize("name", TABLE)
 WITHOUT_A_TWIN = {"Maxout", "Dropout", "Sign", "SparseLinear"}  # below, or in tests/nn
@@ -214,6 +284,17 @@ def test_a_sparse_layer_is_pytorchs_linear_layer_pruned_by_its_mask() -> None:
 def test_linear_starts_in_pytorchs_range() -> None:
     torch.manual_seed(0)
     twin, ours = torch.nn.Linear(50, 400), nn.Linear(50, 400)
+    assert_same_range(ours, twin)
+
+
+@pytest.mark.parametrize("groups", [1, 5])
+def test_convolutions_start_in_pytorchs_range(groups: int) -> None:
+    torch.manual_seed(0)
+    settings = {"kernel_size": (3, 2), "groups": groups}
+    assert_same_range(nn.Conv2d(10, 400, **settings), torch.nn.Conv2d(10, 400, **settings))
+
+
+def assert_same_range(ours: nn.Module, twin: Any) -> None:
     for a, b in ((ours.weight, twin.weight), (ours.bias, twin.bias)):
         largest, theirs = np.abs(a.numpy()).max(), b.abs().max().item()
         assert largest == pytest.approx(theirs, rel=0.02)

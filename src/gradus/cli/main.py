@@ -12,6 +12,7 @@ import typer
 from gradus.cli.doctor import doctor
 from gradus.cli.evaluate import evaluate
 from gradus.cli.info import info
+from gradus.cli.lab import lab
 from gradus.cli.predict import predict
 from gradus.cli.screen import remark, say
 from gradus.cli.train import train
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for _command in (train, predict, evaluate, info, doctor):
     app.command()(_command)
+app.add_typer(lab)
 
 # The base of all errors in how a command was typed; Typer has no public name for it.
 _USAGE: Any = typer.BadParameter.mro()[1]

@@ -55,6 +55,10 @@ def _simpler(builder: Builder, node: Node) -> int:
         return node.inputs[0]
     if node.op is ops.reshape and first.op is ops.reshape:
         return _simpler(builder, Node(node.type, node.op, first.inputs, node.params))
+    if node.op is concat_ and len(operands) == 1:
+        return node.inputs[0]
+    if node.op is ops.slice and node.params["bounds"] == tuple((0, n, 1) for n in first.type.shape):
+        return node.inputs[0]
     if node.op is ops.permute_dims:
         axes = node.params["axes"]
         if axes == tuple(range(len(axes))):
@@ -63,8 +67,6 @@ def _simpler(builder: Builder, node: Node) -> int:
             inner = first.params["axes"]
             merged = Node(node.type, node.op, first.inputs, {"axes": tuple(inner[a] for a in axes)})
             return _simpler(builder, merged)
-    if node.op is ops.slice and first.type == node.type and _forwards(node):
-        return node.inputs[0]
     if node.op is ops.negative and first.op is ops.negative:
         return first.inputs[0]
     if node.op is ops.multiply:
@@ -74,10 +76,6 @@ def _simpler(builder: Builder, node: Node) -> int:
     if node.op is ops.divide and _is_one(operands[1]) and first.type == node.type:
         return node.inputs[0]
     return builder.add(node)
-
-
-def _forwards(node: Node) -> bool:
-    return all(step == 1 for _, _, step in node.params["bounds"])
 
 
 def _is_one(node: Node) -> bool:

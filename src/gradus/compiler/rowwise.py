@@ -1,7 +1,8 @@
 """Whether a traced function treats its rows one by one: row i of a result needs row i alone.
 
 Only then may rows be cut into batches and a batch be padded. Evaluation mostly does so; what
-takes a mean over the rows, numbers them or counts them does not.
+takes a mean over the rows, numbers them or counts them does not. In between, a row may be several:
+a convolution makes one of each place of each image, and the image of them again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gradus import ops
 from gradus.compiler.graph import Graph, Node
 from gradus.compiler.passes import eliminate_dead, pick_parts, simplify
 from gradus.types import Array, TensorType
@@ -35,7 +37,7 @@ def row_by_row(one: Graph, other: Graph, rows: Collection[str]) -> bool:
     return found[0] is not None and found[0] == found[1] and _alike(one, other, found[0])
 
 
-def _alike(one: Graph, other: Graph, rows: set[int]) -> bool:
+def _alike(one: Graph, other: Graph, rows: Collection[int]) -> bool:
     """Whether two graphs with rows at certain places differ in the number of rows alone."""
     return len(one.nodes) == len(other.nodes) and all(
         a.op is b.op
@@ -60,31 +62,34 @@ def _repeats(value: Array) -> bool:
     return value.ndim > 0 and len(value) > 1 and bool((value == value[:1]).all())
 
 
-def _rows_of(graph: Graph, rows: Collection[str]) -> set[int] | None:
-    """Places of the values that have rows, each made of the same row of the inputs.
+def _rows_of(graph: Graph, rows: Collection[str]) -> dict[int, int] | None:
+    """Places of the values made of the same row of the inputs, and how many rows they make of it.
 
-    None where a value mixes rows, or an output has none.
+    None where a value mixes rows, or an output has not one row for each.
     """
     n = next(t.shape[0] for name, t in graph.inputs.items() if name in rows)
-    found: set[int] = set()
+    found: dict[int, int] = {}
     for place, node in enumerate(graph.nodes):
-        own = [i in found for i in node.inputs]
+        own = [found.get(i, 0) for i in node.inputs]
         if node.name is not None:
-            has_rows = node.name in rows
+            each = int(node.name in rows)
         elif node.value is not None:
-            has_rows = node.type.shape[:1] == (n,) and _repeats(node.value)
+            each = int(node.type.shape[:1] == (n,) and _repeats(node.value))
         elif any(own):
+            each = max(own)
             types = [graph.nodes[i].type for i in node.inputs]
-            if not _keeps_rows(node, _Operands(types, own, n)):
+            given = _Operands(types, [k > 0 for k in own], n * each, n)
+            if not {0, each}.issuperset(own) or not _keeps_rows(node, given):
                 return None
-            has_rows = True
+            if node.op is ops.reshape:
+                each = node.type.shape[0] // n
         else:
-            has_rows = _repeated(node, graph.nodes[node.inputs[0]].type, n)
-        if has_rows and node.type.shape[:1] != (n,):
+            each = int(_repeated(node, graph.nodes[node.inputs[0]].type, n))
+        if each and node.type.shape[:1] != (n * each,):
             return None
-        if has_rows:
-            found.add(place)
-    return found if found.issuperset(graph.outputs.values()) else None
+        if each:
+            found[place] = each
+    return found if all(found.get(i) == 1 for i in graph.outputs.values()) else None
 
 
 def _repeated(node: Node, operand: TensorType, n: int) -> bool:
@@ -96,11 +101,12 @@ def _repeated(node: Node, operand: TensorType, n: int) -> bool:
 
 @dataclass(frozen=True)
 class _Operands:
-    """Types of the operands, which of them have rows, and how many rows there are."""
+    """Types of the operands, which of them have rows, how many, and of how many examples."""
 
     types: list[TensorType]
     own: list[bool]
     rows: int
+    examples: int
 
 
 _Rule = Callable[[_Operands, TensorType, Mapping[str, Any]], bool]
@@ -140,6 +146,11 @@ def _shapes(given: _Operands, result: TensorType, _: Mapping[str, Any]) -> bool:
     return given.types[0].shape[:1] == result.shape[:1]
 
 
+def _regroups(given: _Operands, result: TensorType, _: Mapping[str, Any]) -> bool:
+    """In row order, each row of the inputs makes several rows of the result, or is made of them."""
+    return len(result.shape) > 0 and result.shape[0] > 0 and result.shape[0] % given.examples == 0
+
+
 def _permutes(_: _Operands, __: TensorType, params: Mapping[str, Any]) -> bool:
     return bool(params["axes"][0] == 0)
 
@@ -168,7 +179,7 @@ _RULES: dict[str, _Rule] = {
     "max": _along,
     "min": _along,
     "permute_dims": _permutes,
-    "reshape": _shapes,
+    "reshape": _regroups,
     "slice": _slices,
     "sliding_window": _windows,
     "sum": _along,

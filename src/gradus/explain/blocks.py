@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from gradus.autodiff import pull_back, sum_to
-from gradus.modes import Scope, no_grad
+from gradus.modes import Scope
 from gradus.nn import Module
 from gradus.tensor import Tensor, constant
-from gradus.types import Array
 
 GRAINS = ("operation", "layer")
-
-# Which operand (−1: of a layer), the operand, the local derivative where the operation is
-# elementwise, and what arrives at the operand.
-Pulled = tuple[int, Tensor, Array | None, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +20,7 @@ class Block:
 
     Attributes:
         op: name of the operation, or of the layer.
+        params: what it was told besides its operands.
         tensors: in the order in which they were computed.
         result: the one that is read outside.
         given: what they read from outside.
@@ -34,42 +28,19 @@ class Block:
     """
 
     op: str
+    params: Mapping[str, Any]
     tensors: tuple[Tensor, ...]
     result: Tensor
     given: tuple[Tensor, ...]
     shown: tuple[Tensor, ...]
 
-    def pulled_back(self, dy: Tensor) -> Iterator[Pulled]:
-        """What reaches each tensor outside, given the derivative with respect to the result."""
-        with no_grad():
-            yield from self._of_one(dy) if len(self.tensors) == 1 else self._of_many(dy)
-
-    def _of_one(self, dy: Tensor) -> Iterator[Pulled]:
-        y = self.result
-        if y.record is None or y.is_leaf or y.record.op.gradient_rule is None:
-            return
-        outgoing = pull_back(y.record, y, dy)
-        slopes = pull_back(y.record, y, constant(np.ones(y.shape, y.dtype)))
-        for k, (t, out, slope) in enumerate(zip(y.record.inputs, outgoing, slopes, strict=True)):
-            if out is not None and slope is not None:
-                elementwise = getattr(y.record.op, "elementwise", False)  # no compiled call is
-                local = slope.numpy() if elementwise else None
-                yield k, t, local, sum_to(out, t.shape).numpy()
-
-    def _of_many(self, dy: Tensor) -> Iterator[Pulled]:
-        pending = {self.result: dy}
-        for y in reversed(self.tensors):
-            if y not in pending or y.record is None or y.is_leaf:
-                continue
-            if y.record.op.gradient_rule is None:
-                continue
-            for t, out in zip(y.record.inputs, pull_back(y.record, y, pending.pop(y)), strict=True):
-                if out is not None and t.requires_grad:
-                    out = sum_to(out, t.shape)
-                    pending[t] = pending[t] + out if t in pending else out
-        for t in self.given:
-            if t in pending:
-                yield -1, t, None, pending[t].numpy()
+    @property
+    def own(self) -> tuple[Tensor, ...]:
+        """Parameters that it reads and is not written with."""
+        shown = set(self.shown)
+        return tuple(
+            t for t in self.given if t.record is None and t.requires_grad and t not in shown
+        )
 
 
 def blocks_of(computed: list[Tensor], output: Tensor, grain: str) -> list[Block]:
@@ -90,23 +61,33 @@ def blocks_of(computed: list[Tensor], output: Tensor, grain: str) -> list[Block]
     blocks = []
     for key, tensors in members.items():
         inside = set(tensors)
-        given = tuple(dict.fromkeys(i for t in tensors for i in _inputs(t) if i not in inside))
+        given = tuple(dict.fromkeys(i for t in tensors for i in inputs_of(t) if i not in inside))
         if isinstance(key, Scope):
             [result] = (t for t in tensors if t in read)
             read_here = (t for t in given if t.record is not None)
-            shown = tuple(dict.fromkeys((*key.inputs, *read_here)))
-            blocks.append(Block(_label(key), tuple(tensors), result, given, shown))
+            shown = tuple(dict.fromkeys((*_tensors(key.inputs), *read_here)))
+            blocks.append(Block(_label(key), key.options, tuple(tensors), result, given, shown))
         else:
-            assert key.record is not None
-            blocks.append(Block(key.record.op.name, (key,), key, given, key.record.inputs))
+            record = key.record
+            assert record is not None
+            blocks.append(Block(record.op.name, record.params, (key,), key, given, record.inputs))
     return sorted(blocks, key=lambda b: order[b.result])
+
+
+def inputs_of(t: Tensor) -> tuple[Tensor, ...]:
+    """What a tensor was computed from."""
+    return () if t.record is None else t.record.inputs
+
+
+def _tensors(inputs: Iterable[Any]) -> Iterable[Tensor]:
+    return (x if isinstance(x, Tensor) else constant(x) for x in inputs)
 
 
 def _read(
     computed: list[Tensor], output: Tensor, of: Mapping[Tensor, Scope | Tensor]
 ) -> set[Tensor]:
     """What is read outside of its own block, and the output."""
-    outside = {i for t in computed for i in _inputs(t) if i in of and of[i] is not of[t]}
+    outside = {i for t in computed for i in inputs_of(t) if i in of and of[i] is not of[t]}
     return outside | {output}
 
 
@@ -126,7 +107,3 @@ def _is_layer(scope: Scope) -> bool:
 def _label(scope: Scope) -> str:
     owner = scope.owner
     return owner.summary() if isinstance(owner, Module) else str(owner.__name__)
-
-
-def _inputs(t: Tensor) -> tuple[Tensor, ...]:
-    return () if t.record is None else t.record.inputs

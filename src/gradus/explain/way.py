@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from gradus.explain.symbols import derivative, formula, written
 from gradus.types import Array
 
 
 @dataclass(frozen=True, eq=False)
+class Leaf:
+    """A value that was not computed on the way.
+
+    Attributes:
+        name: of the value; None for a constant, which is written as it is.
+        kind: ``"input"``: data; ``"parameter"``: derivatives with respect to it are asked for;
+            ``"constant"``: numbers that stand in the program.
+        value: the numbers.
+    """
+
+    name: str | None
+    kind: str
+    value: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Step:
-    """One operation on the way to the number.
+    """One operation on the way to the number, or all that a layer does.
 
     Attributes:
         name: of the value.
-        op: name of the operation.
-        operands: names of what it takes; a number that stands in the program is its own name.
-        given: their values.
+        op: name of the operation, or of the layer.
+        operands: what it takes, in the order in which it is written.
+        params: what it was told besides: axes, shapes, settings.
+        own: a layer's parameters, which are not among the operands.
         value: what it gives.
     """
 
     name: str
     op: str
-    operands: tuple[str, ...]
-    given: tuple[Array, ...]
+    operands: tuple[Leaf | Step, ...] = field(repr=False)  # each knows its own
+    params: Mapping[str, Any]
+    own: tuple[Leaf, ...]
     value: Array
-
-    @property
-    def formula(self) -> str:
-        """The operation with the names of its operands."""
-        return formula(self.op, self.operands)
-
-    @property
-    def numbers(self) -> str:
-        """The operation with the numbers put in."""
-        return formula(self.op, [written(a) for a in self.given])
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +52,7 @@ class Share:
 
     Attributes:
         step: the operation.
-        position: which of its operands the value is.
+        position: which of its operands the value is; −1 of a layer.
         incoming: derivative of the number with respect to what the operation gives.
         local: derivative of that with respect to the operand, for elementwise operations.
         outgoing: what comes of both, summed over what was stretched.
@@ -54,13 +63,6 @@ class Share:
     incoming: Array
     local: Array | None
     outgoing: Array
-
-    @property
-    def formula(self) -> str:
-        """Formula of the local derivative; "" where none is known."""
-        if self.local is None:
-            return ""
-        return derivative(self.step.op, self.position, self.step.operands, self.step.name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Layers and networks: modules with PyTorch's names, built of ops alone.
 
-Rows are examples: a layer takes (n, in_features) and gives (n, out_features).
+Rows are examples: a layer takes (n, in_features) and gives (n, out_features); images are
+(n, channels, height, width).
 
 >>> import gradus as gd
 >>> from gradus import nn
@@ -27,14 +28,23 @@ from gradus.nn.activations import (
     Tanh,
     activation,
 )
+from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
 from gradus.nn.file import load, read, save
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
-from gradus.nn.linear import Flatten, Identity, Linear, Maxout
+from gradus.nn.linear import Flatten, Identity, Linear, Maxout, Unflatten
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.parameter import parameter
+from gradus.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+)
 from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.registry import from_config, to_config
 from gradus.nn.sequential import Sequential
@@ -48,8 +58,14 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
     "BatchNorm",
     "Constant",
+    "Conv1d",
+    "Conv2d",
     "Dropout",
     "Embedding",
     "EveryStep",
@@ -62,6 +78,8 @@ __all__ = [
     "LeCun",
     "LeakyReLU",
     "Linear",
+    "MaxPool1d",
+    "MaxPool2d",
     "Maxout",
     "Mish",
     "Module",
@@ -75,6 +93,7 @@ __all__ = [
     "Softplus",
     "SparseLinear",
     "Tanh",
+    "Unflatten",
     "Uniform",
     "Xavier",
     "Zeros",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
 
 from gradus import ops
-from gradus.checks import flag, whole_number
+from gradus.checks import flag, whole_number, whole_numbers
 from gradus.errors import ArgumentError, ShapeError
 from gradus.nn.init import Initialiser, Uniform, Zeros
 from gradus.nn.module import Module
@@ -163,6 +164,46 @@ class Flatten(Module):
         """(n, a, b, …) to (n, a·b·…)."""
         start = normalise_axis(self.start_dim, x.ndim)
         return ops.reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start:])))
+
+
+class Unflatten(Module):
+    """One axis becomes several: rows of 64 pixels become images of 8 × 8, in row order.
+
+    Args:
+        dim: the axis.
+        unflattened_size: lengths of the new axes; one may be -1, which is then worked out.
+
+    Raises:
+        ShapeError: an input without the axis, or with another length than the new ones make.
+
+    >>> import gradus as gd
+    >>> Unflatten(1, (1, 8, 8))(gd.zeros((5, 64))).shape
+    (5, 1, 8, 8)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        self.dim = whole_number("dim", dim)
+        self.unflattened_size = whole_numbers("unflattened_size", unflattened_size, least=-1)
+        if not self.unflattened_size or self.unflattened_size.count(-1) > 1:
+            raise ArgumentError(
+                "unflattened_size is one length or more, of which one may be -1",
+                received=unflattened_size,
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, a·b·…) to (n, a, b, …)."""
+        axis = normalise_axis(self.dim, x.ndim)
+        size, length = self.unflattened_size, x.shape[axis]
+        known = math.prod(n for n in size if n != -1)
+        if -1 in size and known and length % known == 0:
+            size = tuple(length // known if n == -1 else n for n in size)
+        if math.prod(size) != length or -1 in size:
+            raise ShapeError(
+                f"{self.summary()} takes an axis {self.dim} whose length is that of all new axes",
+                received=f"an input of shape {x.shape}",
+                remedy="count the columns: an image has channels · height · width of them",
+            )
+        return ops.reshape(x, shape=(*x.shape[:axis], *size, *x.shape[axis + 1 :]))
 
 
 class Identity(Module):

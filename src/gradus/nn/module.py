@@ -48,7 +48,7 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output of the module; arrays and lists of numbers become tensors."""
         given = tuple(map(_as_input, inputs))
-        with Scope(self, (*given, *options.values())):
+        with Scope(self, given, options):
             return self.forward(*given, **options)
 
     # Fields -----------------------------------------------------------------------------------
@@ -222,8 +222,9 @@ class Module:
         except ArgumentError:  # a module of the user's own, that shall not be saved
             arguments = {}
         shown = []
-        if {"in_features", "out_features"} <= set(arguments):
-            shown.append(f"{arguments.pop('in_features')} → {arguments.pop('out_features')}")
+        for ends in (("in_features", "out_features"), ("in_channels", "out_channels")):
+            if arguments.keys() >= set(ends):
+                shown.append(" → ".join(str(arguments.pop(end)) for end in ends))
         signature = self._arguments()
         first = next(iter(signature), None)
         for name, value in arguments.items():

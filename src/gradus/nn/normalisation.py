@@ -12,6 +12,7 @@ from gradus.errors import ArgumentError, ShapeError
 from gradus.nn.init import Constant, Zeros
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
+from gradus.nn.windows import channels_first, channels_last
 from gradus.tensor import Tensor
 
 
@@ -74,6 +75,9 @@ class LayerNorm(Module):
 class BatchNorm(Module):
     """Each feature over the batch: y = (x − mean) / √(var + eps) · weight + bias.
 
+    Features stand along the second axis. Those of images and signals, their channels, have mean and
+    variance over the batch and all places (PyTorch's BatchNorm1d, BatchNorm2d and BatchNorm3d).
+
     In training mean and variance are the batch's, the variance biased (divided by n). Running
     ones, the variance unbiased (divided by n − 1), follow them and are used when training is over:
     running ← (1 − momentum) · running + momentum · batch. No gradient flows through these.
@@ -87,7 +91,7 @@ class BatchNorm(Module):
         running_var: (num_features,), ones at the start, or None.
 
     Args:
-        num_features: length of the rows.
+        num_features: length of the rows, or number of channels.
         eps: keeps the root from 0.
         momentum: weight of the newest batch in the running statistics, in [0, 1].
         affine: whether to learn weight and bias.
@@ -95,8 +99,8 @@ class BatchNorm(Module):
         dtype: of the parameters and the statistics.
 
     Raises:
-        ShapeError: an input that is not (n, num_features), or a batch of one whose statistics
-            would be needed.
+        ShapeError: an input that is not (n, num_features, …), or a single number a feature where
+            its statistics would be needed.
 
     >>> import gradus as gd
     >>> norm = BatchNorm(1)
@@ -131,12 +135,20 @@ class BatchNorm(Module):
             self.running_var = parameter(ones, shape, self.dtype, trained=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, num_features) to the same shape."""
-        if x.ndim != 2 or x.shape[1] != self.num_features:
+        """(n, num_features, …) to the same shape."""
+        if x.ndim < 2 or x.shape[1] != self.num_features:
             raise ShapeError(
-                f"{self.summary()} takes inputs of shape (n, {self.num_features})",
+                f"{self.summary()} takes inputs of shape (n, {self.num_features}, …)",
                 received=f"an input of shape {x.shape}",
             )
+        if x.ndim == 2:
+            return self._normalised(x)
+        places = channels_last(x)
+        rows = ops.reshape(places, shape=(x.size // self.num_features, self.num_features))
+        return channels_first(ops.reshape(self._normalised(rows), shape=places.shape))
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        """(rows, num_features) to the same shape."""
         if self.training or self.running_mean is None or self.running_var is None:
             mean, variance = self._batch_statistics(x)
         else:
@@ -148,8 +160,8 @@ class BatchNorm(Module):
         n = x.shape[0]
         if n < 2:
             raise ShapeError(
-                "batch normalisation in training takes two examples or more, for a variance",
-                received=f"an input of shape {x.shape}",
+                "batch normalisation in training takes two examples or more, or two places of one",
+                received=f"{n} of each, as rows of shape {x.shape}",
                 remedy="take a larger batch, drop the last incomplete one, or call eval()",
             )
         mean = ops.mean(x, axis=0)

@@ -16,13 +16,22 @@ from typing import Any
 
 from gradus.errors import ArgumentError, FileError, GradusError
 from gradus.nn.activations import ACTIVATIONS
+from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
-from gradus.nn.linear import Flatten, Linear, Maxout
+from gradus.nn.linear import Flatten, Linear, Maxout, Unflatten
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.parameter import at_most
+from gradus.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+)
 from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
@@ -30,8 +39,9 @@ from gradus.nn.sparse import SparseLinear
 Known = dict[str, type[Any]]
 
 _LAYERS = (
-    Sequential, Linear, SparseLinear, Maxout, Flatten, Dropout, BatchNorm, LayerNorm, Embedding,
-    RNN, LSTM, GRU, EveryStep, LastStep,
+    Sequential, Linear, SparseLinear, Maxout, Flatten, Unflatten, Dropout, BatchNorm, LayerNorm,
+    Embedding, Conv1d, Conv2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d, RNN, LSTM, GRU, EveryStep, LastStep,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}

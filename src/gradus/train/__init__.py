@@ -3,6 +3,24 @@
 from gradus.train.callbacks import Callback, Convergence, EarlyStopping
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
+from gradus.train.max_margin import MaxMargin, max_margin
+from gradus.train.minimise import minimise
+from gradus.train.minimum import Minimum
+from gradus.train.perceptron import Perceptron, perceptron, separable
 from gradus.train.trainer import Trainer
 
-__all__ = ["Callback", "Convergence", "EarlyStopping", "History", "StopSignals", "Trainer"]
+__all__ = [
+    "Callback",
+    "Convergence",
+    "EarlyStopping",
+    "History",
+    "MaxMargin",
+    "Minimum",
+    "Perceptron",
+    "StopSignals",
+    "Trainer",
+    "max_margin",
+    "minimise",
+    "perceptron",
+    "separable",
+]

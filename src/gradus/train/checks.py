@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from typing import Any
 
 from gradus.errors import ArgumentError
 from gradus.losses import LOSSES
 from gradus.nn import Module
-from gradus.optim import Optimizer
+from gradus.optim import LBFGS, Optimizer, Search
 from gradus.train.callbacks import Callback
 
 
@@ -41,6 +42,13 @@ def check_loss(loss: Any) -> None:
 
 def check_optimizer(optimizer: Any, network: Module) -> None:
     """Refuse what is no optimizer, and groups that no parameter belongs to."""
+    if isinstance(optimizer, (LBFGS, Search)):
+        raise ArgumentError(
+            "a trainer's optimizer steps on one batch after another",
+            received=f"{type(optimizer).__name__}, which needs the loss of all rows at each step",
+            remedy="minimise it as a function: gd.minimise(lambda net: losses.mean(loss(net(X), "
+            f"y)), net, optim.{type(optimizer).__name__}())",
+        )
     if not isinstance(optimizer, Optimizer):
         raise ArgumentError(
             "an optimizer is an object of gradus.optim",
@@ -48,7 +56,11 @@ def check_optimizer(optimizer: Any, network: Module) -> None:
             remedy="write optim.Adam(1e-3)",
         )
     # Frozen parameters count: they may be freed between two calls of fit.
-    names = [*network.named_parameters(), *network.named_buffers()]
+    check_groups(optimizer, [*network.named_parameters(), *network.named_buffers()])
+
+
+def check_groups(optimizer: Optimizer, names: Collection[str]) -> None:
+    """Refuse groups that no parameter belongs to."""
     for pattern in optimizer.groups:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ArgumentError(

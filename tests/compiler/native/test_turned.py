@@ -165,3 +165,18 @@ def test_an_output_with_the_name_of_another_kind_of_input_is_a_value_of_its_own(
         for name in ("native", "reference")
     )
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_elementwise_between_two_changes_of_order_copies_nothing() -> None:
+    def function(x: gd.Tensor, z: gd.Tensor) -> gd.Tensor:
+        first = ops.permute_dims(x, axes=(0, 3, 1, 2))
+        masked = ops.where(first > 0.0, ops.tanh(first), 0.5) + ops.permute_dims(z, (0, 3, 1, 2))
+        return ops.permute_dims(masked, axes=(0, 2, 3, 1)).reshape(-1, 5)
+
+    types = {n: TensorType((2, 3, 4, 5), float64) for n in "xz"}
+    graph = trace(function, **types).graph
+    program: Any = NativeExecutor(1).prepare(graph)
+    assert [i.work for i in program.instructions] == ["4 operations on 120"]
+    given = {n: normal(5, 0, k, t.shape) for k, (n, t) in enumerate(types.items())}
+    expected = executor_named("reference").prepare(graph).run(given)["result"]
+    np.testing.assert_allclose(program.run(given)["result"], expected, rtol=1e-12)

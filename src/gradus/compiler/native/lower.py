@@ -15,6 +15,7 @@ import numpy as np
 
 from gradus.compiler.graph import Graph, Node
 from gradus.compiler.memory import Lifetime
+from gradus.compiler.native.channels import before_moves
 from gradus.compiler.native.fuse import groups
 from gradus.compiler.native.instructions import (
     DTYPE_CODES,
@@ -84,7 +85,7 @@ def lower(graph: Graph, opcode: Callable[[str], int], *, may_turn: bool) -> Lowe
         may_turn: whether matrices may be stored transposed. Sums over one of their axes then have
             another order, and which are transposed depends on the number of rows.
     """
-    names: frozenset[str] = frozenset()
+    graph, names = before_moves(graph), frozenset[str]()
     if may_turn:
         graph, names = turned(graph, lambda node: _is_chained(node, opcode))
     lowered = _Lowering(in_row_order(graph), opcode).run()
