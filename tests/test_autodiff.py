@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import pytest
 
 import gradus as gd
 from gradus import ops
+from gradus.compiler import trace
 from gradus.errors import DtypeError, GradientError, ShapeError, TraceError
+from gradus.ops.primitive import Draw
 
 
 def leaf(value: Any) -> gd.Tensor:
@@ -291,6 +294,50 @@ def test_a_gradient_is_summed_back_to_the_operands_shape(shape: tuple[int, ...])
 def test_an_empty_batch_gives_zero_gradients() -> None:
     w = gd.ones((3, 2)).requires_grad_()
     assert gd.grad((gd.zeros((0, 3)) @ w).sum(), w).tolist() == [[0.0, 0.0]] * 3
+
+
+# ── Slices ──────────────────────────────────────────────────────────────────────────────────────
+
+# How a (4, 6) tensor is cut up, and by which operation its gradient is put together.
+CUTS: dict[str, tuple[Callable[[gd.Tensor], list[gd.Tensor]], str]] = {
+    "in columns": (lambda x: [x[:, k] for k in range(6)], "concat"),
+    "in unequal pieces, last first": (lambda x: [x[3:], x[:1], x[1:3]], "concat"),
+    "a piece twice": (lambda x: [x[:2], x[2:], x[:2] * 3.0], "concat"),
+    "with a gap": (lambda x: [x[:, :2], x[:, 3:]], "unslice"),
+    "overlapping": (lambda x: [x[:, :4], x[:, 3:]], "unslice"),
+    "every other": (lambda x: [x[:, ::2], x[:, 1::2]], "unslice"),
+    "backwards": (lambda x: [x[1::-1], x[2:]], "unslice"),
+    "along both axes": (lambda x: [x[:2, :3], x[:2, 3:], x[2:]], "unslice"),
+    "and whole": (lambda x: [x[:2], x, x[2:]], "concat"),
+    "an empty one, too": (lambda x: [x[:0], x[:2], x[2:], x[4:]], "concat"),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_gradients_of_slices_are_put_together_again(name: str) -> None:
+    cut, expected = CUTS[name]
+    x = Draw()(4, 6)
+
+    def function(t: gd.Tensor) -> gd.Tensor:
+        return ops.concat([((k + 1.0) * p * p).reshape(-1) for k, p in enumerate(cut(t))])
+
+    assert gd.gradcheck(function, [x], order=2, rtol=1e-6, atol=1e-8)
+    leaf = gd.tensor(x, requires_grad=True)
+    graph = trace(lambda t: gd.grad(function(t).sum(), t), leaf).graph
+    used = {n.op.name for n in graph.nodes if n.op is not None}
+    assert used & {"concat", "unslice"} == {expected}
+
+
+def test_the_gradient_of_a_sequence_read_step_by_step_grows_with_its_length_alone() -> None:
+    def numbers(steps: int) -> int:
+        leaf = gd.zeros((2, steps), "float64").requires_grad_()
+
+        def slope(x: gd.Tensor) -> gd.Tensor:
+            return gd.grad(sum((ops.sin(x[:, t]).sum() for t in range(steps)), gd.zeros(())), x)
+
+        return sum(n.type.size for n in trace(slope, leaf).graph.nodes)
+
+    assert numbers(400) < 4.5 * numbers(100)
 
 
 # ── The checker ─────────────────────────────────────────────────────────────────────────────────

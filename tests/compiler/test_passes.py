@@ -19,6 +19,7 @@ from gradus.compiler.passes import (
     eliminate_dead,
     fold_constants,
     optimise,
+    pick_parts,
     simplify,
 )
 from gradus.compiler.reference import ReferenceProgram
@@ -157,6 +158,7 @@ IDENTITIES: dict[str, Callable[[gd.Tensor], gd.Tensor]] = {
     "one tensor joined": lambda x: ops.concat([x], axis=1),
     "a slice of everything": lambda x: ops.slice(x, bounds=((0, 3, 1), (0, 4, 1))),
     "detach": lambda x: x.detach(),
+    "all of it as a slice": lambda x: x[0:3, :],
 }
 
 
@@ -197,7 +199,28 @@ KEPT: dict[str, Callable[[gd.Tensor], gd.Tensor]] = {
     "x minus x, which may be NaN": lambda x: x - x,
     "x turned round": lambda x: ops.flip(x),
     "one over x": lambda x: 1.0 / x,
+    "x from the end to the beginning": lambda x: x[::-1],
 }
+
+
+JOINED: dict[str, tuple[Callable[[gd.Tensor], gd.Tensor], list[str]]] = {
+    "one of a stack": (lambda x: ops.stack([x, x * 2.0])[0], []),
+    "within a part": (lambda x: ops.concat([x * 2.0, x], axis=1)[1:, 5:8:2], ["slice"]),
+    "across two parts": (
+        lambda x: ops.concat([x, x])[2:4], ["concat", "slice"],
+    ),
+    "backwards": (lambda x: ops.concat([x, x])[2::-1], ["concat", "slice"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_a_slice_of_joined_parts_is_picked_from_the_part_that_it_lies_in(name: str) -> None:
+    function, expected = JOINED[name]
+    graph = optimise(traced(function))
+    picked = eliminate_dead(simplify(pick_parts(graph))).verify()
+    assert names(picked) == expected
+    x = {"x": np.arange(12.0).reshape(3, 4)}
+    assert np.array_equal(*(ReferenceProgram(g).run(x)["result"] for g in (picked, graph)))
 
 
 @pytest.mark.parametrize("kept", KEPT)

@@ -19,6 +19,8 @@ LAYER, TABLE = nn.Linear(4, 3), nn.Embedding(7, 3)
 RUNNING = nn.BatchNorm(4).eval()
 
 ALONE: dict[str, Callable[[Any], Any]] = {
+    "picked from a stack": lambda x: ops.stack([x, x * 2.0, x + 1.0])[1],
+    "joined and picked in other columns": lambda x: ops.concat([x, x * 2.0], axis=1)[:, 3:6],
     "elementwise": lambda x: ops.tanh(x) * 2.0 + x,
     "product": lambda x: x @ W,
     "layer": lambda x: LAYER(x),
@@ -64,6 +66,8 @@ TOGETHER: dict[str, Callable[[Any], Any]] = {
     "several results a row": lambda x: x.reshape(-1, 2),
     "numbered rows": lambda x: x * gd.arange(x.shape[0]).reshape(-1, 1).astype("float32"),
     "without rows": lambda x: W,
+    "a row of what is stacked": lambda x: ops.stack([x, x * 2.0, x])[:, 0],
+    "columns of what is joined below": lambda x: ops.concat([x, x * 2.0])[x.shape[0] // 2 :][::2],
     "column by the number of rows": lambda x: x[:, x.shape[0] - 2 : x.shape[0] - 1],
     "weight by the number of rows": lambda x: x + W[x.shape[0] - 1, 0],
     "as many columns as rows": lambda x: ops.broadcast_to(x[:, :1], (x.shape[0],) * 2).sum(axis=1),

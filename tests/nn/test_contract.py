@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gradus as gd
-from gradus import nn, random
+from gradus import nn, ops, random
 from gradus.errors import ArgumentError
 from gradus.modes import tracing
 from gradus.ops.primitive import Draw
@@ -20,7 +20,15 @@ from gradus.types import TensorType
 X = Draw()(5, 4)
 IMAGES = Draw()(2, 3, 4)
 PICTURES = Draw()(2, 2, 4, 3)
+SEQUENCES = Draw()(2, 3, 2)
 INDICES = np.array([[0, 2], [2, 6]])
+
+
+def recurrent(*places: str, bias: bool = True) -> list[str]:
+    """Names of the parameters of a recurrent layer, for each of its layers and directions."""
+    kinds = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if bias else [])]
+    return [f"{kind}_{place}" for place in places for kind in kinds]
+
 
 # Constructor given the dtype, input, shape of the output, names of the parameters as in PyTorch.
 TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], list[str]]] = {
@@ -82,6 +90,29 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
     "AdaptiveAvgPool1d": (lambda d: nn.AdaptiveAvgPool1d(3), IMAGES, (2, 3, 3), []),
     "AdaptiveAvgPool2d": (lambda d: nn.AdaptiveAvgPool2d((3, 1)), PICTURES, (2, 2, 3, 1), []),
     "Embedding": (lambda d: nn.Embedding(7, 3, dtype=d), INDICES, (2, 2, 3), ["weight"]),
+    # What recurrent layers give is joined to one row of numbers: outputs, then the state.
+    "RNN": (lambda d: nn.RNN(2, 2, dtype=d), SEQUENCES, (12 + 4,), recurrent("l0")),
+    "RNN-deep": (
+        lambda d: nn.RNN(2, 1, num_layers=2, dropout=0.3, bidirectional=True, dtype=d),
+        SEQUENCES, (12 + 8,), recurrent("l0", "l0_reverse", "l1", "l1_reverse"),
+    ),
+    "RNN-relu": (
+        lambda d: nn.RNN(2, 2, nonlinearity="relu", bias=False, dtype=d),
+        SEQUENCES, (12 + 4,), recurrent("l0", bias=False),
+    ),
+    "LSTM": (lambda d: nn.LSTM(2, 1, dtype=d), SEQUENCES, (6 + 4,), recurrent("l0")),
+    "GRU": (lambda d: nn.GRU(2, 1, dtype=d), SEQUENCES, (6 + 2,), recurrent("l0")),
+    "GRU-steps-first": (
+        lambda d: nn.GRU(2, 1, batch_first=False, dtype=d), SEQUENCES, (6 + 3,), recurrent("l0"),
+    ),
+    "EveryStep": (
+        lambda d: nn.Sequential(nn.RNN(2, 3, bias=False, dtype=d), nn.EveryStep()),
+        SEQUENCES, (2, 3, 3), ["0.weight_ih_l0", "0.weight_hh_l0"],
+    ),
+    "LastStep": (
+        lambda d: nn.Sequential(nn.RNN(2, 3, bias=False, dtype=d), nn.LastStep()),
+        SEQUENCES, (2, 3), ["0.weight_ih_l0", "0.weight_hh_l0"],
+    ),
     "Sequential": (
         lambda d: nn.Sequential(
             nn.Linear(4, 6, dtype=d), nn.Tanh(), nn.Dropout(0.2),
@@ -113,7 +144,15 @@ every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 def run(module: nn.Module, *inputs: Any) -> Tensor:
     """The output, with the random numbers that follow the seed 3."""
     with random.use_stream(random.Stream(3)):
-        return module(*inputs)
+        return joined(module(*inputs))
+
+
+def joined(found: Any) -> Tensor:
+    """One tensor: the output itself, or all that a module gives as a row of numbers."""
+    if isinstance(found, tuple):
+        return ops.concat([joined(t).reshape(-1) for t in found])
+    assert isinstance(found, Tensor)
+    return found
 
 
 def in_dtype(x: np.ndarray, dtype: str) -> np.ndarray:
@@ -212,7 +251,7 @@ def test_a_module_computes_on_symbolic_tensors(row: Any) -> None:
         tensors |= {n: symbolic(t.type) for n, t in module.named_buffers().items()}
         counter = symbolic(TensorType((), np.dtype("int64")))
         with random.use_stream(random.Stream(counter, counter)), module.bind(tensors):
-            y = module(symbolic(TensorType.of(x)))
+            y = joined(module(symbolic(TensorType.of(x))))
             written = module.named_buffers()
         assert y.is_symbolic
         assert y.type == TensorType(shape, np.dtype("float32"))
@@ -231,12 +270,12 @@ def test_a_compiled_module_gives_the_same_output_and_statistics(row: Any) -> Non
 
     def step(tensors: dict[str, Tensor], x: Tensor, seed: Tensor) -> Any:
         with random.use_stream(random.Stream(seed, seed)), module.bind(tensors):
-            return module(x) * 1.0, module.named_buffers()
+            return joined(module(x)) * 1.0, module.named_buffers()
 
     seed = gd.tensor(5)
     compiled, statistics = gd.compile(step)(tensors, x, seed)
     with random.use_stream(random.Stream(5, 5)):
-        eager = module(x).numpy()
+        eager = joined(module(x)).numpy()
     # Fused arithmetic may round differently: a few units in the last place of float32.
     np.testing.assert_allclose(compiled.numpy(), eager, rtol=1e-5, atol=1e-6)
     for name, t in module.named_buffers().items():

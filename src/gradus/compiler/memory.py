@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from gradus.compiler.graph import Graph
 
 ALIGNMENT = 64  # bytes: a cache line, and the width of an AVX-512 register
@@ -83,19 +85,19 @@ def arrange(
     """Offsets of values with these lifetimes and sizes, and the size of the arena."""
     sizes = {i: _aligned(bytes_of[i]) for i in lives}
     offsets: dict[int, int] = {}
-    for i in sorted(lives, key=lambda i: (-sizes[i], i)):
-        beside = sorted(
-            (offsets[j], offsets[j] + sizes[j])
-            for j in offsets
-            if lives[j].first <= lives[i].last and lives[i].first <= lives[j].last
-        )
-        offset = 0
-        for start, stop in beside:
-            if offset + sizes[i] <= start:
-                break
-            offset = max(offset, stop)
-        offsets[i] = offset
-    return offsets, max((offsets[i] + sizes[i] for i in lives), default=0)
+    # First and last use, start and stop of what is placed so far: arrays, since a long sequence
+    # has thousands of values and each is compared with all before it.
+    placed = np.zeros((4, len(lives)), np.int64)
+    for count, i in enumerate(sorted(lives, key=lambda i: (-sizes[i], i))):
+        first, last, start, stop = placed[:, :count]
+        beside = (first <= lives[i].last) & (lives[i].first <= last)
+        order = np.argsort(start[beside])
+        # Behind each of those beside, and behind all that start before it.
+        free = np.maximum.accumulate([0, *stop[beside][order]])
+        room = np.append(start[beside][order], np.iinfo(np.int64).max) - free
+        offsets[i] = int(free[np.argmax(room >= sizes[i])])
+        placed[:, count] = lives[i].first, lives[i].last, offsets[i], offsets[i] + sizes[i]
+    return offsets, int(placed[3].max(initial=0))
 
 
 def _aligned(n: int) -> int:

@@ -137,3 +137,29 @@ def eliminate_dead(graph: Graph) -> Graph:
         keep = i in live or node.name is not None
         places.append(builder.add(moved(node, places)) if keep else -1)
     return builder.graph({name: places[i] for name, i in graph.outputs.items()})
+
+
+def pick_parts(graph: Graph) -> Graph:
+    """A slice of joined parts becomes a slice of the one that it lies in.
+
+    For looking at graphs, not for running them: the numbers lie elsewhere then, and NumPy may add
+    them up in another order.
+    """
+    return _rewrite(graph, _of_one_part)
+
+
+def _of_one_part(builder: Builder, node: Node) -> int:
+    joined = builder.nodes[node.inputs[0]] if node.op is ops.slice else node
+    if node.op is not ops.slice or joined.op is not concat_:
+        return builder.add(node)
+    axis, bounds = joined.params["axis"], node.params["bounds"]
+    start, stop, step = slice(*bounds[axis]).indices(joined.type.shape[axis])
+    before = 0
+    for part in joined.inputs:
+        behind = before + builder.nodes[part].type.shape[axis]
+        if step > 0 and before <= start and stop <= behind:
+            own = (start - before, stop - before, step)
+            params = {"bounds": (*bounds[:axis], own, *bounds[axis + 1 :])}
+            return builder.add(Node(node.type, node.op, (part,), params))
+        before = behind
+    return builder.add(node)

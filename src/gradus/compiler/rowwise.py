@@ -13,6 +13,7 @@ from typing import Any
 
 from gradus import ops
 from gradus.compiler.graph import Graph, Node
+from gradus.compiler.passes import eliminate_dead, pick_parts, simplify
 from gradus.types import Array, TensorType
 
 _AN_ITEM_AN_AXIS = ("shape", "bounds")  # parameters that speak of the rows in their first item
@@ -29,6 +30,9 @@ def row_by_row(one: Graph, other: Graph, rows: Collection[str]) -> bool:
     Returns:
         False also where a function does so by operations that are not looked through.
     """
+    # Rows that are stacked along a new axis and picked again, as in the state of a recurrent
+    # layer, are where they were.
+    one, other = (eliminate_dead(simplify(pick_parts(graph))) for graph in (one, other))
     found = [_rows_of(graph, rows) for graph in (one, other)]
     return found[0] is not None and found[0] == found[1] and _alike(one, other, found[0])
 

@@ -45,6 +45,7 @@ from gradus.nn.pooling import (
     MaxPool1d,
     MaxPool2d,
 )
+from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.registry import from_config, to_config
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
@@ -53,6 +54,9 @@ __all__ = [
     "ACTIVATIONS",
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -64,10 +68,12 @@ __all__ = [
     "Conv2d",
     "Dropout",
     "Embedding",
+    "EveryStep",
     "Flatten",
     "He",
     "Identity",
     "Initialiser",
+    "LastStep",
     "LayerNorm",
     "LeCun",
     "LeakyReLU",

@@ -33,9 +33,12 @@ class Dropout(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        if not self.training:
-            return x
-        seed, step, site = random.current_stream().next()
-        bits = ops.random_bits(seed, step, site=site, shape=x.shape)
-        threshold = min(math.ceil(self.p * 2**32), 2**32 - 1)
-        return ops.where(bits >= threshold, x * (1.0 / (1.0 - self.p)), 0.0)
+        return dropped(x, self.p) if self.training else x
+
+
+def dropped(x: Tensor, p: float) -> Tensor:
+    """The numbers, of which each is 0 with probability p, else x / (1 − p)."""
+    seed, step, site = random.current_stream().next()
+    bits = ops.random_bits(seed, step, site=site, shape=x.shape)
+    threshold = min(math.ceil(p * 2**32), 2**32 - 1)
+    return ops.where(bits >= threshold, x * (1.0 / (1.0 - p)), 0.0)

@@ -84,6 +84,12 @@ class Linear(Module):
 def affine(layer: Module, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x Wᵀ + b, or the error of a layer whose weight does not fit x."""
     features = weight.shape[1]
+    if not isinstance(x, Tensor):
+        raise ArgumentError(
+            f"{layer.summary()} takes one tensor",
+            received=type(x).__name__,
+            remedy="behind a recurrent layer, put nn.LastStep() or nn.EveryStep() before this one",
+        )
     if x.ndim == 0 or x.shape[-1] != features:
         raise ShapeError(
             f"{layer.summary()} takes rows of {features} features",

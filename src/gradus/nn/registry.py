@@ -32,6 +32,7 @@ from gradus.nn.pooling import (
     MaxPool1d,
     MaxPool2d,
 )
+from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
 
@@ -40,7 +41,7 @@ Known = dict[str, type[Any]]
 _LAYERS = (
     Sequential, Linear, SparseLinear, Maxout, Flatten, Unflatten, Dropout, BatchNorm, LayerNorm,
     Embedding, Conv1d, Conv2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
+    AdaptiveAvgPool2d, RNN, LSTM, GRU, EveryStep, LastStep,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}

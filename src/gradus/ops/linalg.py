@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from gradus.errors import ShapeError
-from gradus.ops.movement import expand_dims, matrix_transpose, squeeze
+from gradus.ops.movement import expand_dims, matrix_transpose, reshape, squeeze
 from gradus.ops.primitive import Call, Draw, broadcast_shapes, call, composite, primitive
 from gradus.types import Array, TensorType
 
@@ -41,10 +42,12 @@ def matmul_(a: Array, b: Array, out: Array | None = None) -> Array:
 
 @matmul_.gradient
 def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
-    return (
-        matmul_(dy, matrix_transpose(b)),
-        matmul_(matrix_transpose(a), dy),
-    )
+    da = matmul_(dy, matrix_transpose(b))
+    if len(b.shape) == 2 < len(a.shape):
+        # One product over all rows, instead of one for each item of the batch, which are summed.
+        rows = math.prod(a.shape[:-1])
+        a, dy = (reshape(t, shape=(rows, t.shape[-1])) for t in (a, dy))
+    return da, matmul_(matrix_transpose(a), dy)
 
 
 @matmul_.samples
@@ -53,6 +56,7 @@ def _(draw: Draw) -> Iterable[Call]:
     yield call(draw(2, 3, 4), draw(4, 2))
     yield call(draw(2, 1, 2, 3), draw(4, 3, 2))
     yield call(draw(0, 3), draw(3, 2))
+    yield call(draw(2, 0, 3), draw(3, 2))
 
 
 @composite(

@@ -87,6 +87,13 @@ def _finite(t: Tensor) -> bool:
     return bool(np.all(np.isfinite(t.numpy())))
 
 
+def _all_finite(output: Any) -> bool:
+    """Whether what a module gives is finite: a tensor, or several, as of a recurrent layer."""
+    if isinstance(output, (tuple, list)):
+        return all(map(_all_finite, output))
+    return not isinstance(output, Tensor) or _finite(output)
+
+
 @contextmanager
 def _watched(network: Module) -> Iterator[list[str]]:
     """Note the names of innermost modules whose output is not finite, in the order of the call."""
@@ -102,7 +109,7 @@ def _watched(network: Module) -> Iterator[list[str]]:
 
         def watched(*inputs: Any, **options: Any) -> Any:
             output = forward(*inputs, **options)
-            if isinstance(output, Tensor) and not _finite(output):
+            if not _all_finite(output):
                 faults.append(f"{name} ({kind})" if name else kind)
             return output
 

@@ -19,63 +19,81 @@ def groups(graph: Graph, is_elementwise: Callable[[int], bool]) -> list[list[int
         graph: the program.
         is_elementwise: whether the node at a place may join a chain.
     """
-    operations = [i for i, n in enumerate(graph.nodes) if n.op is not None]
-    group_of = {i: i for i in operations}
-    members = {i: [i] for i in operations}
-    candidates = [i for i in operations if is_elementwise(i)]
+    found = _Groups(graph)
     scalars: list[int] = []
-    for i in candidates:
-        shape = graph.nodes[i].type.shape
-        partners = [j for j in graph.nodes[i].inputs if j in group_of and is_elementwise(j)]
+    for i, node in enumerate(graph.nodes):
+        if node.op is None:
+            continue
+        found.add(i)
+        if not is_elementwise(i):
+            continue
+        shape = node.type.shape
+        partners = [j for j in node.inputs if j in found.of and is_elementwise(j)]
         # Single numbers join even where they have nothing to do with each other: one call less.
         partners += scalars[-8:] if shape == () else []
         for j in partners:
-            same_shape = graph.nodes[j].type.shape == shape
-            if same_shape and _may_merge(graph, members, group_of, group_of[j], group_of[i]):
-                _merge(members, group_of, group_of[j], group_of[i])
+            if graph.nodes[j].type.shape == shape:
+                found.join(found.of[j], found.of[i])
         if shape == ():
             scalars.append(i)
-    return _ordered(graph, members, group_of)
+    return _ordered(graph, found.members, found.of)
 
 
-def _may_merge(
-    graph: Graph, members: dict[int, list[int]], group_of: dict[int, int], a: int, b: int
-) -> bool:
-    """Whether two groups can be one: neither reaches the other by way of a third."""
-    if a == b or len(members[a]) + len(members[b]) > _MOST_STEPS:
-        return False
-    return not (_detour(graph, members, group_of, a, b) or _detour(graph, members, group_of, b, a))
+class _Groups:
+    """Groups of the operations so far, each named by one of them.
 
+    Attributes:
+        of: group of each operation.
+        members: operations of each group.
+        needs: what each group needs, directly or not, as a number with a bit for each group; long
+            sequences have thousands of them, and walking back through them takes far longer.
+        readers: operations that read each operation.
+    """
 
-def _detour(
-    graph: Graph, members: dict[int, list[int]], group_of: dict[int, int], a: int, b: int
-) -> bool:
-    """Whether group b needs, through other groups, something of group a."""
-    seen = {a, b}
-    stack = [
-        group_of[i]
-        for m in members[b]
-        for i in graph.nodes[m].inputs
-        if i in group_of and group_of[i] not in seen
-    ]
-    while stack:
-        g = stack.pop()
-        if g in seen:
-            continue
-        seen.add(g)
-        for m in members[g]:
-            for i in graph.nodes[m].inputs:
-                if i in group_of:
-                    if group_of[i] == a:
-                        return True
-                    stack.append(group_of[i])
-    return False
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.of: dict[int, int] = {}
+        self.members: dict[int, list[int]] = {}
+        self.needs: dict[int, int] = {}
+        self.readers: dict[int, list[int]] = {}
 
+    def add(self, i: int) -> None:
+        """Make a group of one operation; what it reads must be in groups."""
+        self.of[i], self.members[i], self.readers[i] = i, [i], []
+        self.needs[i] = 0
+        for j in self.graph.nodes[i].inputs:
+            if j in self.of:
+                self.readers[j].append(i)
+                self.needs[i] |= self.needs[self.of[j]] | 1 << self.of[j]
 
-def _merge(members: dict[int, list[int]], group_of: dict[int, int], a: int, b: int) -> None:
-    for m in members[b]:
-        group_of[m] = a
-    members[a] = sorted(members[a] + members.pop(b))
+    def join(self, a: int, b: int) -> None:
+        """Make one group of two, unless it would be too long or one needs the other by a third."""
+        if a == b or len(self.members[a]) + len(self.members[b]) > _MOST_STEPS:
+            return
+        if self._detour(a, b) or self._detour(b, a):
+            return
+        for m in self.members[b]:
+            self.of[m] = a
+        self.members[a] = sorted(self.members[a] + self.members.pop(b))
+        self.needs[a] = (self.needs[a] | self.needs.pop(b)) & ~(1 << a | 1 << b)
+        self._tell_readers(a)
+
+    def _detour(self, a: int, b: int) -> bool:
+        """Whether group b needs, through other groups, something of group a."""
+        before = {
+            self.of[i] for m in self.members[b] for i in self.graph.nodes[m].inputs if i in self.of
+        }
+        return any(self.needs[g] >> a & 1 for g in before - {a, b})
+
+    def _tell_readers(self, a: int) -> None:
+        """Add what a group needs, and the group, to what those need that need it."""
+        now, stack = self.needs[a] | 1 << a, [a]
+        while stack:
+            readers = {self.of[k] for m in self.members[stack.pop()] for k in self.readers[m]}
+            for g in readers - {a}:
+                if self.needs[g] | now != self.needs[g]:
+                    self.needs[g] |= now
+                    stack.append(g)
 
 
 def _ordered(

@@ -6,6 +6,7 @@ chains that do the same on other numbers become segments of one.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -24,13 +25,16 @@ def joined(instructions: list[Instruction], kept: Collection[int]) -> list[Instr
 
 def _with_epilogues(instructions: list[Instruction], kept: Collection[int]) -> list[Instruction]:
     found: list[Instruction | None] = list(instructions)
+    touching: defaultdict[int, list[int]] = defaultdict(list)
+    for k, instruction in enumerate(instructions):
+        for b in instruction.buffers:
+            touching[b].append(k)
     for p, product in enumerate(found):
         if not isinstance(product, Product) or not product.may_have_chain:
             continue
         c = product.c.address.buffer
-        readers = [
-            k for k, i in enumerate(found) if k > p and i is not None and c in i.reads | i.writes
-        ]
+        # A product that has moved reads what was there before this one.
+        readers = [k for k in touching[c] if k > p and found[k] is not None]
         if not readers or not _may_move(found, p, readers[0]):
             continue
         chain = found[readers[0]]

@@ -104,6 +104,10 @@ class _Lowering:
         self.places: dict[int, Place] = {}
         self.dense_copies: dict[Place, Place] = {}
         self.live = self._needed()
+        self.readers: dict[int, list[int]] = {}
+        for i in self.live:
+            for j in graph.nodes[i].inputs:
+                self.readers.setdefault(j, []).append(i)
 
     def _needed(self) -> set[int]:
         live = set(self.graph.outputs.values())
@@ -209,11 +213,8 @@ class _Lowering:
 
     def _leaves(self, i: int, inside: Mapping[int, int]) -> bool:
         """Whether something outside the group needs the value."""
-        return i in self.graph.outputs.values() or any(
-            i in n.inputs and k not in inside
-            for k, n in enumerate(self.graph.nodes)
-            if k in self.live
-        )
+        read = any(k not in inside for k in self.readers.get(i, []))
+        return read or i in self.graph.outputs.values()
 
     def _two_axes(self, shape: Shape, operands: list[Place]) -> tuple[int, int, list[Steps]]:
         """Rows, columns, and each operand's steps along them; what does not fit is copied."""

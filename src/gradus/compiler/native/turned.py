@@ -106,6 +106,7 @@ def _families(graph: Graph, is_elementwise: Callable[[Node], bool]) -> list[_Fam
     ]
     elementwise = {i for i in matrices if is_elementwise(graph.nodes[i])}
     own = elementwise | {i for i in matrices if _gives_either_way(graph, i)}
+    readers = _readers(graph)
     beside: dict[int, list[int]] = {i: [] for i in matrices}
     for i in elementwise:
         for j in graph.nodes[i].inputs:
@@ -126,7 +127,7 @@ def _families(graph: Graph, is_elementwise: Callable[[Node], bool]) -> list[_Fam
         for i in members:
             del left[i]
         if any(is_float(graph.nodes[i].type.dtype) for i in kin):
-            found.append(_Family(members, _copied(graph, kin, set(members))))
+            found.append(_Family(members, _copied(graph, readers, kin, set(members))))
     return found
 
 
@@ -136,22 +137,27 @@ def _gives_either_way(graph: Graph, i: int) -> bool:
     return node.name in graph.carried or node.op is ops.scatter_add_along_axis
 
 
-def _copied(graph: Graph, kin: set[int], members: set[int]) -> int:
+def _readers(graph: Graph) -> dict[int, list[int]]:
+    """Nodes that read each node, once for each operand."""
+    found: dict[int, list[int]] = {}
+    for i, node in enumerate(graph.nodes):
+        for j in node.inputs:
+            found.setdefault(j, []).append(i)
+    return found
+
+
+def _copied(graph: Graph, readers: dict[int, list[int]], kin: set[int], members: set[int]) -> int:
     """Numbers that would be read in another order if the members were transposed."""
     size = graph.nodes[min(kin)].type.size
     free = ("matmul", "permute_dims", "broadcast_to")
     foreign = sum(
         (node := graph.nodes[i]).op is None or node.op.name not in free for i in kin - members
     )
-    readers = sum(
-        node.op is not None and node.op.name not in _EITHER_WAY and i not in members
-        for i, node in enumerate(graph.nodes)
-        for j in node.inputs
-        if j in members
-    )
+    reading = (i for j in members for i in readers.get(j, []) if i not in members)
+    far = sum((op := graph.nodes[i].op) is not None and op.name not in _EITHER_WAY for i in reading)
     names = {graph.nodes[i].name for i in members}
     shown = sum((i in members) != (n in names) for n, i in graph.outputs.items())
-    return size * (foreign + readers + shown)
+    return size * (foreign + far + shown)
 
 
 # ── What products would take ────────────────────────────────────────────────────────────────────
@@ -216,10 +222,7 @@ def _cost(family: _Family, works: list[_Work]) -> int:
 
 def _works(graph: Graph, families: list[_Family]) -> list[_Work]:
     of = {i: f for f in families for i in f.members}
-    readers: dict[int, list[int]] = {}
-    for i, node in enumerate(graph.nodes):
-        for j in node.inputs:
-            readers.setdefault(j, []).append(i)
+    readers = _readers(graph)
 
     def operand(i: int) -> _Side:
         node, swapped = graph.nodes[i], False
