@@ -27,6 +27,11 @@ from gradus.nn.activations import (
     Tanh,
     activation,
 )
+from gradus.nn.attention import (
+    MultiheadAttention,
+    attention_weights,
+    scaled_dot_product_attention,
+)
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
 from gradus.nn.file import load, read, save
@@ -35,9 +40,11 @@ from gradus.nn.linear import Flatten, Identity, Linear, Maxout
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.parameter import parameter
+from gradus.nn.positions import LearnedPositions, SinusoidalPositions
 from gradus.nn.registry import from_config, to_config
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
+from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "ACTIVATIONS",
@@ -55,28 +62,35 @@ __all__ = [
     "LayerNorm",
     "LeCun",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "Maxout",
     "Mish",
     "Module",
+    "MultiheadAttention",
     "Normal",
     "ReLU",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "Sign",
+    "SinusoidalPositions",
     "Softmax",
     "Softplus",
     "SparseLinear",
     "Tanh",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
     "Uniform",
     "Xavier",
     "Zeros",
     "activation",
+    "attention_weights",
     "from_config",
     "load",
     "parameter",
     "read",
     "save",
+    "scaled_dot_product_attention",
     "to_config",
 ]

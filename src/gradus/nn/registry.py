@@ -16,6 +16,7 @@ from typing import Any
 
 from gradus.errors import ArgumentError, FileError, GradusError
 from gradus.nn.activations import ACTIVATIONS
+from gradus.nn.attention import MultiheadAttention
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
@@ -23,13 +24,17 @@ from gradus.nn.linear import Flatten, Linear, Maxout
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.parameter import at_most
+from gradus.nn.positions import LearnedPositions, SinusoidalPositions
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
+from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 Known = dict[str, type[Any]]
 
 _LAYERS = (
     Sequential, Linear, SparseLinear, Maxout, Flatten, Dropout, BatchNorm, LayerNorm, Embedding,
+    MultiheadAttention, SinusoidalPositions, LearnedPositions, TransformerEncoderLayer,
+    TransformerDecoderLayer,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}
