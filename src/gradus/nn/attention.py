@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,8 @@ from gradus.nn.parameter import float_dtype, parameter
 from gradus.tensor import Tensor, tensor
 from gradus.types import bool_, is_float
 
-# The score of what may not be looked at: so low that its weight is exactly 0 beside any other, and
-# finite, so that a query that may look at nothing makes no NaN.
+# Added to the score of what may not be looked at: so low that its weight is exactly 0 beside any
+# other, and finite, so that a query that may look at nothing makes no NaN.
 _FORBIDDEN = -1e30
 
 
@@ -227,22 +226,14 @@ def _weights(q: Tensor, k: Tensor, masks: list[Tensor], is_causal: bool) -> Tens
         )
     # The queries are scaled, not the scores: these are more.
     scores = ops.matmul(q * (1.0 / math.sqrt(q.shape[-1])), k.mT)
-    permitted = []
+    added = [_added(mask, scores) for mask in masks]
     if flag("is_causal", is_causal):
-        permitted.append(tensor(np.tri(*scores.shape[-2:], dtype=np.bool_)))
-    for mask in masks:
-        _check_mask(mask, scores)
-        if mask.dtype == bool_:
-            permitted.append(mask)
-        else:
-            mask = mask.astype(scores.dtype)
-            permitted.append(mask > -math.inf)
-            scores = scores + ops.where(permitted[-1], mask, 0.0)
-    if not permitted:
+        added.append(tensor(np.tri(*scores.shape[-2:]) * -_FORBIDDEN + _FORBIDDEN, scores.dtype))
+    if not added:
         return ops.softmax(scores)
-    together = reduce(ops.logical_and, permitted)
-    weights = ops.softmax(ops.where(together, scores, _FORBIDDEN))
-    return ops.where(together, weights, 0.0)
+    scores = scores + sum(added[1:], start=added[0])
+    largest = ops.max(ops.stop_gradient(scores), axis=-1, keepdims=True)
+    return ops.where(largest > _FORBIDDEN / 2, ops.softmax(scores), 0.0)
 
 
 def _permitting(mask: Any) -> Tensor:
@@ -251,20 +242,25 @@ def _permitting(mask: Any) -> Tensor:
     return ops.logical_not(mask) if mask.dtype == bool_ else mask
 
 
-def _check_mask(mask: Tensor, scores: Tensor) -> None:
-    if mask.dtype != bool_ and not is_float(mask.dtype):
-        raise DtypeError(
-            "a mask is of booleans, or of floats that are added to the scores",
-            received=mask.type,
-            remedy="use mask.astype('bool')",
-        )
-    lead = (1,) * (len(scores.shape) - len(mask.shape))
+def _added(mask: Tensor, scores: Tensor) -> Tensor:
+    """What a mask adds to the scores."""
+    lead = (1,) * (scores.ndim - mask.ndim)
     pairs = zip(lead + mask.shape, scores.shape, strict=False)
     if mask.ndim > scores.ndim or any(m not in (1, n) for m, n in pairs):
         raise ShapeError(
             f"a mask stretches to the scores, (…, queries, keys) = {scores.shape}",
             received=mask.shape,
         )
+    if mask.dtype == bool_:
+        return ops.where(mask, 0.0, _FORBIDDEN).astype(scores.dtype)
+    if not is_float(mask.dtype):
+        raise DtypeError(
+            "a mask is of booleans, or of floats that are added to the scores",
+            received=mask.type,
+            remedy="use mask.astype('bool')",
+        )
+    mask = mask.astype(scores.dtype)
+    return ops.where(mask > -math.inf, mask, _FORBIDDEN)
 
 
 def _check_rows(what: str, x: Tensor, wanted: tuple[int, ...]) -> None:

@@ -33,7 +33,7 @@ class Dropout(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        if not self.training:
+        if not self.training or self.p == 0:
             return x
         seed, step, site = random.current_stream().next()
         bits = ops.random_bits(seed, step, site=site, shape=x.shape)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from gradus.errors import ShapeError
-from gradus.ops.movement import expand_dims, matrix_transpose, squeeze
+from gradus.ops.movement import expand_dims, matrix_transpose, reshape, squeeze
 from gradus.ops.primitive import Call, Draw, broadcast_shapes, call, composite, primitive
 from gradus.types import Array, TensorType
 
@@ -41,10 +42,11 @@ def matmul_(a: Array, b: Array, out: Array | None = None) -> Array:
 
 @matmul_.gradient
 def _(dy: Any, y: Any, a: Any, b: Any) -> Any:
-    return (
-        matmul_(dy, matrix_transpose(b)),
-        matmul_(matrix_transpose(a), dy),
-    )
+    da = matmul_(dy, matrix_transpose(b))
+    if len(a.shape) > 2 == len(b.shape):
+        # One matrix for the whole stack: one product of all rows, not a sum of as many products.
+        a, dy = (reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1])) for x in (a, dy))
+    return da, matmul_(matrix_transpose(a), dy)
 
 
 @matmul_.samples
