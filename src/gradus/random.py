@@ -29,6 +29,7 @@ _ROUNDS = 10
 SITE_SHUFFLE = 0xFFFF0001
 SITE_SPLIT = 0xFFFF0002
 SITE_TOY = 0xFFFF0003
+SITE_TEXT = 0xFFFF0010
 
 
 def philox(counter: tuple[Array, ...], key: tuple[int, int]) -> tuple[Array, ...]:

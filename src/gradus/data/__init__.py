@@ -28,8 +28,8 @@ __all__ = [
     "load",
     "moons",
     "spirals",
-    "windows",
     "split_indices",
     "split_text",
+    "windows",
     "xor",
 ]

@@ -1,4 +1,4 @@
-"""Text as numbers: an alphabet, windows of characters with what follows each, and parts of a text."""
+"""Text as numbers: an alphabet, windows of characters and what follows each, parts of a text."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Alphabet:
             ArgumentError: a number outside 0 … K − 1.
         """
         given = np.asarray(numbers, np.int64)
-        if given.size and not (0 <= given.min() and given.max() < len(self)):
+        if given.size and (given.min() < 0 or given.max() >= len(self)):
             raise ArgumentError(
                 f"numbers of characters lie between 0 and {len(self) - 1}",
                 received=f"{given.min()} to {given.max()}",
