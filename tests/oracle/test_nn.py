@@ -89,7 +89,10 @@ TABLE: dict[str, Pair] = {
 }  # fmt: skip
 
 every_module = pytest.mark.parametrize("name", TABLE)
-WITHOUT_A_TWIN = {"Maxout", "Dropout", "Sign", "SparseLinear"}  # below, or in tests/nn
+WITHOUT_A_TWIN = {  # below, in test_attention, or in tests/nn
+    "Maxout", "Dropout", "Sign", "SparseLinear", "MultiheadAttention", "SinusoidalPositions",
+    "LearnedPositions", "TransformerEncoderLayer", "TransformerDecoderLayer",
+}  # fmt: skip
 
 
 def twins(name: str, dtype: str) -> tuple[nn.Module, Any, np.ndarray]:
