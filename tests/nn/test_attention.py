@@ -156,11 +156,9 @@ def test_what_comes_later_changes_no_bit_of_what_was_before(
 ) -> None:
     layer = layers(causal=True, dtype=dtype)[name]
     memory = MEMORY.astype(dtype)
-    graph = trace(lambda x: run(layer, x, memory), x=gd.tensor(X.astype(dtype))).graph
-    program = executor_named(executor).prepare(graph)
-    fixed = {n: t.numpy() for n, t in trace(
-        lambda x: run(layer, x, memory), x=gd.tensor(X.astype(dtype))
-    ).captured.items()}  # fmt: skip
+    traced = trace(lambda x: run(layer, x, memory), x=gd.tensor(X.astype(dtype)))
+    program = executor_named(executor).prepare(traced.graph)
+    fixed = {n: t.numpy() for n, t in traced.captured.items()}
     before = program.run({"x": X.astype(dtype), **fixed})["result"]
     for t in range(T):
         other = X.astype(dtype)
