@@ -287,16 +287,6 @@ class Product(Instruction):
         own = {self.c.address.buffer}
         return own if self.then is None else own | self.then.writes
 
-    def flat(self) -> Product:
-        """A stack whose matrices all meet the same B as one product, if its rows lie evenly."""
-        if not self.batch or self.b.batch[-1] != 0:
-            return self
-        if any(f.batch[-1] != self.m * f.row for f in (self.a, self.c)):
-            return self
-        a, b, c = (replace(f, batch=f.batch[:-1]) for f in (self.a, self.b, self.c))
-        rows = self.batch[-1] * self.m
-        return replace(self, batch=self.batch[:-1], m=rows, a=a, b=b, c=c).flat()
-
     def upright(self) -> Product:
         """A column as the row that it is in memory: Cᵀ = Bᵀ Aᵀ."""
         if self.n != 1 or self.m == 1:

@@ -258,7 +258,7 @@ class _Lowering:
         n = b.type.shape[-1]
         dtype = DTYPE_CODES[a.type.dtype]
         product = Product(dtype, tuple(lengths), m, n, k, left, right, result)
-        self.out.instructions.append(product.flat().upright())
+        self.out.instructions.append(product.upright())
 
     def _reduction(self, name: str, x: Place, target: Place, axes: tuple[int, ...]) -> None:
         """Bring the axes into (outer, reduced, inner), copying where they do not come apart so."""
