@@ -13,7 +13,7 @@ from gradus.checks import flag, whole_number
 from gradus.errors import ArgumentError, DtypeError, ShapeError
 from gradus.modes import scoped
 from gradus.nn.dropout import Dropout
-from gradus.nn.init import Uniform, Xavier, Zeros
+from gradus.nn.init import Xavier, Zeros
 from gradus.nn.linear import Linear, affine
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
@@ -108,7 +108,7 @@ class MultiheadAttention(Module):
     Attributes:
         in_proj_weight: (3E, E), the rows of Wq, then of Wk, then of Wv, Xavier at the start.
         in_proj_bias: (3E,), bq, bk, bv, zeros at the start, or None.
-        out_proj: Linear(E → E), Wₒ and bₒ.
+        out_proj: Linear(E → E), Wₒ and bₒ, which starts at 0.
 
     Args:
         embed_dim: E, length of the rows.
@@ -149,7 +149,9 @@ class MultiheadAttention(Module):
         e = self.embed_dim
         self.in_proj_weight = parameter(Xavier(), (3 * e, e), self.dtype)
         self.in_proj_bias = parameter(Zeros(), (3 * e,), self.dtype) if self.bias else None
-        self.out_proj = Linear(e, e, self.bias, Uniform(1.0 / math.sqrt(e)), self.dtype)
+        self.out_proj = Linear(e, e, self.bias, dtype=self.dtype)
+        if self.out_proj.bias is not None:
+            self.out_proj.bias.assign(np.zeros(e))
 
     def forward(
         self,

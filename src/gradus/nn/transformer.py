@@ -54,11 +54,8 @@ class _Layer(Module):
         self.d_model = whole_number("d_model", d_model, least=1)
         self.nhead = whole_number("nhead", nhead, least=1)
         self.dim_feedforward = whole_number("dim_feedforward", dim_feedforward, least=1)
-        self.activation, self.activate = activation, activation_named(activation)
         self.norm_first, self.causal = flag("norm_first", norm_first), flag("causal", causal)
         self.dtype = float_dtype(dtype)
-        self.drop = Dropout(dropout)
-        self.dropout = self.drop.p
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, dtype=dtype)
         if self._remembers:
             self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, dtype=dtype)
@@ -69,6 +66,9 @@ class _Layer(Module):
         if self._remembers:
             self.norm3 = LayerNorm(d_model, layer_norm_eps, dtype=dtype)
         self.layer_norm_eps = self.norm1.eps
+        self.activation, self.activate = activation, activation_named(activation)
+        self.drop = Dropout(dropout)
+        self.dropout = self.drop.p
 
     def _added(self, x: Tensor, part: Callable[[Tensor], Tensor], norm: LayerNorm) -> Tensor:
         """The input and what the part makes of it, normalised before the part or after the sum."""
