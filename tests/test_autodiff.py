@@ -435,3 +435,14 @@ def test_the_operation_that_made_a_target_is_not_differentiated() -> None:
     assert gd.grad(step * z, step).item() == 2.0
     with pytest.raises(GradientError, match="sign has no derivative"):
         gd.grad(step * z, z)
+
+
+def test_a_matrix_that_a_whole_stack_meets_gets_its_gradient_from_one_product() -> None:
+    w = gd.tensor(np.ones((4, 3)), requires_grad=True)
+
+    def gradient(x: gd.Tensor) -> gd.Tensor:
+        return gd.grad(ops.square(x @ w).sum(), w)
+
+    graph = trace(gradient, gd.zeros((6, 5, 4), "float64")).graph
+    shapes = [n.type.shape for n in graph.nodes if n.op is not None and n.op.name == "matmul"]
+    assert shapes == [(6, 5, 3), (4, 3)]

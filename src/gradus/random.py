@@ -30,6 +30,7 @@ SITE_SHUFFLE = 0xFFFF0001
 SITE_SPLIT = 0xFFFF0002
 SITE_TOY = 0xFFFF0003
 SITE_SEARCH = 0xFFFF0004
+SITE_TEXT = 0xFFFF0005
 
 
 def philox(counter: tuple[Array, ...], key: tuple[int, int]) -> tuple[Array, ...]:

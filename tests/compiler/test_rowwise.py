@@ -17,6 +17,9 @@ from gradus.types import TensorType, float32, int64
 W = gd.tensor(np.linspace(-1, 1, 12).reshape(4, 3).astype(np.float32))
 LAYER, TABLE = nn.Linear(4, 3), nn.Embedding(7, 3)
 RUNNING = nn.BatchNorm(4).eval()
+PLACES = nn.Sequential(
+    nn.LearnedPositions(4, 2), nn.TransformerEncoderLayer(2, 1, 3, causal=True), nn.Flatten()
+).eval()
 
 ALONE: dict[str, Callable[[Any], Any]] = {
     "picked from a stack": lambda x: ops.stack([x, x * 2.0, x + 1.0])[1],
@@ -39,6 +42,7 @@ ALONE: dict[str, Callable[[Any], Any]] = {
     "windows": lambda x: ops.sliding_window(x, window=(2,)),
     "side by side": lambda x: ops.concat([x, x * 2.0], axis=1),
     "inner axes": lambda x: x.reshape(x.shape[0], 2, 2).permute(0, 2, 1),
+    "transformer": lambda x: PLACES(x.reshape(x.shape[0], 2, 2)),
     "embedding": lambda x: TABLE(ops.argmax(x, axis=1)),
     "chosen columns": lambda x: ops.take(x, gd.tensor([2, 0]), axis=1),
     "zeros to begin with": lambda x: ops.concat([gd.zeros((x.shape[0], 2)), x], axis=1),

@@ -38,6 +38,7 @@ PROBABILITIES = draw(5, low=0.05, high=0.95)
 SCORES = draw(5, 4)
 CLASS_PROBABILITIES = np.exp(SCORES / 4) / np.exp(SCORES / 4).sum(axis=1, keepdims=True)
 LABELS = np.array([0, 3, 1, 1, 2])
+SEQUENCES, SEQUENCE_LABELS = draw(5, 2, 3), np.arange(10).reshape(5, 2) % 3
 DISTRIBUTIONS = CLASS_PROBABILITIES[::-1]
 YES_NO = np.array([0, 1, 1, 0, 1])
 
@@ -57,6 +58,13 @@ TABLE = {
     "cross_entropy-distributions": Row(losses.cross_entropy, SCORES, DISTRIBUTIONS),
     "cross_entropy-smooth-distributions": Row(
         losses.cross_entropy, SCORES, DISTRIBUTIONS, {"label_smoothing": 0.2}
+    ),
+    "cross_entropy-sequences": Row(losses.cross_entropy, SEQUENCES, SEQUENCE_LABELS),
+    "cross_entropy-smooth-sequences": Row(
+        losses.cross_entropy, SEQUENCES, SEQUENCE_LABELS, {"label_smoothing": 0.2}
+    ),
+    "cross_entropy-sequences-of-distributions": Row(
+        losses.cross_entropy, SEQUENCES, np.full((5, 2, 3), 1 / 3)
     ),
     "max_margin": Row(losses.max_margin, SCORES, LABELS),
     "max_margin-wide": Row(losses.max_margin, SCORES, LABELS, {"margin": 2.5}),

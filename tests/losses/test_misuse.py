@@ -60,6 +60,20 @@ def test_labels_and_scores_of_other_shapes_are_refused(loss: Any) -> None:
         loss(EVEN[0], 0)
 
 
+def test_scores_of_several_predictions_want_a_label_each() -> None:
+    scores = np.zeros((2, 4, 3))
+    for labels in (np.zeros((4, 2), int), np.zeros(2, int), np.zeros((2, 4, 1), int)):
+        with pytest.raises(ShapeError, match=r"labels of 2 examples have the shape \(2, 4\)"):
+            losses.cross_entropy(scores, labels)
+    with pytest.raises(ArgumentError, match="3 classes lie between 0 and 2; received 3"):
+        losses.cross_entropy(scores, np.full((2, 4), 3))
+    with pytest.raises(ShapeError, match=r"or \(n, …, K\); received \(2, 0, 3\)"):
+        losses.cross_entropy(np.zeros((2, 0, 3)), np.zeros((2, 0), int))
+    for loss in (losses.nll, losses.max_margin):
+        with pytest.raises(ShapeError, match=r"takes predictions \(n, K\), a row an example;"):
+            loss(scores, np.zeros((2, 4), int))
+
+
 @pytest.mark.parametrize("loss", [losses.nll, losses.binary_cross_entropy])
 @pytest.mark.parametrize("p", [-0.1, 1.1])
 def test_probabilities_outside_0_to_1_are_refused_with_the_loss_for_scores(

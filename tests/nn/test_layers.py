@@ -136,6 +136,13 @@ def test_dropout_is_the_identity_when_training_is_over() -> None:
     assert random.current_stream().site == before
 
 
+def test_dropout_of_nothing_draws_nothing() -> None:
+    x = gd.tensor([1.0, 2.0])
+    with random.use_stream(random.Stream(0)) as stream:
+        assert nn.Dropout(0.0)(x) is x
+        assert stream.site == 0
+
+
 def test_dropping_almost_everything_still_works() -> None:
     assert np.isfinite(nn.Dropout(1 - 2**-53)(np.ones(10)).numpy()).all()
 

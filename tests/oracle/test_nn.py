@@ -159,7 +159,10 @@ TABLE |= {
 }
 
 every_module = pytest.mark.parametrize("name", TABLE)
-WITHOUT_A_TWIN = {"Maxout", "Dropout", "Sign", "SparseLinear"}  # below, or in tests/nn
+WITHOUT_A_TWIN = {  # below, in test_attention, or in tests/nn
+    "Maxout", "Dropout", "Sign", "SparseLinear", "MultiheadAttention", "SinusoidalPositions",
+    "LearnedPositions", "TransformerEncoderLayer", "TransformerDecoderLayer",
+}  # fmt: skip
 RECURRENT = {"RNN", "LSTM", "GRU", "EveryStep", "LastStep"}  # in test_recurrent
 
 

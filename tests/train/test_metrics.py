@@ -34,6 +34,17 @@ def test_accuracy_compares_the_largest_score_with_labels_or_distributions() -> N
     assert accuracy(scores, np.eye(3)[labels]) == expected
 
 
+@pytest.mark.parametrize("places", [1, 6])
+def test_accuracy_of_sequences_counts_every_place(places: int) -> None:
+    scores, labels = RNG.normal(size=(40, places, 3)), RNG.integers(0, 3, (40, places))
+    w = RNG.uniform(size=40)
+    expected = sk.accuracy_score(
+        labels.ravel(), scores.argmax(axis=2).ravel(), sample_weight=np.repeat(w, places)
+    )
+    assert np.isclose(accuracy(scores, labels, w), expected, rtol=1e-12)
+    assert np.isclose(accuracy(scores, np.eye(3)[labels], w), expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("shape", [(40,), (40, 1)])
 def test_accuracy_of_one_column_takes_positive_scores_for_class_one(shape: tuple[int, ...]) -> None:
     labels = RNG.integers(0, 2, 40)
@@ -65,6 +76,8 @@ def test_values_that_would_be_compared_each_with_each_are_refused(metric: object
 def test_classes_of_another_shape_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"received \(40,\) and \(40, 2\)"):
         accuracy(RNG.normal(size=(40, 3)), np.zeros((40, 2)))
+    with pytest.raises(ShapeError, match=r"received \(40, 5\) and \(40,\)"):
+        accuracy(RNG.normal(size=(40, 5, 3)), np.zeros(40))
 
 
 @pytest.mark.parametrize(

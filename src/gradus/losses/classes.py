@@ -45,11 +45,14 @@ def nll(prediction: Tensor, target: Any) -> Tensor:
 def cross_entropy(prediction: Tensor, target: Any, *, label_smoothing: float = 0.0) -> Tensor:
     """ℓ = −Σₖ tₖ ln softmax(s)ₖ, which for a label y is −ln softmax(s)_y; finite for s of ±10⁴.
 
-    With smoothing ε the target becomes (1 − ε) t + ε/K.
+    With smoothing ε the target becomes (1 − ε) t + ε/K. An example of several predictions, such as
+    one for each character of a text, has the mean of their losses.
 
     Args:
-        prediction: scores (n, K), also called logits: what stands before softmax.
-        target: labels (n,), integers in 0 … K − 1, or distributions (n, K) whose rows sum to 1.
+        prediction: scores (n, …, K), also called logits: what stands before softmax. PyTorch has
+            the classes along the second axis instead.
+        target: labels (n, …), integers in 0 … K − 1, or distributions (n, …, K) whose rows sum
+            to 1.
         label_smoothing: ε in [0, 1].
 
     Raises:
@@ -63,18 +66,18 @@ def cross_entropy(prediction: Tensor, target: Any, *, label_smoothing: float = 0
     1.0986
     """
     smooth = finite_number("label_smoothing", label_smoothing, least=0, most=1)
-    s = _scores(prediction)
+    s = _scores(prediction, several=True)
     surprise = -ops.log_softmax(s)
     t = as_tensor(target)
     if t.shape == s.shape:
         t = t.astype(s.dtype)
         _check_distributions(t)
-        loss = ops.sum(t * surprise, axis=1)
+        loss = ops.sum(t * surprise, axis=-1)
     else:
         loss = _at_labels(surprise, _labels(t, s))
-    if smooth == 0:
-        return loss
-    return (1.0 - smooth) * loss + smooth * ops.mean(surprise, axis=1)
+    if smooth != 0:
+        loss = (1.0 - smooth) * loss + smooth * ops.mean(surprise, axis=-1)
+    return loss if loss.ndim == 1 else ops.mean(loss, axis=tuple(range(1, loss.ndim)))
 
 
 @scoped
@@ -108,11 +111,13 @@ def max_margin(prediction: Tensor, target: Any, *, margin: float = 1.0) -> Tenso
 # ── Scores and labels that fit each other ───────────────────────────────────────────────────────
 
 
-def _scores(prediction: Any) -> Tensor:
+def _scores(prediction: Any, several: bool = False) -> Tensor:
+    """Scores (n, K), or (n, …, K) where an example may have several predictions."""
     s = predicted(prediction)
-    if s.ndim != 2:
+    if s.ndim != 2 and not (several and s.ndim > 2 and 0 not in s.shape[1:]):
         raise ShapeError(
-            "a loss over classes takes predictions (n, K), a row an example",
+            "a loss over classes takes predictions (n, K), a row an example"
+            + (", or (n, …, K)" if several else ""),
             received=s.shape,
             remedy="reshape to two axes: reshape(-1, K); for one yes-or-no output use "
             "binary_cross_entropy_with_logits",
@@ -121,10 +126,12 @@ def _scores(prediction: Any) -> Tensor:
 
 
 def _labels(target: Any, scores: Tensor) -> Tensor:
-    """Labels that fit the scores: integers (n,) in 0 … K − 1."""
-    labels, (n, K) = as_tensor(target), scores.shape
-    if labels.shape != (n,):
-        raise ShapeError(f"labels of {n} examples have the shape ({n},)", received=labels.shape)
+    """Labels that fit the scores (n, …, K): integers (n, …) in 0 … K − 1."""
+    labels, (*wanted, K) = as_tensor(target), scores.shape
+    if labels.shape != tuple(wanted):
+        raise ShapeError(
+            f"labels of {wanted[0]} examples have the shape {tuple(wanted)}", received=labels.shape
+        )
     if labels.dtype.kind not in "iu":
         raise DtypeError(
             "labels are integers", received=labels.type, remedy="use labels.astype('int64')"
@@ -142,17 +149,18 @@ def _labels(target: Any, scores: Tensor) -> Tensor:
 
 
 def _at_labels(x: Tensor, labels: Tensor) -> Tensor:
-    """x[i, labels[i]] for each row i."""
-    picked = ops.take_along_axis(x, ops.expand_dims(labels, axis=1), axis=1)
-    return ops.squeeze(picked, axis=1)
+    """x[i, …, labels[i, …]] for each place of the labels."""
+    axis = labels.ndim
+    picked = ops.take_along_axis(x, ops.expand_dims(labels, axis=axis), axis=axis)
+    return ops.squeeze(picked, axis=axis)
 
 
 def _check_distributions(t: Tensor) -> None:
     rows = known(t)
-    wrong = (rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1) - 1) > 1e-3)
+    wrong = (rows < 0).any(axis=-1) | (np.abs(rows.sum(axis=-1) - 1) > 1e-3)
     if not t.is_symbolic and wrong.any():
         raise ArgumentError(
-            "each row of a target (n, K) is a distribution: not negative, with the sum 1",
+            "each row of a target (n, …, K) is a distribution: not negative, with the sum 1",
             received=rows[wrong][0],
-            remedy="use labels (n,), or divide each row by its sum",
+            remedy="use labels (n, …), or divide each row by its sum",
         )

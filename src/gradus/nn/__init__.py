@@ -28,6 +28,11 @@ from gradus.nn.activations import (
     Tanh,
     activation,
 )
+from gradus.nn.attention import (
+    MultiheadAttention,
+    attention_weights,
+    scaled_dot_product_attention,
+)
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
@@ -45,10 +50,12 @@ from gradus.nn.pooling import (
     MaxPool1d,
     MaxPool2d,
 )
+from gradus.nn.positions import LearnedPositions, SinusoidalPositions
 from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.registry import from_config, to_config
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
+from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "ACTIVATIONS",
@@ -77,31 +84,38 @@ __all__ = [
     "LayerNorm",
     "LeCun",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "MaxPool1d",
     "MaxPool2d",
     "Maxout",
     "Mish",
     "Module",
+    "MultiheadAttention",
     "Normal",
     "ReLU",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "Sign",
+    "SinusoidalPositions",
     "Softmax",
     "Softplus",
     "SparseLinear",
     "Tanh",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
     "Unflatten",
     "Uniform",
     "Xavier",
     "Zeros",
     "activation",
+    "attention_weights",
     "from_config",
     "load",
     "parameter",
     "read",
     "save",
+    "scaled_dot_product_attention",
     "to_config",
 ]

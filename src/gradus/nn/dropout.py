@@ -33,7 +33,7 @@ class Dropout(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        return dropped(x, self.p) if self.training else x
+        return dropped(x, self.p) if self.training and self.p else x
 
 
 def dropped(x: Tensor, p: float) -> Tensor:

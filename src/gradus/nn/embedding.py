@@ -7,7 +7,7 @@ import numpy.typing as npt
 from gradus import ops
 from gradus.checks import whole_number
 from gradus.errors import ArgumentError
-from gradus.nn.init import Normal
+from gradus.nn.init import Initialiser, Normal, chosen
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
 from gradus.ops.index import from_zero
@@ -20,11 +20,13 @@ class Embedding(Module):
     Source: Bengio et al., "A neural probabilistic language model" (2003).
 
     Attributes:
-        weight: (num_embeddings, embedding_dim), standard normal at the start.
+        weight: (num_embeddings, embedding_dim).
 
     Args:
         num_embeddings: number of categories.
         embedding_dim: length of a row.
+        init: initial rows; standard normal without it, PyTorch's choice. Where positions are added
+            to them, rows should be no larger than these: ``nn.Normal(0.1)``.
         dtype: of the parameters.
 
     Raises:
@@ -37,13 +39,18 @@ class Embedding(Module):
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, dtype: npt.DTypeLike = "float32"
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        init: Initialiser | None = None,
+        dtype: npt.DTypeLike = "float32",
     ) -> None:
         self.num_embeddings = whole_number("num_embeddings", num_embeddings, least=1)
         self.embedding_dim = whole_number("embedding_dim", embedding_dim, least=1)
         self.dtype = float_dtype(dtype)
         shape = (self.num_embeddings, self.embedding_dim)
-        self.weight = parameter(Normal(1.0), shape, self.dtype)
+        self.init = init
+        self.weight = parameter(chosen(init, Normal(1.0)), shape, self.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Integers of any shape (…) to (…, embedding_dim)."""

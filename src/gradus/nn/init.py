@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from gradus import random
 from gradus.checks import choice, finite_number
-from gradus.errors import ShapeError, TraceError
+from gradus.errors import ArgumentError, ShapeError, TraceError
 from gradus.tensor import Tensor
 from gradus.types import Array, Shape, as_dtype, float32
 
@@ -172,6 +172,21 @@ class He(Scaled):
     def fan(self, shape: Shape) -> float:
         """fan_in."""
         return fans(shape)[0]
+
+
+def chosen(init: Initialiser | None, usual: Initialiser) -> Initialiser:
+    """The initialiser that was asked for, or the usual one of the layer.
+
+    >>> chosen(None, Zeros())
+    Zeros()
+    """
+    if init is not None and not isinstance(init, Initialiser):
+        raise ArgumentError(
+            "init is an initialiser or None",
+            received=repr(init)[:100],
+            remedy="pass one of gradus.nn.init, for example nn.Xavier()",
+        )
+    return init or usual
 
 
 def fans(shape: Shape) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gradus import ops
 from gradus.checks import flag, whole_number, whole_numbers
 from gradus.errors import ArgumentError, ShapeError
-from gradus.nn.init import Initialiser, Uniform, Zeros
+from gradus.nn.init import Initialiser, Uniform, Zeros, chosen
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
 from gradus.ops.primitive import normalise_axis
@@ -58,15 +58,9 @@ class Linear(Module):
         self.out_features = whole_number("out_features", out_features, least=1)
         self.init = init
         self.dtype = float_dtype(dtype)
-        if init is not None and not isinstance(init, Initialiser):
-            raise ArgumentError(
-                "init is an initialiser or None",
-                received=repr(init)[:100],
-                remedy="pass one of gradus.nn.init, for example nn.Xavier()",
-            )
         usual = Uniform(1.0 / math.sqrt(self.in_features))
         shape = (self.out_features, self.in_features)
-        self.weight = parameter(init or usual, shape, self.dtype)
+        self.weight = parameter(chosen(init, usual), shape, self.dtype)
         self.bias = None
         if flag("bias", bias):
             start = Zeros() if init else usual

@@ -16,6 +16,7 @@ from typing import Any
 
 from gradus.errors import ArgumentError, FileError, GradusError
 from gradus.nn.activations import ACTIVATIONS
+from gradus.nn.attention import MultiheadAttention
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
@@ -32,9 +33,11 @@ from gradus.nn.pooling import (
     MaxPool1d,
     MaxPool2d,
 )
+from gradus.nn.positions import LearnedPositions, SinusoidalPositions
 from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
+from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 Known = dict[str, type[Any]]
 
@@ -42,6 +45,8 @@ _LAYERS = (
     Sequential, Linear, SparseLinear, Maxout, Flatten, Unflatten, Dropout, BatchNorm, LayerNorm,
     Embedding, Conv1d, Conv2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, AdaptiveAvgPool1d,
     AdaptiveAvgPool2d, RNN, LSTM, GRU, EveryStep, LastStep,
+    MultiheadAttention, SinusoidalPositions, LearnedPositions, TransformerEncoderLayer,
+    TransformerDecoderLayer,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}

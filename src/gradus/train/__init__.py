@@ -3,6 +3,7 @@
 from gradus.train.callbacks import Callback, Convergence, EarlyStopping
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
+from gradus.train.language import LanguageModel
 from gradus.train.max_margin import MaxMargin, max_margin
 from gradus.train.minimise import minimise
 from gradus.train.minimum import Minimum
@@ -14,6 +15,7 @@ __all__ = [
     "Convergence",
     "EarlyStopping",
     "History",
+    "LanguageModel",
     "MaxMargin",
     "Minimum",
     "Perceptron",

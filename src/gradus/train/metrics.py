@@ -30,11 +30,12 @@ def labels_of(prediction: Array, threshold: float = 0.0) -> Array:
 def accuracy(
     prediction: Array, target: Array, weight: Array | None = None, *, threshold: float | None = 0.0
 ) -> float:
-    """Share of examples whose predicted class is the target's.
+    """Share of predicted classes that are the target's; examples count alike.
 
     Args:
-        prediction: scores of the classes, (n, classes), or one column of what speaks for class 1.
-        target: class numbers, or distributions of the shape of the scores.
+        prediction: scores of the classes, (n, …, classes), or one column of what speaks for class
+            1.
+        target: class numbers, (n, …), or distributions of the shape of the scores.
         weight: of each example, (n,).
         threshold: above it one column says class 1: 0 for scores (logits), 0.5 for probabilities,
             None where it is not known which they are.
@@ -58,7 +59,8 @@ def accuracy(
     if several and target.shape == prediction.shape:
         truth = target.argmax(axis=-1)
     else:
-        truth = target.reshape(len(target)) if target.size == len(target) else target
+        single = target.size == guessed.size == len(guessed)
+        truth = target.reshape(guessed.shape) if single else target
     _check_shapes(guessed, truth)
     return _average(guessed == truth, weight)
 
