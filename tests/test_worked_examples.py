@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.datasets import load_digits
 
 import gradus as gd
 from gradus import losses, nn, ops, optim
@@ -168,3 +169,22 @@ def test_9_with_a_relu_between_them_it_is_not() -> None:
     net = nn.Sequential(nn.Linear(7, 50, bias=False), nn.ReLU(), nn.Linear(50, 4, bias=False))
     x = gd.tensor(normal(3, 0, 0, (1, 7)))
     assert not np.allclose(net(-x).numpy(), -net(x).numpy())
+
+
+def test_10_gradient_descent_beats_random_search_at_the_price_of_as_many_losses() -> None:
+    X, y = load_digits(return_X_y=True)
+    X, y = (X[:500] / 16).astype("float32"), y[:500]
+
+    def loss(W: gd.Tensor) -> gd.Tensor:
+        return losses.mean(losses.cross_entropy(gd.tensor(X) @ W, y))
+
+    start = np.zeros((64, 10), "float32")
+    drawn = gd.minimise(loss, start, optim.RandomSearch(1e-4), steps=1000)
+    # A loss with its gradient costs at most three losses: see the lab's backpropagation-cost.
+    descended = gd.minimise(loss, start, optim.SGD(1.0), steps=1000 // 3, gradient_norm=None)
+    assert (drawn.function_evaluations, drawn.gradient_evaluations) == (1001, 0)
+    assert 3 * descended.gradient_evaluations <= 1000 + 3
+    chance = np.log(10)
+    assert drawn.value < chance  # it found something
+    assert chance - drawn.value < 0.001 * chance  # though next to nothing
+    assert descended.value < 0.1 * chance

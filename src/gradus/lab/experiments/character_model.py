@@ -50,9 +50,9 @@ def character_model(setting: Setting) -> Finding:
     training, validation, held_out = split_text(text)
     if setting.quick:  # a part of the text to learn from; all of what is held out
         training = training[-80_000:]
-    parts = [alphabet.encode(part) for part in (training, validation, held_out)]
+    counted_from, chosen_by, scored = map(alphabet.encode, (training, validation, held_out))
     bits = {
-        name: NGrams(*parts[:2], len(alphabet), order).bits(parts[2])
+        name: NGrams(counted_from, chosen_by, len(alphabet), order).bits(scored)
         for name, order in {"characters": 1, "pairs": 2, "5-grams": 5}.items()
     }
     manual_seed(setting.seed)
