@@ -29,14 +29,7 @@ def run(experiment: Experiment, setting: Setting, folder: Path) -> Result:
     Raises:
         FileError: the folder cannot be made or written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            "results need a folder that can be made",
-            received=f"{str(folder)!r}: {error.strerror}",
-            remedy="choose another one with --out",
-        ) from None
+    make_folder(folder)
     began = time.perf_counter()
     pictures = []
     with style():
@@ -69,6 +62,22 @@ def run(experiment: Experiment, setting: Setting, folder: Path) -> Result:
     write_bytes(folder / "index.html", text.encode(), "page")
     write_bytes(folder / "result.json", to_json(result).encode(), "result")
     return result
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for what the lab finds, with those above it.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            "results need a folder that can be made",
+            received=f"{str(folder)!r}: {error.strerror}",
+            remedy="choose another one with --out",
+        ) from None
 
 
 def results(folder: Path) -> Iterable[Result]:
