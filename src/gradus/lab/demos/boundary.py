@@ -62,14 +62,15 @@ BOUNDARY = Demo(
     "002",
     "toy classification in two dimensions, and the effect of a hidden layer's size",
     "Press play: the boundary begins as some line and bends itself around the points, epoch by "
-    "epoch. Then change the number of hidden units. One unit can only draw a line, three close a "
-    "ring, and twenty bend around single points too, which the points shown reward and new ones "
-    "do not.",
+    "epoch. Then change the number of hidden units. One unit can only draw a line; three could "
+    "close a ring, and do not always find how; twenty get almost everything right and begin to "
+    "bend around single points, which helps with the points shown (solid curves) and not with new "
+    "ones (dashed).",
     [
         Figure(
             "plane",
             "The points and what the network says: blue ground for circles, orange for squares, "
-            "full colour where it is sure. On the dark line it is undecided.",
+            "full colour where it is sure. On the line it is undecided.",
             tall=True,
         ),
         Figure(

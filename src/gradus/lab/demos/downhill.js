@@ -40,10 +40,9 @@ start((now) => {
   curve.line(heights.slice(0, now.step + 1).map((L, k) => [k, L]), colour("accent"), { width: 2.5 });
   curve.mark([now.step, heights[now.step]], colour("accent"), { size: 5 });
 
-  const outside = here[0] < data.x[0] || here[0] > data.x[1] || here[1] < data.y[0] || here[1] > data.y[1];
   const when = `Step ${now.step} with γ = ${number(rate)}`;
   if (!Number.isFinite(here[0])) return `${when}: the walk has left for good, thousands away.`;
   return `${when}: x = ${number(here[0])}, y = ${number(here[1])}` +
-    `${outside ? " (outside of the map)" : ""}, loss ${number(heights[now.step])}. ` +
+    `${map.holds(...here) ? "" : " (outside of the map)"}, loss ${number(heights[now.step])}. ` +
     `Gradient (${number(slope[0])}, ${number(slope[1])}), of length ${number(Math.hypot(...slope))}.`;
 });

@@ -10,7 +10,7 @@ import numpy as np
 from gradus import ops
 from gradus.lab.demos.demo import Control, Demo, Figure, Recording
 from gradus.lab.demos.packing import floats
-from gradus.lab.demos.walk import walk
+from gradus.lab.demos.walk import by_walk, walk
 from gradus.lab.experiment import Setting
 from gradus.tensor import Tensor, tensor
 
@@ -64,22 +64,17 @@ def _record(setting: Setting) -> Recording:
     u, v = np.linspace(*_X, 81), np.linspace(*_Y, 61)
     grid = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
     starts = np.asarray(list(_STARTS.values()))
-    shape = (len(starts), len(_NAMES), _STEPS + 1)
-    surfaces, levels = [], []
-    places, losses, slopes = [], [], []
-    for landscape in LANDSCAPES.values():
-        surface = landscape.loss(tensor(grid)).numpy()
-        surfaces.append(surface.reshape(61, 81))
-        # As many places between any two lines, so that the flat parts have some too.
-        levels.append(np.quantile(surface, np.linspace(0.02, 0.95, 13)))
-        found = walk(
+    axes = (len(starts), len(_NAMES))
+    surfaces = [landscape.loss(tensor(grid)).numpy() for landscape in LANDSCAPES.values()]
+    walks = [
+        walk(
             landscape.loss,
             np.repeat(starts, len(_NAMES), axis=0),
             np.tile(landscape.rates, len(starts)),
             _STEPS,
         )
-        for kept, values in zip((places, losses, slopes), found, strict=True):
-            kept.append(np.moveaxis(values, 0, 1).reshape(*shape, *values.shape[2:]))
+        for landscape in LANDSCAPES.values()
+    ]
     return Recording(
         controls=[
             Control(
@@ -91,9 +86,13 @@ def _record(setting: Setting) -> Recording:
             Control("step", "step", list(range(_STEPS + 1)), kind="time"),
         ],
         data={
-            "x": _X, "y": _Y, "surfaces": floats(surfaces), "levels": floats(levels),
+            "x": _X, "y": _Y, "surfaces": floats(np.reshape(surfaces, (-1, len(v), len(u)))),
+            # As much of the map between any two lines, so that flat parts have some too.
+            "levels": floats([np.quantile(s, np.linspace(0.02, 0.95, 13)) for s in surfaces]),
             "starts": floats(starts), "rates": [list(s.rates) for s in LANDSCAPES.values()],
-            "places": floats(places), "losses": floats(losses), "slopes": floats(slopes),
+            "places": floats([by_walk(w.places, *axes) for w in walks]),
+            "losses": floats([by_walk(w.losses, *axes) for w in walks]),
+            "slopes": floats([by_walk(w.slopes, *axes) for w in walks]),
         },
         made=f"gradus took {_STEPS} steps θ := θ − γ ∇L(θ) on each landscape from {len(starts)} "
         f"starts with {len(_NAMES)} rates, in float64, the gradients by backpropagation. The long "
@@ -118,11 +117,15 @@ DOWNHILL = Demo(
     [
         Figure(
             "map",
-            "The landscape from above: level lines, darker where it is higher. The square is the "
-            "start, the dot where the walker is now. The arrow points against the gradient; its "
-            "length is always the same.",
+            "The landscape from above: level lines, and more tint where it is higher. The square "
+            "is the start, the dot where the walker is now. The arrow points against the gradient; "
+            "its length is always the same.",
         ),
-        Figure("losses", "The loss, the height of the walker, at each step of this walk."),
+        Figure(
+            "losses",
+            "The loss, the height of the walker, at each step of this walk; cut off where it is "
+            "higher than all of the map.",
+        ),
     ],
     _record,
 )

@@ -104,7 +104,8 @@ def watch(
     except DivergenceError:
         ended = len(trainer.history)
         look.seen += look.seen[-1:] * (len(epochs) - len(look.seen))
-    return Frames(*(np.stack(part) for part in zip(*look.seen, strict=True)), ended)
+    scores, units, weights, loss, share = (np.stack(part) for part in zip(*look.seen, strict=True))
+    return Frames(scores, units, weights, loss, share, ended)
 
 
 def layers(network: nn.Sequential, X: Array) -> list[Array]:
@@ -162,12 +163,13 @@ class _Look(Callback):
         scores = layers(self.network, self.plane)[-1].clip(-CLEAR, CLEAR)
         hidden = layers(self.network, self.small)[:-1]
         units = np.concatenate([h.T for h in hidden]) if hidden else np.empty((0, len(self.small)))
+        output: Any = self.network[-1]
         measured = [_measure(self.network, *part) for part in ((X, y), (X_new, y_new))]
         self.seen.append(
             (
                 scores.reshape(self.side, self.side),
                 units.reshape(-1, self.unit_side, self.unit_side),
-                self.network[-1].weight.numpy()[0] if hidden else np.empty(0),
+                output.weight.numpy()[0] if hidden else np.empty(0),
                 *np.transpose(measured),
             )
         )

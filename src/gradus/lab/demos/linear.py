@@ -7,7 +7,7 @@ import numpy as np
 from gradus import ops
 from gradus.lab.demos.demo import Control, Demo, Figure, Recording, minus
 from gradus.lab.demos.packing import floats
-from gradus.lab.demos.walk import walk
+from gradus.lab.demos.walk import by_walk, walk
 from gradus.lab.experiment import Setting
 from gradus.tensor import Tensor, tensor
 from gradus.types import Array
@@ -38,7 +38,7 @@ def _record(setting: Setting) -> Recording:
     limit = 2 / float(np.linalg.eigvalsh(2 * design.T @ design / len(x))[-1])
     rates = [float(f"{share * limit:.2g}") for share in _RATES.values()]
     starts = np.stack(np.meshgrid(_W, _B, indexing="ij"), axis=-1).reshape(-1, 2)
-    shape = (len(rates), len(_W), len(_B))
+    axes = (len(rates), len(_W), len(_B))
     found = walk(
         lambda theta: loss(theta, x, y),
         np.tile(starts, (len(rates), 1)),
@@ -51,10 +51,6 @@ def _record(setting: Setting) -> Recording:
     lowest = np.linalg.lstsq(design, y)[0]
     least = loss(tensor(lowest[None]), x, y).item()
     levels = least + np.geomspace(0.05, surface.max() - least, 12)[:-1]
-
-    def by_step(values: Array) -> Array:
-        """Axes (rate, w, b, step, …) from (step, walk, …)."""
-        return np.moveaxis(values, 0, 1).reshape(*shape, _STEPS + 1, *values.shape[2:])
 
     return Recording(
         controls=[
@@ -70,9 +66,9 @@ def _record(setting: Setting) -> Recording:
             "points": floats(np.stack([x, y], axis=1)),
             "surface": floats(surface), "u": [u[0], u[-1]], "v": [v[0], v[-1]],
             "rates": rates, "levels": levels.tolist(), "lowest": lowest.tolist(), "least": least,
-            "places": floats(by_step(found.places)),
-            "losses": floats(by_step(found.losses)),
-            "slopes": floats(by_step(found.slopes)),
+            "places": floats(by_walk(found.places, *axes)),
+            "losses": floats(by_walk(found.losses, *axes)),
+            "slopes": floats(by_walk(found.slopes, *axes)),
         },
         made=f"{len(x)} points were drawn around the line 1.4 x − 0.6. From each of the "
         f"{len(starts)} places of the two sliders gradus took {_STEPS} steps of gradient descent "
@@ -101,9 +97,9 @@ LINEAR = Demo(
         ),
         Figure(
             "surface",
-            "The loss by slope and intercept: level lines, darker where it is higher. The dot is "
-            "the line above, the trail how it got there, the cross the lowest place. The arrow "
-            "points against the gradient; its length is always the same.",
+            "The loss by slope and intercept: level lines, and more tint where it is higher. The "
+            "dot is the line shown, the trail how it got there, the cross the lowest place. The "
+            "arrow points against the gradient; its length is always the same.",
             tall=True,
         ),
         Figure(

@@ -184,6 +184,11 @@ class Plot {
     this.pen.restore();
   }
 
+  /** Whether a place lies between the axes. */
+  holds(x, y) {
+    return x >= this.x[0] && x <= this.x[1] && y >= this.y[0] && y <= this.y[1];
+  }
+
   across(x) {
     const [left, , width] = this.box;
     return left + ((x - this.x[0]) / (this.x[1] - this.x[0])) * width;
@@ -222,9 +227,9 @@ class Plot {
 
   /** A mark at a place, where that is inside: "o", "s" for a square, or "x". */
   mark([x, y], ink, { kind = "o", size = 4 } = {}) {
+    if (!this.holds(x, y)) return;
     const { pen } = this;
     const [u, v] = [this.across(x), this.up(y)];
-    if (!(x >= this.x[0] && x <= this.x[1] && y >= this.y[0] && y <= this.y[1])) return;
     Object.assign(pen, { fillStyle: ink, strokeStyle: kind === "x" ? ink : colour("paper") });
     pen.lineWidth = kind === "x" ? 2.5 : 1;
     pen.beginPath();
@@ -246,7 +251,7 @@ class Plot {
     const [u, v] = [this.across(x), this.up(y)];
     const [across, down] = [this.across(x + dx) - u, this.up(y + dy) - v];
     const size = Math.hypot(across, down);
-    if (!(size > 0 && Number.isFinite(size))) return;
+    if (!this.holds(x, y) || size === 0) return;
     pen.save();
     pen.translate(u, v);
     pen.rotate(Math.atan2(down, across));

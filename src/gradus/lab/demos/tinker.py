@@ -74,13 +74,14 @@ TINKER = Demo(
     "tinker with a network right here in the browser",
     "Choose points, hidden units, activation and learning rate, and play. Each small picture is "
     "what one hidden unit gives at every place of the plane; the boundary is made of their "
-    "weighted sum. Try the circles with none, two and four hidden units, the spirals with 8-8 "
-    "at a rate of 1 with tanh and then with ReLU, and sigmoid at a rate of 0.1 with two layers.",
+    "weighted sum. Without hidden units it is a line, whatever the rate. Find the fewest units "
+    "that hold the circles apart, see whether tanh or ReLU copes with the spirals and at which "
+    "rate, and how sigmoid fares with two layers.",
     [
         Figure(
             "plane",
             "The points and what the network says: blue ground for circles, orange for squares, "
-            "full colour where it is sure. On the dark line it is undecided.",
+            "full colour where it is sure. On the line it is undecided.",
             tall=True,
         ),
         Figure(

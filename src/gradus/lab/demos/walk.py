@@ -55,3 +55,14 @@ def walk(loss: Callable[[Tensor], Tensor], starts: Array, rates: Array, steps: i
         lost = ~(np.abs(after).max(axis=1, keepdims=True) <= _FAR)
         theta = tensor(np.where(lost, np.nan, after), requires_grad=True)
     return Walk(np.stack(places), np.stack(losses), np.stack(slopes))
+
+
+def by_walk(values: Array, *axes: int) -> Array:
+    """Values of steps and walks, (steps + 1, walks, …), as those of walks and steps.
+
+    Args:
+        values: a part of a ``Walk``.
+        axes: lengths of the axes that the walks were made from, (axes…, steps + 1, …).
+    """
+    walks = np.moveaxis(values, 0, 1)
+    return walks.reshape(*axes, *walks.shape[1:])
