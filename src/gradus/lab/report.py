@@ -101,8 +101,9 @@ def results(folder: Path) -> Iterable[Result]:
 
 
 def write_index(folder: Path) -> Path:
-    """Write the page that lists all results in a folder, and return its place."""
+    """Write the page that lists what lies in a folder, and return its place."""
     place = folder / "index.html"
-    text = page("lab/index.html.jinja", results=list(results(folder)))
+    demos = (folder / "demos" / "index.html").is_file()
+    text = page("lab/index.html.jinja", results=list(results(folder)), demos=demos)
     write_bytes(place, text.encode(), "page")
     return place

@@ -60,11 +60,11 @@ BOUNDARY = Demo(
     "boundary",
     "The boundary between two classes, as it is learnt",
     "002",
-    "toy classification in two dimensions, and the effect of a hidden layer's size",
+    "toy classification in two dimensions, and the effect of a hidden layer’s size",
     "Press play: the boundary begins as some line and bends itself around the points, epoch by "
     "epoch. Then change the number of hidden units. One unit can only draw a line; three could "
-    "close a ring, and do not always find how; twenty get almost everything right and begin to "
-    "bend around single points, which helps with the points shown (solid curves) and not with new "
+    "close a ring, and do not always find how; twenty get almost everything right. Where they "
+    "bend around single points, that helps with the points shown (solid curves) and not with new "
     "ones (dashed).",
     [
         Figure(

@@ -109,7 +109,10 @@ def watch(
 
 
 def layers(network: nn.Sequential, X: Array) -> list[Array]:
-    """What each hidden layer gives for these rows, and at last the scores."""
+    """What each hidden layer gives for these rows, and at last the scores.
+
+    The network stays in the mode it is in, for it is being trained; none of its layers asks.
+    """
     found = []
     with no_grad():
         x: Tensor = tensor(X)

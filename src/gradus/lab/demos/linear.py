@@ -15,7 +15,7 @@ from gradus.types import Array
 _STEPS = 40
 _W, _B = np.linspace(-1, 3, 21), np.linspace(-2, 2, 21)  # places of the sliders
 # As shares of 2/λ, beyond which no step length leads down the steepest direction.
-_RATES = {"too small": 0.02, "good": 0.5, "zigzag": 0.95, "too large": 1.03}
+_RATES = {"too small": 0.003, "good": 0.5, "zigzag": 0.95, "too large": 1.03}
 
 
 def points(seed: int, count: int = 30) -> tuple[Array, Array]:
@@ -36,7 +36,7 @@ def _record(setting: Setting) -> Recording:
     # L is a parabola: its curvatures are those of 2/n Σ (x, 1)ᵀ(x, 1).
     design = np.stack([x, np.ones_like(x)], axis=1)
     limit = 2 / float(np.linalg.eigvalsh(2 * design.T @ design / len(x))[-1])
-    rates = [float(f"{share * limit:.2g}") for share in _RATES.values()]
+    rates = [float(f"{share * limit:.3g}") for share in _RATES.values()]
     starts = np.stack(np.meshgrid(_W, _B, indexing="ij"), axis=-1).reshape(-1, 2)
     axes = (len(rates), len(_W), len(_B))
     found = walk(

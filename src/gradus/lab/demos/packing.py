@@ -33,7 +33,7 @@ def pictures(values: Array) -> Packed:
     ([1, 2, 2], [1])
     """
     limits = np.abs(values).max(axis=(-2, -1)).astype("<f4")
-    scale = np.where(limits > 0, limits, 1)[..., None, None]
+    scale = np.where(limits > 0, limits, 1).astype(np.float64)[..., None, None]
     whole = np.rint(values / scale * 127).astype(np.int8)
     return {"shape": list(values.shape), "limits": floats(limits), "int8": _base64(whole)}
 

@@ -50,12 +50,10 @@ function recall() {
 
 /** Set a control, by its name and the index of the value. */
 function set(name, index) {
-  if (name === clock.name || controls.find((control) => control.name === name).restarts) pause();
+  const { restarts } = controls.find((control) => control.name === name);
+  if (name === clock.name || restarts) pause();
+  if (restarts) state[clock.name] = 0;
   state[name] = index;
-  if (name !== clock.name && controls.find((control) => control.name === name).restarts) {
-    state[clock.name] = 0;
-  }
-  remember();
   show();
 }
 
@@ -88,6 +86,8 @@ function start(drawing) {
     inputs[name].addEventListener("input", () => set(name, Number(inputs[name].value)));
   }
   button.addEventListener("click", () => (timer === null ? play() : pause()));
+  // Once a slider rests: browsers refuse an address that changes too often.
+  for (const kind of ["change", "click"]) addEventListener(kind, remember);
   addEventListener("hashchange", () => {
     pause();
     recall();
