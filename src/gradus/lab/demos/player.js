@@ -30,7 +30,7 @@ function show() {
     input.setAttribute("aria-valuetext", control.texts[index]);
     document.getElementById(`shown-${control.name}`).textContent = control.texts[index];
   }
-  said.textContent = draw(state);
+  said.textContent = draw(state).replaceAll(" = ", "\u00a0=\u00a0"); // kept on one line
 }
 
 /** Put the state into the page's address, so that a copy of it leads back here. */

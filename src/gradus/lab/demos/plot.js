@@ -29,7 +29,7 @@ function number(value) {
   if (!Number.isFinite(value)) return "not a number any more";
   const size = Math.abs(value);
   const text = size === 0 ? "0"
-    : size < 1e-3 || size >= 1e5 ? value.toExponential(1) : Number(value.toPrecision(3)).toString();
+    : size < 1e-4 || size >= 1e5 ? value.toExponential(1) : Number(value.toPrecision(3)).toString();
   return text.replaceAll("-", "−");
 }
 
