@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gradus import lab
+from gradus.lab.demos import DEMOS
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Gradus
@@ -50,3 +51,36 @@ def test_a_mistake_in_what_was_asked_exits_with_2(
     done = gradus("lab", "run", *words, "--json")
     assert done.code == 2
     assert rule in done.error["error"]
+
+
+def test_demos_leave_their_pages_and_say_where(gradus: Gradus, here: Path) -> None:
+    done = gradus("lab", "demos", "--quick")
+    assert (done.code, done.err) == (0, "")
+    for name in ("linear", "downhill", "boundary", "tinker", "index"):
+        assert f"runs/lab/demos/{name}.html" in done.out
+        assert (here / f"runs/lab/demos/{name}.html").is_file()
+    # Whole or nothing: what was written on the way is gone.
+    assert len(list((here / "runs/lab/demos").iterdir())) == 5
+
+
+def test_demos_as_json_are_one_object_and_follow_the_seed(
+    gradus: Gradus, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gradus.cli.lab.DEMOS", {"linear": DEMOS["linear"]})
+    pages = []
+    for seed in (1, 2):
+        found = gradus("lab", "demos", "--seed", seed, "--out", f"to/{seed}", "--json").json
+        assert found == {
+            "index": f"to/{seed}/index.html", "pages": {"linear": f"to/{seed}/linear.html"}
+        }  # fmt: skip
+        pages.append((here / found["pages"]["linear"]).read_text())
+    assert "gradus lab demos --seed 2" in pages[1]
+    assert pages[0].replace("seed 1", "seed 2") != pages[1]
+
+
+def test_demos_that_cannot_be_written_exit_with_2(gradus: Gradus, here: Path) -> None:
+    (here / "file").write_text("kept")
+    done = gradus("lab", "demos", "--quick", "--out", "file/below", "--json")
+    assert done.code == 2
+    assert "--out" in done.error["remedy"]
+    assert (here / "file").read_text() == "kept"

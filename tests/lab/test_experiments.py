@@ -101,6 +101,10 @@ def test_the_index_lists_what_lies_in_the_folder(tmp_path: Path) -> None:
     for name in SHORT:
         assert f'href="{name}/index.html"' in page
     assert "sawtooth" not in page
+    assert "demos" not in page
+    (tmp_path / "demos").mkdir()
+    (tmp_path / "demos" / "index.html").write_text("")
+    assert 'href="demos/index.html"' in lab.write_index(tmp_path).read_text()
 
 
 def test_a_damaged_result_says_which_and_how_to_make_it_again(tmp_path: Path) -> None:

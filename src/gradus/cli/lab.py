@@ -10,6 +10,7 @@ import typer
 from gradus.cli.screen import remark, say, say_json, say_table
 from gradus.errors import ArgumentError
 from gradus.lab import EXPERIMENTS, Setting, run, write_index
+from gradus.lab.demos import DEMOS, write_demo, write_demo_index
 from gradus.train.progress import wanted
 
 lab = typer.Typer(
@@ -71,6 +72,35 @@ def run_experiments(
         say_json({"index": str(place), "results": [{n: r[n] for n in kept} for r in found]})
         return
     say(f"Pages and pictures: {place}")
+
+
+@lab.command("demos")
+def make_demos(
+    *,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")] = 0,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Fewer settings to choose from; within a quarter minute."),
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path("runs/lab/demos"),
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make pages to play with, offline: a line, a walk downhill, a boundary, a network."""
+    pages = {}
+    shown = wanted(None)
+    for k, (name, demo) in enumerate(DEMOS.items(), 1):
+        if shown:
+            remark(f"[{k}/{len(DEMOS)}] {demo.title}", "dim")
+        pages[name] = write_demo(demo, Setting(seed, quick), out)
+    place = write_demo_index(out)
+    if json:
+        say_json({"index": str(place), "pages": {n: str(page) for n, page in pages.items()}})
+        return
+    for name, page in pages.items():
+        say(f"{name}: {DEMOS[name].title}", "bold")
+        say(f"{page}, {page.stat().st_size / 1e6:.1f} MB")
+        say("")
+    say(f"All of them: {place}")
 
 
 def _chosen(names: list[str], everything: bool) -> list[str]:

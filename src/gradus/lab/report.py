@@ -29,14 +29,7 @@ def run(experiment: Experiment, setting: Setting, folder: Path) -> Result:
     Raises:
         FileError: the folder cannot be made or written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            "results need a folder that can be made",
-            received=f"{str(folder)!r}: {error.strerror}",
-            remedy="choose another one with --out",
-        ) from None
+    make_folder(folder)
     began = time.perf_counter()
     pictures = []
     with style():
@@ -71,6 +64,22 @@ def run(experiment: Experiment, setting: Setting, folder: Path) -> Result:
     return result
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for what the lab finds, with those above it.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            "results need a folder that can be made",
+            received=f"{str(folder)!r}: {error.strerror}",
+            remedy="choose another one with --out",
+        ) from None
+
+
 def results(folder: Path) -> Iterable[Result]:
     """Results that lie in a folder of experiments, in the order of the catalogue.
 
@@ -92,8 +101,9 @@ def results(folder: Path) -> Iterable[Result]:
 
 
 def write_index(folder: Path) -> Path:
-    """Write the page that lists all results in a folder, and return its place."""
+    """Write the page that lists what lies in a folder, and return its place."""
     place = folder / "index.html"
-    text = page("lab/index.html.jinja", results=list(results(folder)))
+    demos = (folder / "demos" / "index.html").is_file()
+    text = page("lab/index.html.jinja", results=list(results(folder)), demos=demos)
     write_bytes(place, text.encode(), "page")
     return place
