@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradus.errors import ArgumentError
+from gradus.train.diagnosis.diagnose import diagnose, gather
+from gradus.train.diagnosis.kept import Kept
+from gradus.train.diagnosis.verdict import Diagnosis
 from gradus.train.strict_json import to_json
 from gradus.types import Array
 
@@ -36,6 +39,7 @@ class History:
     rows: list[dict[str, Any]] = field(default_factory=list)
     stop_reason: str = ""
     best_epoch: int | None = None
+    kept: Kept | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,6 +78,10 @@ class History:
     def to_jsonl(self) -> str:
         """One line of JSON an epoch; null where a number is not finite, for which JSON has none."""
         return "".join(to_json(row) + "\n" for row in self.rows)
+
+    def diagnose(self, features: Sequence[str] = (), classes: Sequence[str] = ()) -> Diagnosis:
+        """Say what went wrong or well in the last ``fit``, with the evidence and a remedy."""
+        return diagnose(gather(self.rows, self.kept, self.best_epoch, features, classes))
 
     def plot(self) -> Figure:
         """Curves of the losses and of each metric over the epochs.

@@ -1,0 +1,65 @@
+"""Rules about rows that training never sees: does what was learnt hold there?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradus.train.diagnosis.evidence import Evidence
+from gradus.train.diagnosis.verdict import Verdict
+from gradus.train.diagnosis.wording import number
+
+# Shares of the loss of the best constant prediction, called the size.
+RISE = 0.15  # so much held-out loss given up since the best epoch is no noise
+FOLD = 1.2  # and it is also a fifth above the least
+USEFUL = 0.8  # a held-out loss below it says that something of use was learnt
+
+
+def overfitting(evidence: Evidence) -> Verdict | None:
+    """A held-out loss that turns up while the training loss falls on."""
+    held, loss = np.array(evidence.held), np.array(evidence.loss)
+    if len(held) < 3 or evidence.failure or not np.isfinite(held).all():
+        return None
+    best = int(held.argmin())
+    rise = float(held[-1] - held[best])
+    falls = best + 1 < len(loss) and np.median(loss[best + 1 :]) < loss[best]
+    if rise < RISE * evidence.size or held[-1] < FOLD * held[best] or not falls:
+        return None
+    numbers = {"best": float(held[best]), "last": float(held[-1]), "epoch": best + evidence.first}
+    text = (
+        f"The loss on held-out rows was lowest after epoch {best + evidence.first} "
+        f"({number(held[best])}) and is {number(held[-1])} at the end, while that on the training "
+        f"rows fell on from {number(loss[best])} to {number(loss[-1])}: "
+    )
+    if evidence.kept is not None:
+        return Verdict(
+            "stopped_in_time",
+            "good",
+            f"{text}early stopping kept the weights of epoch {evidence.kept}.",
+            numbers=numbers,
+        )
+    return Verdict(
+        "overfitting",
+        "problem",
+        f"{text}since then the network has been learning its rows by heart.",
+        f"stop after about {best + evidence.first} epochs (callbacks=[EarlyStopping()]), use fewer "
+        "units, weight decay or dropout, or give it more rows",
+        numbers=numbers,
+    )
+
+
+def generalising(evidence: Evidence) -> Verdict | None:
+    """The held-out loss follows the training loss."""
+    held = evidence.held
+    if not held or evidence.failure or overfitting(evidence) or not np.isfinite(held[-1]):
+        return None
+    if not held[-1] < USEFUL * evidence.size:
+        return None
+    best = int(np.argmin(held))
+    return Verdict(
+        "generalising",
+        "good",
+        f"On held-out rows the loss is {number(held[-1])} ({number(evidence.loss[-1])} on the "
+        f"training rows); it was lowest after epoch {best + evidence.first} of "
+        f"{len(held) + evidence.first - 1} ({number(held[best])}).",
+        numbers={"held": held[-1], "training": evidence.loss[-1], "best": held[best]},
+    )
