@@ -70,6 +70,15 @@ def rare() -> tuple[Array, Array]:
 
 
 @cache
+def drowned() -> tuple[Array, Array]:
+    """One row in twenty is of the other class, and lies among many of the first."""
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(600, 2))
+    y = (np.arange(600) % 20 == 0).astype(np.int64)
+    return X + np.stack([1.7 * y, 0 * y], axis=1), y
+
+
+@cache
 def noise() -> tuple[Array, Array, Array, Array]:
     """Labels that the inputs hardly tell: what can be learnt by heart only."""
     draw = np.random.default_rng(0)
@@ -96,10 +105,6 @@ def negative(net: nn.Sequential) -> nn.Sequential:
 def far(net: nn.Sequential) -> nn.Sequential:
     net[0].bias = [12.0]
     return net
-
-
-def brief(X: Array, y: Array, n: int) -> tuple[Array, Array]:
-    return X[:n], y[:n]
 
 
 CASES: dict[str, list[Case]] = {
@@ -260,8 +265,22 @@ CASES: dict[str, list[Case]] = {
         Case(
             lambda: run(lambda: mlp(2, 16, 2), *rare(), optim.Adam(3e-3), metrics=["accuracy"]),
             lambda: run(
-                lambda: mlp(2, 16, 2), *toy.blobs(400), optim.Adam(3e-3), metrics=["accuracy"]
+                lambda: mlp(2, 16, 2),
+                *rare(),
+                optim.Adam(3e-3),
+                metrics=["accuracy"],
+                sample_weight=np.where(rare()[1] == 1, 20.0, 1.0),
             ),
+        ),
+        Case(  # the rare class is not found at all
+            lambda: run(lambda: mlp(2, 16, 2), *drowned(), optim.Adam(1e-2)),
+            lambda: run(
+                lambda: mlp(2, 16, 2),
+                *drowned(),
+                optim.Adam(1e-2),
+                sample_weight=np.where(drowned()[1] == 1, 19.0, 1.0),
+            ),
+            frozenset({"underfitting"}),
         ),
     ],
     "initial_loss": [

@@ -15,6 +15,7 @@ from gradus.types import Array, is_float
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 _QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+_NUMBERS = 1 << 20  # the most numbers in a prediction for all rows
 _LEAST = 1e-6  # a class that does not occur still gets a score
 
 
@@ -39,6 +40,8 @@ def baseline(loss: Loss, first: Array, y: Array, weight: Array | None) -> Baseli
         weight: of each row, or None.
     """
     shape = first.shape[1:]
+    thin = slice(None, None, -(-first[0].size * len(y) // _NUMBERS))
+    y, weight = y[thin], None if weight is None else weight[thin]
     probable = bool(np.all((first >= 0) & (first <= 1)))
 
     def cost(constant: Array) -> float:
@@ -51,7 +54,7 @@ def baseline(loss: Loss, first: Array, y: Array, weight: Array | None) -> Baseli
         found = float(np.average(values, weights=weight))
         return found if np.isfinite(found) else np.inf
 
-    kind, shares = _kind(y, shape)
+    kind, shares = _kind(y, shape, weight)
     least = min(map(cost, _constants(y, shape, shares, weight)))
     if kind == "numbers":
         return Baseline(kind, least, least, ())
@@ -60,13 +63,14 @@ def baseline(loss: Loss, first: Array, y: Array, weight: Array | None) -> Baseli
     return Baseline(kind, chance, min(least, chance), shares)
 
 
-def _kind(y: Array, shape: tuple[int, ...]) -> tuple[str, tuple[float, ...]]:
-    """What the targets are, and the share of each class."""
+def _kind(y: Array, shape: tuple[int, ...], weight: Array | None) -> tuple[str, tuple[float, ...]]:
+    """What the targets are, and the share of each class, rows counted with their weight."""
     if not is_float(y.dtype) and shape and y.shape[1:] == shape[:-1] and y.min() >= 0:
-        counts = np.bincount(y.ravel(), minlength=shape[-1])
+        each = None if weight is None else np.repeat(weight, y[0].size)
+        counts = np.bincount(y.ravel(), each, minlength=shape[-1])
         return "classes", tuple((counts / counts.sum()).tolist())
     if y.shape[1:] == shape and np.all((y == 0) | (y == 1)):
-        yes = float(y.mean())
+        yes = float(np.average(y.reshape(len(y), -1)[:, 0], weights=weight))
         return "yes or no", (1 - yes, yes) if y[0].size == 1 else ()
     return "numbers", ()
 

@@ -30,12 +30,13 @@ def dominating_feature_scale(evidence: Evidence) -> Verdict | None:
         return None
     large.sort(key=lambda k: -seen.scales[k])
     names = [evidence.features[k] if evidence.features else f"input {k}" for k in large]
+    others = f" The same goes for {listed(names[1:])}." if len(names) > 1 else ""
     return Verdict(
         "dominating_feature_scale",
         "warning",
         f"The size of {names[0]} is {number(seen.scales[large[0]])} (root mean square), that of a "
         f"typical input {number(middle)}: what it says is {number(seen.scales[large[0]] / middle)} "
-        "times as loud. " + (f"The same goes for {listed(names[1:])}." if len(names) > 1 else ""),
+        f"times as loud.{others}",
         "standardise the inputs: subtract the mean of each and divide by its standard deviation, "
         "as measured on the training rows",
         tuple(names),

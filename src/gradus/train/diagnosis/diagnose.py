@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     learning.underfitting,
     held_out.overfitting,
     learning.learning,
+    held_out.stopped_in_time,
     held_out.generalising,
 )
 _GRAVITY = {"problem": 0, "warning": 1, "good": 2}

@@ -17,12 +17,16 @@ USEFUL = 0.8  # a held-out loss below it says that something of use was learnt
 def overfitting(evidence: Evidence) -> Verdict | None:
     """A held-out loss that turns up while the training loss falls on."""
     held, loss = np.array(evidence.held), np.array(evidence.loss)
+    if evidence.kept is not None:  # those weights are gone
+        return None
     if len(held) < 3 or evidence.failure or not np.isfinite(held).all():
         return None
     best = int(held.argmin())
     rise = float(held[-1] - held[best])
     falls = best + 1 < len(loss) and np.median(loss[best + 1 :]) < loss[best]
-    if rise < RISE * evidence.size or held[-1] < FOLD * held[best] or not falls:
+    if not falls or loss[-1] > evidence.size:  # nothing was learnt, not even by heart
+        return None
+    if rise < RISE * evidence.size or held[-1] < FOLD * held[best]:
         return None
     numbers = {"best": float(held[best]), "last": float(held[-1]), "epoch": best + evidence.first}
     text = (
@@ -30,20 +34,30 @@ def overfitting(evidence: Evidence) -> Verdict | None:
         f"({number(held[best])}) and is {number(held[-1])} at the end, while that on the training "
         f"rows fell on from {number(loss[best])} to {number(loss[-1])}: "
     )
-    if evidence.kept is not None:
-        return Verdict(
-            "stopped_in_time",
-            "good",
-            f"{text}early stopping kept the weights of epoch {evidence.kept}.",
-            numbers=numbers,
-        )
     return Verdict(
         "overfitting",
         "problem",
         f"{text}since then the network has been learning its rows by heart.",
-        f"stop after about {best + evidence.first} epochs (callbacks=[EarlyStopping()]), use fewer "
+        f"stop after about {best + evidence.first} epochs (EarlyStopping finds them), use fewer "
         "units, weight decay or dropout, or give it more rows",
         numbers=numbers,
+    )
+
+
+def stopped_in_time(evidence: Evidence) -> Verdict | None:
+    """Early stopping has put back weights from before the end."""
+    last = evidence.first + len(evidence.loss) - 1
+    if evidence.kept is None or not evidence.first <= evidence.kept < last:
+        return None
+    column = evidence.held or evidence.loss
+    numbers = {"kept": column[evidence.kept - evidence.first], "last": column[-1]}
+    return Verdict(
+        "stopped_in_time",
+        "good",
+        f"Early stopping kept the weights of epoch {evidence.kept} of {last}: the "
+        f"{'held-out' if evidence.held else 'training'} loss was {number(numbers['kept'])} there, "
+        f"and {number(numbers['last'])} at the end.",
+        numbers={"epoch": evidence.kept, **numbers},
     )
 
 

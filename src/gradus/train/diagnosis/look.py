@@ -17,6 +17,7 @@ import numpy as np
 from gradus import losses, ops, random
 from gradus.autodiff import grad
 from gradus.compiler import Program, ReferenceExecutor, trace
+from gradus.errors import ArgumentError
 from gradus.nn import Module
 from gradus.tensor import Tensor
 from gradus.train.diagnosis.evidence import Layer, Look, Units
@@ -89,6 +90,8 @@ def looker(network: Module, loss: Loss, tensors: Mapping[str, Tensor], rows: Exa
             values = loss(prediction, y)
             parts = sight(network, weights, values)
         seen.append(parts)
+        if not prediction.requires_grad:
+            raise ArgumentError("a diagnosis looks at what is trained", received="nothing that is")
         outputs = [t for part in parts.layers for t in part.outputs]
         params = [t for t in weights.values() if t.requires_grad]
         targets = [prediction, *outputs, *params]

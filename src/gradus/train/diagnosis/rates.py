@@ -38,7 +38,7 @@ def diverged(evidence: Evidence) -> Verdict | None:
         "diverged",
         "problem",
         f"Training broke down {text}: {why}.",
-        f"lower the learning rate{smaller(evidence.rate)}, clip the gradients (clip_norm=1), or "
+        f"lower the learning rate{smaller(evidence.rate)}, clip the gradients to a norm of 1, or "
         "scale inputs and targets",
     )
 
@@ -74,7 +74,7 @@ def rate_too_large(evidence: Evidence) -> Verdict | None:
         "problem" if loss[-1] > LEFT * size else "warning",  # it came right in the end
         text,
         f"lower the learning rate{smaller(evidence.rate)}, let it fall "
-        "(schedule=optim.Cosine()), or take larger batches",
+        "by a schedule, or take larger batches",
         numbers=numbers,
     )
 

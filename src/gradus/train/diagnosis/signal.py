@@ -70,7 +70,7 @@ def exploding_gradients(evidence: Evidence) -> Verdict | None:
                 f"the way back it grows {number(strong[0].signal / source.signal)}-fold. No "
                 "learning rate fits both.",
                 "begin with smaller weights (nn.Xavier() or nn.He()), put normalisation between "
-                "the layers, or clip the gradients (clip_norm=1)",
+                "the layers, or clip the gradients to a norm of 1",
                 tuple(layer.name for layer in strong),
                 {"signal": strong[0].signal, "source": source.signal},
             )

@@ -17,13 +17,13 @@ def number(value: float) -> str:
 def share(value: float) -> str:
     """A share in per cent, never rounded up to all or down to none.
 
-    >>> share(0.25), share(0.9999), share(1.0)
-    ('25 %', '99.9 %', '100 %')
+    >>> [share(s).split()[0] for s in (0.25, 0.99999, 1.0, 1e-9)]
+    ['25.0', '99.9', '100.0', '0.1']
     """
     percent = 100 * value
     if 0 < percent < 100:
         percent = min(max(percent, 0.1), 99.9)
-    return f"{percent:.3g}\N{NO-BREAK SPACE}%"
+    return f"{percent:.1f}\N{NO-BREAK SPACE}%"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
