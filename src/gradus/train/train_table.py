@@ -60,7 +60,7 @@ class TableRun:
         """What went wrong or well in training, with the names of the table."""
         return self.history.diagnose(
             features=self.model.inputs.feature_names,
-            classes=[f"“{name}”" for name in self.model.target.classes],
+            classes=[f"“{str(name)[:40]}”" for name in self.model.target.classes],
         )
 
 

@@ -69,7 +69,7 @@ def _kind(y: Array, shape: tuple[int, ...], weight: Array | None) -> tuple[str, 
         each = None if weight is None else np.repeat(weight, y[0].size)
         counts = np.bincount(y.ravel(), each, minlength=shape[-1])
         return "classes", tuple((counts / counts.sum()).tolist())
-    if y.shape[1:] == shape and np.all((y == 0) | (y == 1)):
+    if y.shape[1:] == shape and np.all((y == 0) | (y == 1)) and y.min() < y.max():
         yes = float(np.average(y.reshape(len(y), -1)[:, 0], weights=weight))
         return "yes or no", (1 - yes, yes) if y[0].size == 1 else ()
     return "numbers", ()

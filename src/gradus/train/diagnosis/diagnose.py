@@ -53,7 +53,7 @@ def gather(
     facts = Facts() if kept is None else kept.facts
     found = Found(None, "nothing is known but its curves") if kept is None else kept.look()
     mine = list(rows)[facts.first :]
-    loss = [_number(row, "loss") / facts.units[0] for row in mine]
+    loss = [_number(row, "loss") / facts.units[0] for row in mine if "loss" in row]
     held = [_number(row, "val_loss") / facts.units[1] for row in mine if "val_loss" in row]
     last = mine[-1] if mine else {}
     return Evidence(
@@ -63,7 +63,7 @@ def gather(
         accuracy=last.get("val_accuracy", last.get("accuracy")),
         rate=last.get("learning_rate", facts.rate),
         weight_decay=facts.weight_decay,
-        kept=best_epoch,
+        restored=best_epoch,
         failure=facts.failure,
         seen=found.seen,
         fault=found.fault,

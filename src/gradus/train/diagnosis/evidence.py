@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+_NOTHING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,11 @@ class Layer:
         summary: its constructor call.
         signal: how strongly the loss of a row depends on the layer's output: the norm of the
             derivative with respect to it, its root mean square over the rows.
-        weights: Euclidean norm of the weights.
     """
 
     name: str
     summary: str
     signal: float
-    weights: float
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,6 @@ class Look:
 
     Attributes:
         loss: mean over the rows.
-        slope: Euclidean norm of the gradient of that loss, all parameters.
         pull: how strongly the loss of a row depends on its prediction; as ``Layer.signal``.
         layers: those with weights, in the order of the call.
         units: hidden activations, likewise.
@@ -58,7 +56,6 @@ class Look:
     """
 
     loss: float
-    slope: float
     pull: float
     layers: tuple[Layer, ...]
     units: tuple[Units, ...]
@@ -108,7 +105,7 @@ class Evidence:
         accuracy: the last on held-out rows, else on the training rows, or None.
         rate: learning rate of the last epoch, or None.
         weight_decay: of the optimizer.
-        kept: epoch whose weights early stopping kept, or None.
+        restored: epoch whose weights early stopping kept, or None.
         failure: why training broke down, or empty.
         seen: what looking at network and rows showed, or None where that was not possible.
         fault: why not, or empty.
@@ -122,7 +119,7 @@ class Evidence:
     accuracy: float | None
     rate: float | None
     weight_decay: float
-    kept: int | None
+    restored: int | None
     failure: str
     seen: Seen | None
     fault: str
@@ -133,17 +130,19 @@ class Evidence:
     def size(self) -> float:
         """What a loss is compared with: that of the best constant prediction.
 
-        Where nobody looked, the loss of the first epoch.
+        Where that is practically nothing (all rows are of one class), it is what chance costs, and
+        where nobody looked, the loss of the first epoch. It is infinite, so that no loss is large
+        beside it, where losses may be negative or there are none.
         """
-        if self.seen is not None and 0 < self.seen.constant < math.inf:
-            return self.seen.constant
-        return self.loss[0] if self.loss else math.nan
+        if self.seen is None:
+            sizes = self.loss[:1]
+        elif self.seen.constant > _NOTHING * self.seen.chance:
+            sizes = (self.seen.constant,)
+        else:
+            sizes = (self.seen.chance,)
+        return next((size for size in sizes if size > 0), math.inf)
 
     @property
     def began(self) -> float:
         """Loss to begin with."""
         return self.seen.start.loss if self.seen is not None else self.size
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain dictionaries, lists and numbers."""
-        return asdict(self)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gradus.train.diagnosis.evidence import Evidence
@@ -17,7 +19,7 @@ USEFUL = 0.8  # a held-out loss below it says that something of use was learnt
 def overfitting(evidence: Evidence) -> Verdict | None:
     """A held-out loss that turns up while the training loss falls on."""
     held, loss = np.array(evidence.held), np.array(evidence.loss)
-    if evidence.kept is not None:  # those weights are gone
+    if evidence.restored is not None:  # those weights are gone
         return None
     if len(held) < 3 or evidence.failure or not np.isfinite(held).all():
         return None
@@ -47,17 +49,17 @@ def overfitting(evidence: Evidence) -> Verdict | None:
 def stopped_in_time(evidence: Evidence) -> Verdict | None:
     """Early stopping has put back weights from before the end."""
     last = evidence.first + len(evidence.loss) - 1
-    if evidence.kept is None or not evidence.first <= evidence.kept < last:
+    if evidence.restored is None or not evidence.first <= evidence.restored < last:
         return None
     column = evidence.held or evidence.loss
-    numbers = {"kept": column[evidence.kept - evidence.first], "last": column[-1]}
+    numbers = {"kept": column[evidence.restored - evidence.first], "last": column[-1]}
     return Verdict(
         "stopped_in_time",
         "good",
-        f"Early stopping kept the weights of epoch {evidence.kept} of {last}: the "
+        f"Early stopping kept the weights of epoch {evidence.restored} of {last}: the "
         f"{'held-out' if evidence.held else 'training'} loss was {number(numbers['kept'])} there, "
         f"and {number(numbers['last'])} at the end.",
-        numbers={"epoch": evidence.kept, **numbers},
+        numbers={"epoch": evidence.restored, **numbers},
     )
 
 
@@ -66,7 +68,7 @@ def generalising(evidence: Evidence) -> Verdict | None:
     held = evidence.held
     if not held or evidence.failure or overfitting(evidence) or not np.isfinite(held[-1]):
         return None
-    if not held[-1] < USEFUL * evidence.size:
+    if not held[-1] < USEFUL * evidence.size < math.inf:
         return None
     best = int(np.argmin(held))
     return Verdict(

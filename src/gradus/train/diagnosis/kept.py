@@ -138,6 +138,8 @@ def _seen(live: _Live) -> Seen:
         now = {n: t.numpy() for n, t in tensors.items()}
         if live.end is not None and _structure(live.network) != live.settings:
             raise ArgumentError("the network has been changed since it was trained")
+        if live.start.keys() != now.keys():
+            raise ArgumentError("the network was changed while it was trained")
         eye = looker(live.network, live.loss, tensors, live.rows)
     start, end = live.start, live.end or now
     first = eye.run(start, live.rows)
@@ -194,11 +196,11 @@ def _most(rows: Examples, most: int) -> int:
 
 
 def _spread(n: int, most: int) -> Array:
-    """Row numbers all over n rows, most of them at most.
+    """Row numbers all over n rows, so many at most; of few more rows one may come twice.
 
     >>> _spread(3, 5).tolist(), _spread(1000, 4).tolist()
-    ([0, 1, 2], [236, 472, 618, 854])
+    ([0, 1, 2], [618, 236, 854, 472])
     """
     if n <= most:
         return np.arange(n)
-    return np.unique((np.arange(1, most + 1) * _GOLDEN % 1 * n).astype(np.int64))
+    return (np.arange(1, most + 1) * _GOLDEN % 1 * n).astype(np.int64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gradus.train.diagnosis.evidence import Evidence
@@ -62,13 +64,13 @@ def learning(evidence: Evidence) -> Verdict | None:
     if not evidence.loss or evidence.seen is None or evidence.failure:
         return None
     last, size = evidence.loss[-1], evidence.size
-    if not last < LEARNT * size:
+    if not last < LEARNT * size < math.inf:
         return None
-    began, first = evidence.began, evidence.first
+    began = evidence.began
     return Verdict(
         "learning",
         "good",
         f"The training loss fell from {number(began)} to {number(last)}; always giving the same "
         f"answer costs {number(size)}, so {share(1 - last / size)} of that is gone.",
-        numbers={"began": began, "last": last, "size": size, "first": first},
+        numbers={"began": began, "last": last, "size": size},
     )

@@ -6,15 +6,13 @@ and the derivatives with respect to them as results; the network's own weights a
 
 from __future__ import annotations
 
-import functools
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradus import losses, ops, random
+from gradus import losses, random
 from gradus.autodiff import grad
 from gradus.compiler import Program, ReferenceExecutor, trace
 from gradus.errors import ArgumentError
@@ -63,8 +61,8 @@ class Looker:
 
         with np.errstate(all="ignore"):
             layers = [
-                Layer(name, what, _signal(results("flow", k, calls)), _norm(weights, names))
-                for k, (name, what, names, calls) in enumerate(self.layers)
+                Layer(name, what, _signal(results("flow", k, calls)))
+                for k, (name, what, _, calls) in enumerate(self.layers)
             ]
             units = [
                 _units(name, function, results("units", k, calls))
@@ -72,7 +70,6 @@ class Looker:
             ]
             return Look(
                 mean_loss(found, rows),
-                float(found["slope"]) / len(rows),
                 _signal([found["pull"].astype(np.float64)]),
                 tuple(layers),
                 tuple(units),
@@ -93,16 +90,12 @@ def looker(network: Module, loss: Loss, tensors: Mapping[str, Tensor], rows: Exa
         if not prediction.requires_grad:
             raise ArgumentError("a diagnosis looks at what is trained", received="nothing that is")
         outputs = [t for part in parts.layers for t in part.outputs]
-        params = [t for t in weights.values() if t.requires_grad]
-        targets = [prediction, *outputs, *params]
-        pull, *found = grad(losses.sum(values), targets, allow_unused=True)
+        pull, *found = grad(losses.sum(values), [prediction, *outputs], allow_unused=True)
         flow = iter(found)
-        squares = [ops.sum(ops.square(g)) for g in found[len(outputs) :]]
         return {
             "values": values,
             "prediction": prediction,
             "pull": pull,
-            "slope": ops.sqrt(functools.reduce(operator.add, squares)),
             "flow": [[next(flow) for _ in part.outputs] for part in parts.layers],
             "units": [part.outputs for part in parts.units],
             **({} if parts.mixed is None else {"mixed": parts.mixed}),
@@ -128,10 +121,6 @@ def _signal(flows: list[Array]) -> float:
     """Root mean square over the rows of the norm of what flows back to a layer's output."""
     squares = sum(np.sum(f * f) for f in flows)
     return float(np.sqrt(squares / len(flows[0])))
-
-
-def _norm(weights: Mapping[str, Array], names: tuple[str, ...]) -> float:
-    return float(np.sqrt(sum(np.sum(weights[n].astype(np.float64) ** 2) for n in names)))
 
 
 def _units(name: str, function: str, outputs: list[Array]) -> Units:

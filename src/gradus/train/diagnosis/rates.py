@@ -84,7 +84,9 @@ def rate_too_small(evidence: Evidence) -> Verdict | None:
     seen = evidence.seen
     if seen is None or evidence.failure or not evidence.loss or rate_too_large(evidence):
         return None
-    if evidence.kept is not None or overfitting(evidence):  # going on would help these rows alone
+    if evidence.restored is not None or overfitting(
+        evidence
+    ):  # going on would help these rows alone
         return None
     size, end = evidence.size, seen.end.loss
     if end < LEFT * size or seen.ahead > AHEAD * end:
@@ -94,7 +96,7 @@ def rate_too_small(evidence: Evidence) -> Verdict | None:
         "rate_too_small",
         "problem",
         f"The loss went from {number(seen.start.loss)} to {number(end)} and was still falling: "
-        f"{number(seen.further)} times as far again along the same way it is "
+        f"{number(seen.further)} times as far again in the same direction it would be "
         f"{number(seen.ahead)}. The weights changed by {share(moved)} of their size.",
         f"raise the learning rate{larger(evidence.rate)}, or train for more epochs",
         numbers={

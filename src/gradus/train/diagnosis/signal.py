@@ -16,6 +16,7 @@ VANISHED = 1e-4
 EXPLODED = 1e3
 # Share of a layer's units. On few rows, or on few inputs, a quarter of healthy ReLUs is never on.
 LOST = 0.5
+FEW = 8  # rows that may all lie on one side of most units
 
 
 def vanishing_gradients(evidence: Evidence) -> Verdict | None:
@@ -120,7 +121,7 @@ class _Lost:
 
 def _lost(evidence: Evidence, count: Callable[[Units], int]) -> list[_Lost]:
     seen = evidence.seen
-    if seen is None or evidence.failure:
+    if seen is None or evidence.failure or seen.rows < FEW:
         return []
     both = zip(seen.end.units, seen.start.units, strict=True)
     return [_Lost(u, count(u), count(v)) for u, v in both if count(u) > LOST * u.count]
