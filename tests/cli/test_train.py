@@ -270,3 +270,42 @@ def test_parquet_and_tsv_train_like_csv(gradus: Gradus, here: Path) -> None:
         gradus("train", f"t.{suffix}", "--target", target, "--epochs", 1, "--out", suffix)
         models.append((here / suffix / "model.safetensors").read_bytes())
     assert models[0] == models[1] == models[2]
+
+
+def test_a_fault_is_told_with_its_evidence_and_remedy(gradus: Gradus, here: Path) -> None:
+    words = ["train", "iris", "--layers", "none", "--learning-rate", "1e-6", "--epochs", 5]
+    done = gradus(*words, "--out", "r")
+    assert "Problem: rate too small. The loss went from" in done.out
+    assert "What to do: raise the learning rate (from 1e-06 to 1e-05, say)" in done.out
+    assert "Good:" not in done.out
+    stored = json.loads((here / "r" / "metrics.json").read_text())["diagnosis"]
+    assert stored["verdicts"][0]["name"] == "rate_too_small"
+    told = gradus(*words, "--out", "r", "--force", "--json").json["diagnosis"]
+    assert told == stored
+    page = (here / "r" / "report.html").read_text()
+    assert stored["verdicts"][0]["evidence"] in page
+    assert page.index("Problem: rate too small") < page.index("<h2>The task</h2>")
+
+
+def test_of_a_healthy_run_it_is_told_what_went_well(gradus: Gradus) -> None:
+    done = gradus("train", "wine", "--out", "r")
+    assert "Good: learning. The training loss fell from" in done.out
+    assert "Good: generalising. On held-out rows" in done.out
+    assert "Problem" not in done.out
+
+
+def test_what_led_to_a_breakdown_is_told_beside_it(gradus: Gradus, here: Path) -> None:
+    rows = "".join(f"{i},{(i * 37) % 11},{'yes' if i % 50 else 'no'}\n" for i in range(200))
+    (here / "t.csv").write_text("a,b,y\n" + rows)
+    words = ["train", "t.csv", "--target", "y", "--optimizer", "sgd", "--learning-rate", 1e30]
+    done = gradus(*words, "--out", "r")
+    assert done.code == 1
+    assert (
+        "Warning: label imbalance. 98.1\N{NO-BREAK SPACE}% of the rows belong to “yes”" in done.out
+    )
+    assert "Problem: diverged" not in done.out
+    assert "lower --learning-rate" in done.err
+    page = (here / "r" / "report.html").read_text()
+    assert "Warning: label imbalance" in page
+    assert "Problem: diverged" not in page
+    assert "Training broke off." in page

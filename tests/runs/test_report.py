@@ -109,6 +109,13 @@ def test_hostile_names_and_classes_are_shown_as_text(tmp_path: Path) -> None:
     assert "{{ 7 * 7 }}" in page.text
 
 
+def test_a_hostile_class_that_a_verdict_names_is_shown_as_text(tmp_path: Path) -> None:
+    table = Table.from_arrays({"a": np.arange(100.0), "class": [EVIL] * 95 + ["b"] * 5})
+    page = Page(html_of(table, "class", tmp_path))
+    assert page.tags("script") == []
+    assert "Problem: label imbalance 95.0 % of the rows belong to “<script>" in page.text
+
+
 def test_a_hostile_regression_target_reaches_the_picture_as_text(tmp_path: Path) -> None:
     target = "$\\x$<script>\x1b é 日本"
     table = Table.from_arrays({"a": np.arange(30.0), target: np.arange(30.0) ** 2})

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shlex
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from gradus.errors import DivergenceError
 from gradus.optim import OPTIMIZERS
 from gradus.runs import RunConfig, RunDraft, brief, default_place, save_run
 from gradus.runs.words import baseline, count, result
-from gradus.train import Callback, StopSignals, Trainer
+from gradus.train import Callback, StopSignals, Trainer, Verdict
 from gradus.train.train_table import ACTIVATIONS, DivergedRunError, TableRun, train_table
 
 _SOURCE = f"Bundled set ({', '.join(BUNDLED)}), or a .csv, .tsv or .parquet file."
@@ -109,6 +110,8 @@ def train(
             )
         summary = save_run(draft, run, settled, str(failure) if failure else None)
     if failure:
+        if loud:
+            _say_diagnosis([v for v in run.diagnosis if v.name != "diverged"])  # the error says it
         raise failure
     if json:
         say_json({"run": str(place), "stopped_by": stopped and stopped.name, **brief(summary)})
@@ -179,6 +182,7 @@ def _say_result(run: TableRun, place: Path, stopped: signal.Signals | None) -> N
     else:
         say(result(run.model, run.held_out, "rows that training never saw"), "bold")
         say(baseline(run.model, run.held_out))
+    _say_diagnosis(run.diagnosis)
     folder = shlex.quote(str(place))
     say(f"\nRun: {folder}")
     say(f"Report: {shlex.quote(str(place / 'report.html'))} (opens in a browser, offline)")
@@ -186,3 +190,14 @@ def _say_result(run: TableRun, place: Path, stopped: signal.Signals | None) -> N
     say(f"      gradus predict {folder} NEW.csv --out PREDICTED.csv")
     say(f"      gradus evaluate {folder} TEST.csv")
     say(f"      gradus explain {folder} --row 1")
+
+
+def _say_diagnosis(verdicts: Iterable[Verdict]) -> None:
+    """Problems and warnings with their remedy; what went well where there are none."""
+    verdicts = [*verdicts]
+    bad = [verdict for verdict in verdicts if verdict.severity != "good"]
+    for verdict in bad:
+        say(f"{verdict.label}. {verdict.evidence}", "yellow")
+        say(f"  What to do: {verdict.remedy}.")
+    for verdict in verdicts if not bad else []:
+        say(f"{verdict.label}. {verdict.evidence}")

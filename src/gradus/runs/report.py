@@ -25,6 +25,7 @@ _MOST_COLUMNS = 15  # more than these are folded away
 def report(run: TableRun, config: RunConfig, summary: Mapping[str, Any]) -> str:
     """The page as HTML without links to anything outside it; every text in it is escaped."""
     model, judged = run.model, run.held_out or run.training
+    diagnosis = run.diagnosis
     whose = "rows that training never saw" if run.held_out else "training rows"
     return page(
         "runs/report.html.jinja",
@@ -42,7 +43,9 @@ def report(run: TableRun, config: RunConfig, summary: Mapping[str, Any]) -> str:
         curves=_curves(run),
         layers=_layers(model.network),
         input_count=len(model.inputs.feature_names),
-        learning_note=_learning_note(run),
+        # The head of the page says already that, and why, training broke off.
+        diagnosis=[v for v in diagnosis if not (summary["failure"] and v.name == "diverged")],
+        note=diagnosis.note,
         **_judged(run, judged),
     )
 
@@ -123,26 +126,6 @@ def _describe(run: TableRun, name: str) -> str:
             parts.append(f"on {rows} from {words.number(first)} to {words.number(last)}")
     of = f"over {words.count(len(run.history), 'epoch')}"
     return f"Curve of the {words.NAMES.get(name, name)} {of}: {'; '.join(parts)}."
-
-
-def _learning_note(run: TableRun) -> str:
-    """What the two loss curves say, where they say something."""
-    if "val_loss" not in run.history.metrics:
-        return ""
-    held = run.history["val_loss"].astype(float)
-    if not np.isfinite(held).any():
-        return ""
-    best = int(np.nanargmin(held))
-    lowest = f"The loss on held-out rows was lowest after epoch {best + 1} of {len(held)}"
-    if np.isfinite(held[-1]) and held[-1] > 1.05 * held[best]:
-        return (
-            f"{lowest} ({words.number(held[best])}) and is {words.number(held[-1])} at the end: "
-            "since then the network has been learning its training rows by heart. "
-            "Fewer epochs or smaller layers may do better."
-        )
-    if best + 1 == len(held):
-        return f"{lowest}, the last: more epochs may do better still."
-    return f"{lowest}, and has hardly changed since."
 
 
 def _layers(network: Module) -> list[dict[str, Any]]:

@@ -49,6 +49,7 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
         "seconds": last.get("seconds", 0.0),
         "stop_reason": history.stop_reason,
         "failure": failure,
+        "diagnosis": run.diagnosis.to_dict(),
         "seed": config.seed,
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         "versions": {

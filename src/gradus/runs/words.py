@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradus.train.diagnosis.wording import share
 from gradus.train.table_model import Evaluation, TableModel
 from gradus.types import Array
 
@@ -97,10 +98,7 @@ def percent(part: float, whole: float) -> str:
     >>> percent(99_999, 100_000)[:4], percent(1, 1)[:5], percent(1, 100_000)[:3]
     ('99.9', '100.0', '0.1')
     """
-    share = 100 * part / whole
-    if 0 < share < 100:
-        share = min(max(share, 0.1), 99.9)
-    return f"{share:.1f}\N{NO-BREAK SPACE}%"
+    return share(part / whole)
 
 
 def chance(p: float) -> str:

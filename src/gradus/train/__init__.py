@@ -1,6 +1,7 @@
 """Training: the one loop, hooks into it, what it records, and how it stops."""
 
 from gradus.train.callbacks import Callback, Convergence, EarlyStopping
+from gradus.train.diagnosis.verdict import Diagnosis, Verdict
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
 from gradus.train.language import LanguageModel
@@ -13,6 +14,7 @@ from gradus.train.trainer import Trainer
 __all__ = [
     "Callback",
     "Convergence",
+    "Diagnosis",
     "EarlyStopping",
     "History",
     "LanguageModel",
@@ -21,6 +23,7 @@ __all__ = [
     "Perceptron",
     "StopSignals",
     "Trainer",
+    "Verdict",
     "max_margin",
     "minimise",
     "perceptron",

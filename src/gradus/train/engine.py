@@ -7,8 +7,6 @@ between two calls (a callback, a drawing) sees them as they are, and may change 
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -37,20 +35,11 @@ from gradus.tensor import Tensor, tensor
 from gradus.train.divergence import REMEDY, first_fault
 from gradus.train.examples import Examples
 from gradus.train.step import Loss, evaluation_graph, training_graph
+from gradus.train.untraced import untraced
 from gradus.types import Array, TensorType
 
 _ROWS = 1024  # rows whose losses are computed at once: large enough to be fast, small in memory
 _KINDS = 8  # programs kept for training, and for predicting: other batches, other settings
-
-# Tracing puts symbols in the place of a network's weights: other threads must not meet them, nor a
-# child process be forked with them.
-_untraced = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_untraced.acquire,
-        after_in_parent=_untraced.release,
-        after_in_child=_untraced.release,
-    )
 
 Kinds = tuple[tuple[str, TensorType], ...]  # names and types, of a row or of a batch
 Records = dict[str, Array]
@@ -129,18 +118,18 @@ class Engine:
 
     def weights(self) -> dict[str, Array]:
         """Parameters and state of the network as they are; later steps leave the arrays alone."""
-        with _untraced:
+        with untraced:
             return {n: t.numpy() for n, t in _tensors(self.network).items()}
 
     def restore(self, weights: Mapping[str, Array]) -> None:
         """Put weights back."""
-        with _untraced:
+        with untraced:
             for name, t in _tensors(self.network).items():
                 t.assign(weights[name])
 
     def position(self) -> Position:
         """Where training stands, to begin from or to go back to."""
-        with _untraced:
+        with untraced:
             params, state = self.network.named_parameters(), self.network.named_buffers()
         for name, t in params.items():
             if name not in self._moments:
@@ -160,7 +149,7 @@ class Engine:
     def _keep(self, tensors: Mapping[str, Tensor], step: int, carry: Mapping[str, Array]) -> None:
         """Stand at a step, with what was carried there."""
         self.step = step
-        with _untraced:
+        with untraced:
             for name, t in tensors.items():
                 t.assign(carry[name], copy=False)
         for moments in self._moments.values():
@@ -276,7 +265,7 @@ class Engine:
             limit: entered where NumPy computes.
         """
         batch = {"x": x} if y is None else {"x": x, "y": y}
-        with _untraced:
+        with untraced:
             now = settings(self.network)
             program = self._rows(_kinds(batch), now)
             run = program.prepared(len(x))
@@ -334,7 +323,7 @@ class Engine:
             rows: the examples.
             kinds: number of rows and whether monitored, of each kind of step.
         """
-        with _untraced:  # settings say what is trained: parameters may be frozen between two calls
+        with untraced:  # settings say what is trained: parameters may be frozen between two calls
             now = settings(self.network)
             return [self._trainings(tuple(rows.types(n).items()), m, now) for n, m in kinds]
 

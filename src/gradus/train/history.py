@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradus.errors import ArgumentError
+from gradus.train.diagnosis.diagnose import diagnose, gather
+from gradus.train.diagnosis.kept import Kept
+from gradus.train.diagnosis.verdict import Diagnosis
 from gradus.train.strict_json import to_json
 from gradus.types import Array
 
@@ -31,11 +34,13 @@ class History:
             ``gradient_norms`` (by parameter), ``learning_rate``, ``seconds`` since the start.
         stop_reason: why the run ended.
         best_epoch: epoch whose weights early stopping kept, or None.
+        kept: what ``diagnose`` looks at, of the last ``fit``.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     stop_reason: str = ""
     best_epoch: int | None = None
+    kept: Kept | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,6 +79,32 @@ class History:
     def to_jsonl(self) -> str:
         """One line of JSON an epoch; null where a number is not finite, for which JSON has none."""
         return "".join(to_json(row) + "\n" for row in self.rows)
+
+    def diagnose(self, features: Sequence[str] = (), classes: Sequence[str] = ()) -> Diagnosis:
+        """Say what went wrong or well in the last ``fit``, with the evidence and a remedy.
+
+        A few rows (256 at most) are looked at with the weights that the fit began and ended with,
+        the first time that somebody asks; a later change of the network's weights does not matter.
+        Until then the history keeps those weights and rows, and the network. Copies of a history,
+        and what is pickled, hold the findings. What broke down with a ``DivergenceError`` is judged
+        by ``trainer.history.diagnose()``, and curves from elsewhere by themselves alone.
+
+        Args:
+            features: names of the inputs, for the sentences.
+            classes: names of the classes, likewise.
+
+        >>> import gradus as gd
+        >>> from gradus import losses, nn, optim
+        >>> gd.manual_seed(0)
+        >>> X, y = gd.data.toy.xor(200)
+        >>> line = nn.Sequential(nn.Linear(2, 2))  # no line parts these classes
+        >>> history = gd.Trainer(line, losses.cross_entropy, optim.Adam(0.1)).fit(X, y, epochs=20)
+        >>> print(history.diagnose())  # doctest: +ELLIPSIS
+        Problem: underfitting
+          The loss on the training rows themselves is 0.69..., where always giving the same ...
+          What to do: give the network more units or a further hidden layer, ...
+        """
+        return diagnose(gather(self.rows, self.kept, self.best_epoch, features, classes))
 
     def plot(self) -> Figure:
         """Curves of the losses and of each metric over the epochs.

@@ -24,6 +24,7 @@ from gradus.errors import ArgumentError, DataError, DivergenceError
 from gradus.optim import Adam, Optimizer
 from gradus.random import Stream, use_stream
 from gradus.train.callbacks import Callback
+from gradus.train.diagnosis.verdict import Diagnosis
 from gradus.train.history import History
 from gradus.train.metrics import rmse
 from gradus.train.table_model import Evaluation, TableModel, loss_of
@@ -53,6 +54,14 @@ class TableRun:
     training: Evaluation
     held_out: Evaluation | None
     rows: tuple[int, int]
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What went wrong or well in training, with the names of the table."""
+        return self.history.diagnose(
+            features=self.model.inputs.feature_names,
+            classes=[f"“{str(name)[:40]}”" for name in self.model.target.classes],
+        )
 
 
 class DivergedRunError(DivergenceError):

@@ -20,6 +20,7 @@ from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
 from gradus.train.callbacks import Callback, Row
 from gradus.train.checks import check_callbacks, check_loss, check_network, check_optimizer
+from gradus.train.diagnosis.kept import Facts, Kept
 from gradus.train.divergence import explodes, explosion
 from gradus.train.engine import Engine, Portion, Position
 from gradus.train.examples import Examples, as_features, examples, hold_out
@@ -165,8 +166,7 @@ class Trainer:
         self._engine.prepare(training, [p[1:] for p in _portions(len(training), batch_size)])
         per_epoch = len(batch_bounds(len(training), batch_size))
         start = self.weights()
-        total = training.weight_of(np.arange(len(training)))
-        unit = self._reduced(total, total)
+        unit = self._unit(training)
 
         @cache
         def began() -> float:
@@ -175,6 +175,8 @@ class Trainer:
         first, started = self._engine.step, time.perf_counter()
         self._reasons.clear()
         self.history.best_epoch = None
+        kept = self.history.kept = self._kept(training, held, start)
+        failure = ""
         with StopSignals() as signals, self._thread_limit():
             for hook in hooks:
                 hook.on_fit_begin(self, epochs, per_epoch)
@@ -205,13 +207,16 @@ class Trainer:
                     if self._reasons:
                         break
             except BaseException as error:
-                rule = error.rule if isinstance(error, DivergenceError) else type(error).__name__
+                rule = type(error).__name__
+                if isinstance(error, DivergenceError):
+                    rule, failure = error.rule, str(error)
                 self.stop(rule)
                 raise
             finally:
                 self.history.stop_reason = "; ".join(self._reasons) or f"all {epochs} epochs done"
                 for hook in hooks:
                     hook.on_fit_end(self)
+                kept.ended(self.weights(), failure)
         return self.history
 
     def stop(self, reason: str) -> None:
@@ -225,6 +230,16 @@ class Trainer:
     def restore(self, weights: dict[str, Array]) -> None:
         """Put back weights that ``weights`` gave."""
         self._engine.restore(weights)
+
+    def _kept(self, rows: Examples, held: Examples | None, start: dict[str, Array]) -> Kept:
+        """What a diagnosis will want to know of the fit that begins."""
+        facts = Facts(
+            first=len(self.history),
+            units=(self._unit(rows), self._unit(held or rows)),
+            rate=self.optimizer.lr,
+            weight_decay=getattr(self.optimizer, "weight_decay", 0.0),
+        )
+        return Kept(self.network, self._engine.loss, rows, start, facts)
 
     def _parts(
         self, X: Any, y: Any, weight: Any, validation: Any
@@ -351,7 +366,11 @@ class Trainer:
         """The trainer's reduction of one value an example."""
         values = values.astype(np.float64)
         total = values.sum() if rows.weight is None else values @ rows.weight.astype(np.float64)
-        return self._reduced(float(total), rows.weight_of(np.arange(len(rows))))
+        return self._reduced(float(total), _weight(rows))
+
+    def _unit(self, rows: Examples) -> float:
+        """The loss of the rows if each had a loss of 1."""
+        return self._reduced(_weight(rows), _weight(rows))
 
     def _reduced(self, total: float, weight: float) -> float:
         """The trainer's reduction of values with this weighted sum and sum of weights."""
@@ -376,6 +395,11 @@ class Trainer:
         from threadpoolctl import threadpool_limits  # late: comes with scikit-learn
 
         return threadpool_limits(self.threads)
+
+
+def _weight(rows: Examples) -> float:
+    """Sum of the weights of all rows, each 1 where none are given."""
+    return float(len(rows) if rows.weight is None else rows.weight.sum(dtype=np.float64))
 
 
 def _portions(rows: int, batch_size: int) -> list[tuple[int, int, bool]]:
