@@ -39,6 +39,11 @@ class Examples:
         weight = None if self.weight is None else self.weight[indices]
         return Examples(self.x[indices], self.y[indices], weight)
 
+    @property
+    def total(self) -> float:
+        """Sum of the weights of all rows, each 1 where none are given."""
+        return float(len(self) if self.weight is None else self.weight.sum(dtype=np.float64))
+
     def weight_of(self, indices: Array) -> float:
         """Sum of the weights of the named rows, each 1 where none are given."""
         if self.weight is None:

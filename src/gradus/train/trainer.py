@@ -366,11 +366,11 @@ class Trainer:
         """The trainer's reduction of one value an example."""
         values = values.astype(np.float64)
         total = values.sum() if rows.weight is None else values @ rows.weight.astype(np.float64)
-        return self._reduced(float(total), _weight(rows))
+        return self._reduced(float(total), rows.total)
 
     def _unit(self, rows: Examples) -> float:
         """The loss of the rows if each had a loss of 1."""
-        return self._reduced(_weight(rows), _weight(rows))
+        return self._reduced(rows.total, rows.total)
 
     def _reduced(self, total: float, weight: float) -> float:
         """The trainer's reduction of values with this weighted sum and sum of weights."""
@@ -395,11 +395,6 @@ class Trainer:
         from threadpoolctl import threadpool_limits  # late: comes with scikit-learn
 
         return threadpool_limits(self.threads)
-
-
-def _weight(rows: Examples) -> float:
-    """Sum of the weights of all rows, each 1 where none are given."""
-    return float(len(rows) if rows.weight is None else rows.weight.sum(dtype=np.float64))
 
 
 def _portions(rows: int, batch_size: int) -> list[tuple[int, int, bool]]:

@@ -23,7 +23,7 @@ RULES: tuple[Rule, ...] = (
     signal.saturated_units,
     rates.rate_too_large,
     rates.rate_too_small,
-    rates.stuck,
+    rates.stuck_on_a_flat_region,
     learning.underfitting,
     held_out.overfitting,
     learning.learning,

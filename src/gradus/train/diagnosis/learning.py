@@ -7,7 +7,12 @@ import math
 import numpy as np
 
 from gradus.train.diagnosis.evidence import Evidence
-from gradus.train.diagnosis.rates import diverged, rate_too_large, rate_too_small, stuck
+from gradus.train.diagnosis.rates import (
+    diverged,
+    rate_too_large,
+    rate_too_small,
+    stuck_on_a_flat_region,
+)
 from gradus.train.diagnosis.signal import (
     dead_relus,
     exploding_gradients,
@@ -26,7 +31,7 @@ def underfitting(evidence: Evidence) -> Verdict | None:
     """A training loss that stays close to that of a constant prediction, for no other reason."""
     others = (
         diverged, exploding_gradients, vanishing_gradients, dead_relus, saturated_units,
-        rate_too_large, rate_too_small, stuck,
+        rate_too_large, rate_too_small, stuck_on_a_flat_region,
     )  # fmt: skip
     if not evidence.loss or evidence.seen is None or any(rule(evidence) for rule in others):
         return None

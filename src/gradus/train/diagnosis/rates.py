@@ -84,10 +84,8 @@ def rate_too_small(evidence: Evidence) -> Verdict | None:
     seen = evidence.seen
     if seen is None or evidence.failure or not evidence.loss or rate_too_large(evidence):
         return None
-    if evidence.restored is not None or overfitting(
-        evidence
-    ):  # going on would help these rows alone
-        return None
+    if evidence.restored is not None or overfitting(evidence):
+        return None  # going on would help these rows alone
     size, end = evidence.size, seen.end.loss
     if end < LEFT * size or seen.ahead > AHEAD * end:
         return None
@@ -109,7 +107,7 @@ def rate_too_small(evidence: Evidence) -> Verdict | None:
     )
 
 
-def stuck(evidence: Evidence) -> Verdict | None:
+def stuck_on_a_flat_region(evidence: Evidence) -> Verdict | None:
     """A loss at chance, and no slope to follow on any row.
 
     Where rows pull the weights in different directions and cancel each other, the network has
