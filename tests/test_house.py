@@ -16,7 +16,7 @@ HOUSE = Path(gradus.__file__).parent
 FLOORS = {
     "version": 0, "errors": 0, "types": 0, "random": 0, "files": 0, "checks": 0,
     "ops": 1, "data": 1,
-    "_native": 2, "modes": 2, "tensor": 2, "evaluate": 2, "autodiff": 2,
+    "_native": 2, "modes": 2, "tensor": 2, "evaluate": 2, "arriving": 2, "autodiff": 2,
     "nn": 3, "losses": 3, "optim": 3, "compiler": 3,
     "explain": 4,
     "train": 5,
@@ -27,7 +27,7 @@ FLOORS = {
 # Files of one floor that lean on each other, each on those before it.
 SAME_FLOOR = [
     ["errors", "types", "checks", "files", "random"],
-    ["modes", "tensor", "evaluate", "autodiff"],
+    ["modes", "tensor", "evaluate", "arriving", "autodiff"],
 ]
 
 FILES = sorted(p for p in HOUSE.rglob("*.py") if p != HOUSE / "__init__.py")

@@ -8,17 +8,16 @@ the graph. Each shared computation is done once; no step recurses, however deep 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
 
 from gradus import ops, random
+from gradus.arriving import Arriving
 from gradus.errors import DtypeError, GradientError, ShapeError, TraceError
 from gradus.modes import no_grad
-from gradus.ops.slicing import Bounds
 from gradus.tensor import Record, Tensor, constant, tensor
 from gradus.types import Array, Shape, is_float
 
@@ -112,60 +111,11 @@ def _start(output: Tensor, gradient: Any) -> Tensor:
     return dy
 
 
-@dataclass
-class _Arriving:
-    """What reaches a tensor on its way back: of all of it added up, and of slices of it."""
-
-    whole: Tensor | None = None
-    slices: dict[Bounds, Tensor] = field(default_factory=dict)
-
-    def add(self, dt: Tensor) -> None:
-        """Something reaches all of it."""
-        self.whole = dt if self.whole is None else self.whole + dt
-
-    def add_slice(self, bounds: Bounds, dt: Tensor) -> None:
-        """Something reaches a slice of it."""
-        self.slices[bounds] = self.slices[bounds] + dt if bounds in self.slices else dt
-
-    def total(self, shape: Shape) -> Tensor:
-        """The gradient of the tensor, which has this shape.
-
-        Slices that fill it, such as the steps of a sequence, are joined. Adding each of them to a
-        tensor of the whole shape would take as long for every slice as this does for all.
-        """
-        found = side_by_side(shape, self.slices)
-        if found is not None:
-            axis, in_order = found
-            self.add(ops.concat([self.slices[b] for b in in_order], axis=axis))
-        else:
-            for bounds, dt in self.slices.items():
-                self.add(ops.unslice(dt, shape=shape, bounds=bounds))
-        assert self.whole is not None
-        return self.whole
-
-
-def side_by_side(shape: Shape, slices: Collection[Bounds]) -> tuple[int, list[Bounds]] | None:
-    """The axis along which slices fill a shape, without a gap, and their order along it.
-
-    >>> side_by_side((2, 5), [((0, 2, 1), (3, 5, 1)), ((0, 2, 1), (0, 3, 1))])
-    (1, [((0, 2, 1), (0, 3, 1)), ((0, 2, 1), (3, 5, 1))])
-    """
-    whole = tuple((0, n, 1) for n in shape)
-    for axis, n in enumerate(shape):
-        rest = (whole[:axis], 1, whole[axis + 1 :])
-        if slices and all((b[:axis], b[axis][2], b[axis + 1 :]) == rest for b in slices):
-            in_order = sorted(slices, key=lambda b: b[axis][0])
-            starts, stops = zip(*(b[axis][:2] for b in in_order), strict=True)
-            if (*starts, n) == (0, *stops):
-                return axis, in_order
-    return None
-
-
 def _backward(
     output: Tensor, dy: Tensor, targets: set[Tensor] | None, create_graph: bool
 ) -> dict[Tensor, Tensor]:
     """Gradients of the targets, or of every leaf (None)."""
-    pending: defaultdict[Tensor, _Arriving] = defaultdict(_Arriving)
+    pending: defaultdict[Tensor, Arriving] = defaultdict(Arriving)
     pending[output].add(dy)
     found: dict[Tensor, Tensor] = {}
     path = _path(output, targets)

@@ -23,6 +23,7 @@ from gradus import explain, losses, nn, ops
 from gradus.errors import ArgumentError, GradientError
 from gradus.explain import text
 from gradus.explain.symbols import derivative, number, written
+from gradus.ops.primitive import Draw
 from gradus.types import is_float
 
 
@@ -73,6 +74,16 @@ def test_the_gradients_are_those_of_autodiff(program: RandomProgram) -> None:
     for t in tensors:
         if t.name in found:
             np.testing.assert_array_equal(found[t.name], gd.grad(output, t).numpy())
+
+
+def test_a_value_that_is_read_whole_and_in_slices_has_the_bits_of_autodiff() -> None:
+    x = gd.tensor(Draw()(4, 6), requires_grad=True, name="x")
+    y = x * x
+    read = [ops.sin(y), y[:2] ** 2, ops.exp(y[:, 1]), y[2:] ** 3, y[:2] * 0.3, ops.tanh(y)]
+    for kept in range(1, 1 << len(read)):
+        output = sum((r.sum() for k, r in enumerate(read) if kept >> k & 1), gd.tensor(0.0))
+        found = {g.name: g.value for g in explain.arithmetic(output).backward}
+        np.testing.assert_array_equal(found["x"], gd.grad(output, x).numpy())
 
 
 @given(programs())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
 
+from gradus import ops
+from gradus.arriving import Arriving
 from gradus.autodiff import check_unchanged, pull_back, sum_to
 from gradus.errors import ArgumentError
 from gradus.explain.blocks import GRAINS, Block, blocks_of
@@ -143,7 +146,8 @@ def _backward(
 
     What a function without a derivative reads has no gradient, nor has what leads there.
     """
-    reached: dict[Tensor, Tensor] = {output: constant(np.ones(output.shape, output.dtype))}
+    reached: defaultdict[Tensor, Arriving] = defaultdict(Arriving)
+    reached[output].add(constant(np.ones(output.shape, output.dtype)))
     stopped: set[Tensor] = set()
     shares: dict[Tensor, list[Share]] = {}
     for block in reversed(steps):
@@ -152,13 +156,12 @@ def _backward(
         with no_grad():
             for y in reversed(block.tensors):
                 for k, t, dt in _pulled(y, reached, stopped):
-                    reached[t] = reached[t] + dt if t in reached else dt
                     if t not in inside:
                         key = (t, k if len(inside) == 1 else -1)
                         parts[key] = parts[key] + dt if key in parts else dt
             slopes = _slopes(block) if parts else ()
         for (t, k), dt in reversed(parts.items()):
-            incoming = reached[block.result].numpy()
+            incoming = reached[block.result].total(block.result.shape).numpy()
             share = Share(steps[block], k, incoming, slopes[k] if slopes else None, dt.numpy())
             shares.setdefault(t, []).insert(0, share)
     made = dict.fromkeys(t for b in steps for t in b.given if t.record is None)
@@ -167,7 +170,7 @@ def _backward(
         Gradient(
             called[t],
             tuple(shares.get(t, ())),
-            reached[t].numpy() if t in reached else np.zeros(t.shape, t.dtype),
+            reached[t].total(t.shape).numpy() if t in reached else np.zeros(t.shape, t.dtype),
         )
         for t in (*computed, *made)
         if t.requires_grad and t is not output and t not in stopped
@@ -175,21 +178,28 @@ def _backward(
 
 
 def _pulled(
-    y: Tensor, reached: Mapping[Tensor, Tensor], stopped: set[Tensor]
+    y: Tensor, reached: defaultdict[Tensor, Arriving], stopped: set[Tensor]
 ) -> list[tuple[int, Tensor, Tensor]]:
-    """What of a value's derivative reaches each operand: its place, the operand, the derivative."""
-    if y.record is None or y.is_leaf or not (y in reached or y in stopped):
+    """What of a value's derivative reaches each operand: its place, the operand, the derivative.
+
+    It is added to what has reached the operands, as in ``autodiff``, to the same bits.
+    """
+    record = y.record
+    if record is None or y.is_leaf or not (y in reached or y in stopped):
         return []
-    inputs = y.record.inputs
-    if y in stopped or y.record.op.gradient_rule is None:
-        stopped.update(t for t in inputs if t.requires_grad)
+    if y in stopped or record.op.gradient_rule is None:
+        stopped.update(t for t in record.inputs if t.requires_grad)
         return []
-    pulled = zip(inputs, pull_back(y.record, y, reached[y]), strict=True)
-    return [
-        (k, t, sum_to(dt, t.shape))
-        for k, (t, dt) in enumerate(pulled)
-        if dt is not None and t.requires_grad
-    ]
+    dy = reached[y].total(y.shape)
+    found = []
+    for k, (t, dt) in enumerate(zip(record.inputs, pull_back(record, y, dy), strict=True)):
+        if dt is not None and t.requires_grad:
+            found.append((k, t, sum_to(dt, t.shape)))
+            if record.op is ops.slice:
+                reached[t].add_slice(record.params["bounds"], dy)
+            else:
+                reached[t].add(found[-1][2])
+    return found
 
 
 def _slopes(block: Block) -> tuple[Array | None, ...]:
