@@ -25,7 +25,7 @@ LEFT = 0.25  # below this share of its size a loss is low, however slowly it got
 AHEAD = 0.95
 # A run that has arrived may still gain a little by going as far again, but nothing by going ten
 # times as far (none of 480 runs on labels that are noise), where every gain says that the rate was
-# that much too small. Tuned on recurrent networks: 0.994 after three epochs of a rate a tenth as large.
+# that much too small. Tuned on recurrent networks: 0.994 after three epochs at a tenth of a rate.
 FAR, AHEAD_FAR = 10, 0.995
 UNLEARNT = 0.95  # a loss above this share of its size has learnt nothing yet
 FLAT = 1e-3  # share of the derivative at the output that reaches the weights
