@@ -15,6 +15,7 @@ from gradus.data import Table, load
 from gradus.errors import ArgumentError, DataError
 from gradus.runs import explain_row, explanation_page
 from gradus.runs.explanation_page import Bar, _bar, _ends
+from gradus.runs.explanation_words import difference, sums
 from gradus.runs.pixels import grid, image, pushes
 from gradus.tensor import tensor
 from gradus.train.table_model import TableModel
@@ -199,6 +200,13 @@ def test_the_page_is_well_formed_and_can_be_found_through(html: str) -> None:
         assert attrs["role"] == "img"
 
 
+def test_what_is_printed_differs_in_what_overflows_and_in_nothing_else(html: str) -> None:
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert style.count(".verdicts {") == 1
+    assert ".scroll { overflow: visible; }" in style[style.index("@media print") :]
+    assert '<div class="scroll drawing"' in html
+
+
 def test_every_bar_stays_on_its_axis(html: str) -> None:
     bars = re.findall(r'style="left:([\d.]+)%?;width:([\d.]+)%"', html)
     assert len(bars) > 5
@@ -216,6 +224,15 @@ def test_the_page_says_everything(models: Models, grain: str) -> None:
         "log_odds" if grain == "layer" else "exp",
     ):  # fmt: skip
         assert part in page.text, part
+
+
+@NAMES
+def test_the_difference_is_written_alike_in_all_sentences(models: Models, name: str) -> None:
+    model, table = models[name]
+    for row in range(1, ROWS, 7):
+        found = explain_row(model, table, row)
+        told = [text.partition("of the difference of ")[2] for text in sums(found)]
+        assert {text.partition(":")[0] for text in told if text} <= {difference(found)[2]}
 
 
 def test_a_value_is_explained_in_its_unit(models: Models) -> None:

@@ -464,6 +464,97 @@ def test_normalisation_in_front_takes_the_scale_away() -> None:
     assert faults(found) == set()
 
 
+def shut(net: nn.Sequential) -> nn.Sequential:
+    """Two of its first layer's units with a bias so low that they are never on."""
+    net[0].bias = np.where(np.arange(6) < 2, -50.0, 0.5)
+    return net
+
+
+SHUT: dict[str, tuple[Callable[[], nn.Sequential], tuple[int, ...]]] = {
+    "a series": (
+        lambda: nn.Sequential(nn.Conv1d(2, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(42, 2)),
+        (2, 9),
+    ),
+    "an image": (
+        lambda: nn.Sequential(nn.Conv2d(2, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(126, 2)),
+        (2, 9, 5),
+    ),
+    "a row of rows": (
+        lambda: nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Flatten(), nn.Linear(108, 2)),
+        (2, 9, 5),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHUT)
+def test_units_are_channels_behind_a_convolution_and_the_last_axis_elsewhere(name: str) -> None:
+    make, shape = SHUT[name]
+    X = np.random.default_rng(0).normal(size=(40, *shape)).astype(np.float32)
+    y = (X.mean(axis=(1, 2)) > 0 if X.ndim == 3 else X.mean(axis=(1, 2, 3)) > 0).astype(int)
+    [units] = seen(run(lambda: shut(make()), X, y, optim.SGD(1e-3), epochs=1)).end.units
+    assert (units.count, units.dead) == (6, 2)
+
+
+def test_what_a_frozen_layer_gives_is_no_input() -> None:
+    net = frozen(mlp(2, 16, 2))
+    net[0].weight = np.where(np.arange(16)[:, None] == 3, 1e4, 1.0) * net[0].weight.numpy()
+    net[0].weight.requires_grad_(False)
+    history = run(lambda: net, *toy.moons(100), optim.Adam(0.02), epochs=2)
+    assert seen(history).scales == ()
+
+
+SLOW: dict[str, tuple[Callable[[], nn.Module], optim.Optimizer, Any]] = {
+    "convolution": (
+        lambda: nn.Sequential(
+            nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(72, 10),
+        ),
+        optim.SGD(1e-4),
+        digits(),
+    ),
+    "hardly a step": (lambda: mlp(64, 32, 10), optim.SGD(1e-5), digits()),
+    "recurrent": (
+        lambda: nn.Sequential(
+            nn.Unflatten(1, (8, 8)), nn.LSTM(8, 16), nn.LastStep(), nn.Linear(16, 10)
+        ),
+        optim.SGD(1e-3),
+        digits(),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_rate_far_too_small_is_not_taken_for_a_network_too_small(name: str) -> None:
+    net, rate, rows = SLOW[name]
+    found = run(net, *rows, rate, epochs=3).diagnose()
+    assert "rate_too_small" in found
+    assert "underfitting" not in found
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_so_few_epochs_do_not_tell_that_the_network_is_too_small(epochs: int) -> None:
+    found = run(lambda: mlp(2, 2), *toy.xor(200), optim.Adam(0.3), epochs=epochs).diagnose()
+    assert found["underfitting"].remedy.startswith("train for more epochs")
+    assert "epochs before" not in found["underfitting"].evidence
+
+
+def test_a_loss_of_the_users_may_raise_anything() -> None:
+    def picky(prediction: gd.Tensor, target: gd.Tensor) -> gd.Tensor:
+        if len(prediction) == 256:  # the rows that a diagnosis looks at
+            raise ValueError("not so many")
+        return losses.cross_entropy(prediction, target)
+
+    def changing(prediction: gd.Tensor, target: gd.Tensor) -> gd.Tensor:
+        if not prediction.is_symbolic and np.ptp(prediction.numpy()) == 0:
+            raise ValueError("all the same")
+        return losses.cross_entropy(prediction, target)
+
+    found = run(lambda: mlp(64, 8, 10), *digits(), optim.Adam(1e-3), picky, epochs=2).diagnose()
+    assert "ValueError: not so many" in found.note
+    history = run(lambda: mlp(64, 8, 10), *digits(), optim.Adam(1e-3), changing, epochs=2)
+    assert np.isfinite(seen(history).constant)
+
+
 # ── Other endings ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -519,6 +610,13 @@ def everything() -> Diagnosis:
     return Diagnosis(tuple(itertools.chain(*found)), "a <note>")
 
 
+def test_weights_that_hardly_moved_are_not_said_to_have_moved_a_thousandth() -> None:
+    history = run(lambda: mlp(64, 32, 10), *digits(), optim.SGD(1e-5), epochs=1)
+    assert max(seen(history).moved.values()) < 1e-4
+    told = history.diagnose()["rate_too_small"].evidence.replace("\N{NO-BREAK SPACE}", " ")
+    assert "changed by under 0.1 % of their size" in told
+
+
 def test_every_verdict_has_figures_and_every_fault_a_remedy() -> None:
     for verdict in everything():
         assert verdict.evidence.endswith("."), verdict
@@ -546,6 +644,20 @@ def test_names_of_classes_and_inputs_stand_in_the_sentences() -> None:
     assert "belong to well" in found["label_imbalance"].evidence
     found = planted("dominating_feature_scale", 0).diagnose(features=[f"f{k}" for k in range(13)])
     assert found["dominating_feature_scale"].where == ("f12",)
+
+
+def test_names_that_are_not_as_many_as_inputs_or_classes_are_left_out() -> None:
+    class Squares(nn.Module):
+        def __init__(self) -> None:
+            self.line = nn.Linear(26, 3)
+
+        def forward(self, x: gd.Tensor) -> gd.Tensor:
+            return self.line(ops.concat([x, x * x], axis=1))
+
+    history = run(Squares, wine(scaled=False)[0], np.zeros(178, int), optim.SGD(1e-9), epochs=1)
+    found = history.diagnose([f"column {k}" for k in range(13)], ["one"])
+    assert found["dominating_feature_scale"].where[0] == "input 25"  # proline squared
+    assert found["label_imbalance"].where == ("class 0",)
 
 
 def test_the_gravest_verdict_stands_first() -> None:

@@ -130,7 +130,11 @@ def _say(found: Explanation, source: str, place: Path) -> None:
     )
     rest = found.order[_MOST_ROWS:]
     if rest:
-        texts = [f"{name} {signed([a.values[rest].sum()])[0]}" for name, a in ways if a is not None]
+        texts = [
+            f"{name} {signed([*a.values, a.values[rest].sum()])[-1]}"
+            for name, a in ways
+            if a is not None
+        ]
         say(f"{count(len(rest), 'column')} with smaller pushes together: {', '.join(texts)}.")
     for sentence in sums(found):
         say(sentence)

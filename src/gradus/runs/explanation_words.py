@@ -36,10 +36,11 @@ def subject(found: Explanation) -> str:
 def difference(found: Explanation) -> tuple[str, str, str]:
     """The score of the row, of the average row, and how they differ."""
     score, reference = found.gradient.score, found.gradient.reference
+    way = signed([score - reference])[0]
     if not found.probabilities:
-        return _value(score), _value(reference), signed([score - reference])[0]
-    texts = signed([score, reference, score - reference])
-    return texts[0], texts[1], texts[2]
+        return _value(score), _value(reference), way
+    here, average = signed([score, reference])
+    return here, average, way
 
 
 def sums(found: Explanation) -> list[str]:
@@ -55,7 +56,8 @@ def _value(value: object) -> str:
 
 def _sum(found: Attribution) -> str:
     total = float(found.values.sum())
-    texts = signed([total, found.remainder, found.score - found.reference])
     if abs(found.remainder) <= _ROUNDING * max(abs(found.score), abs(found.reference)):
-        return f"{texts[0]}, all of the difference."
-    return f"{texts[0]} of the difference of {texts[2]}: {texts[1]} is left unexplained."
+        return f"{signed([total])[0]}, all of the difference."
+    sum_, left = signed([total, found.remainder])
+    way = signed([found.score - found.reference])[0]
+    return f"{sum_} of the difference of {way}: {left} is left unexplained."

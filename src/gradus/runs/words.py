@@ -11,6 +11,8 @@ from gradus.train.diagnosis.wording import share
 from gradus.train.table_model import Evaluation, TableModel
 from gradus.types import Array
 
+_SMALLEST = 1e-9  # a probability of a network is never 0, whatever float32 says
+
 MEANINGS = {
     "accuracy": "Share of the rows whose class was predicted. 1 is all of them.",
     "log_loss": "How surprising the true classes are to the network: −ln of the probability it "
@@ -95,8 +97,8 @@ def percent(part: float, whole: float) -> str:
 
     >>> percent(352, 360) == "97.8\N{NO-BREAK SPACE}%"
     True
-    >>> percent(99_999, 100_000)[:4], percent(1, 1)[:5], percent(1, 100_000)[:3]
-    ('99.9', '100.0', '0.1')
+    >>> [percent(n, 100_000)[:-2] for n in (99_999, 100_000, 1)]
+    ['over 99.9', '100.0', 'under 0.1']
     """
     return share(part / whole)
 
@@ -107,8 +109,7 @@ def chance(p: float) -> str:
     >>> [chance(p).replace("\N{NO-BREAK SPACE}", " ") for p in (0.25, 0.99996, 1e-9)]
     ['25.0 %', 'over 99.9 %', 'under 0.1 %']
     """
-    text = "under 0.1" if p < 0.0005 else "over 99.9" if p > 0.9995 else f"{100 * p:.1f}"
-    return f"{text}\N{NO-BREAK SPACE}%"
+    return share(min(max(p, _SMALLEST), 1 - _SMALLEST))
 
 
 def signed(values: Sequence[float] | Array) -> list[str]:

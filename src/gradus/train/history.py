@@ -90,8 +90,9 @@ class History:
         by ``trainer.history.diagnose()``, and curves from elsewhere by themselves alone.
 
         Args:
-            features: names of the inputs, for the sentences.
-            classes: names of the classes, likewise.
+            features: names of the inputs, for the sentences; used where the first layer is given
+                as many inputs.
+            classes: names of the classes, likewise; used where there are as many.
 
         >>> import gradus as gd
         >>> from gradus import losses, nn, optim

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradus.errors import GradusError
 from gradus.modes import no_grad
 from gradus.tensor import Tensor, tensor
 from gradus.types import Array, is_float
@@ -49,7 +48,7 @@ def baseline(loss: Loss, first: Array, y: Array, weight: Array | None) -> Baseli
         try:
             with no_grad(), np.errstate(all="ignore"):
                 values = loss(tensor(prediction), tensor(y)).numpy().astype(np.float64)
-        except GradusError:  # scores for a loss of probabilities, or the other way round
+        except Exception:  # scores for a loss of probabilities, a user's loss of some of these
             return np.inf
         found = float(np.average(values, weights=weight))
         return found if np.isfinite(found) else np.inf

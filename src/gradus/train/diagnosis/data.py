@@ -29,7 +29,8 @@ def dominating_feature_scale(evidence: Evidence) -> Verdict | None:
     if not large:
         return None
     large.sort(key=lambda k: -seen.scales[k])
-    names = [evidence.features[k] if evidence.features else f"input {k}" for k in large]
+    known = len(evidence.features) == len(seen.scales)  # else the network makes others of them
+    names = [evidence.features[k] if known else f"input {k}" for k in large]
     others = f" The same goes for {listed(names[1:])}." if len(names) > 1 else ""
     return Verdict(
         "dominating_feature_scale",
@@ -50,7 +51,8 @@ def label_imbalance(evidence: Evidence) -> Verdict | None:
     if seen is None or not seen.shares or max(seen.shares) < MAJORITY:
         return None
     k = seen.shares.index(max(seen.shares))
-    name = evidence.classes[k] if evidence.classes else f"class {k}"
+    known = len(evidence.classes) == len(seen.shares)
+    name = evidence.classes[k] if known else f"class {k}"
     answered = seen.end.answers[k] if seen.end.answers else None
     always = answered is not None and answered > ALWAYS and not evidence.failure
     text = (

@@ -28,7 +28,7 @@ _ROWS = 256  # shares and means of so many rows are within a few per cent
 _TARGETS = 4096  # targets take little room, and rare classes want many
 _NUMBERS = 1 << 20  # the most numbers of either, for rows that are large
 _GOLDEN = (5**0.5 - 1) / 2  # its multiples hit all parts of a range, and keep no rhythm
-_FURTHER = (1, 3, 10, 30, 100, 300, 1000)  # times the way that was gone
+_FURTHER = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)  # times the way that was gone
 
 Weights = Mapping[str, Array]
 
@@ -116,6 +116,8 @@ class Kept:
                 found = Found(_seen(live))
             except GradusError as error:
                 found = Found(None, str(error))
+            except Exception as error:  # a user's network or loss may raise anything
+                found = Found(None, f"{type(error).__name__}: {error}")
             if over:
                 self._found, self._live = found, None
             return found

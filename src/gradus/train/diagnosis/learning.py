@@ -40,8 +40,13 @@ def underfitting(evidence: Evidence) -> Verdict | None:
         return None
     third = loss[-1 - len(loss) // 3 :]
     fall = float(third[0] - third[-1])
-    decay = evidence.weight_decay
-    if fall > LEVEL * size:
+    decay, before = evidence.weight_decay, len(third) - 1
+    text = ""
+    if before:
+        text = f"; {before} epoch{'s' if before > 1 else ''} before it was {number(third[0])}"
+    if not before:
+        remedy = "train for more epochs: so few say little of what the network can learn"
+    elif fall > LEVEL * size:
         remedy = "train for more epochs: the loss was still falling"
     elif decay > 0:
         remedy = (
@@ -57,8 +62,7 @@ def underfitting(evidence: Evidence) -> Verdict | None:
         "underfitting",
         "problem",
         f"The loss on the training rows themselves is {number(loss[-1])}, where always giving the "
-        f"same answer costs {number(size)}; {len(third) - 1} epochs before it was "
-        f"{number(third[0])}.",
+        f"same answer costs {number(size)}{text}.",
         remedy,
         numbers={"loss": float(loss[-1]), "size": size, "fall": fall},
     )

@@ -38,13 +38,13 @@ class Looker:
         program: forward and backward pass.
         captured: what it reads beside weights and rows.
         layers: name, constructor call, names of the weights and number of calls of each.
-        units: name, function and number of calls of each hidden activation.
+        units: name, function, number of calls of each hidden activation, and axis of its units.
     """
 
     program: Program
     captured: Mapping[str, Array]
     layers: tuple[tuple[str, str, tuple[str, ...], int], ...]
-    units: tuple[tuple[str, str, int], ...]
+    units: tuple[tuple[str, str, int, int], ...]
 
     def run(self, weights: Mapping[str, Array], rows: Examples) -> dict[str, Array]:
         """All results for the rows with these weights."""
@@ -65,8 +65,8 @@ class Looker:
                 for k, (name, what, _, calls) in enumerate(self.layers)
             ]
             units = [
-                _units(name, function, results("units", k, calls))
-                for k, (name, function, calls) in enumerate(self.units)
+                _units(name, function, results("units", k, calls), axis)
+                for k, (name, function, calls, axis) in enumerate(self.units)
             ]
             return Look(
                 mean_loss(found, rows),
@@ -85,7 +85,7 @@ def looker(network: Module, loss: Loss, tensors: Mapping[str, Tensor], rows: Exa
         with network.bind(weights), random.use_stream(random.Stream(0)):
             prediction = network(x)
             values = loss(prediction, y)
-            parts = sight(network, weights, values)
+            parts = sight(network, weights, x, values)
         seen.append(parts)
         if not prediction.requires_grad:
             raise ArgumentError("a diagnosis looks at what is trained", received="nothing that is")
@@ -108,7 +108,7 @@ def looker(network: Module, loss: Loss, tensors: Mapping[str, Tensor], rows: Exa
         ReferenceExecutor().prepare(traced.graph),
         {n: t.numpy() for n, t in traced.captured.items()},
         tuple((p.name, p.what, p.weights, len(p.outputs)) for p in parts.layers),
-        tuple((p.name, p.what, len(p.outputs)) for p in parts.units),
+        tuple((p.name, p.what, len(p.outputs), p.axis) for p in parts.units),
     )
 
 
@@ -123,9 +123,8 @@ def _signal(flows: list[Array]) -> float:
     return float(np.sqrt(squares / len(flows[0])))
 
 
-def _units(name: str, function: str, outputs: list[Array]) -> Units:
-    """Units of an activation; those of an image are its channels, else the last axis counts."""
-    axis = 1 if outputs[0].ndim == 4 else -1
+def _units(name: str, function: str, outputs: list[Array], axis: int) -> Units:
+    """Units of an activation, which lie along this axis."""
     seen = np.concatenate([np.moveaxis(a, axis, -1).reshape(-1, a.shape[axis]) for a in outputs])
     if function == "relu":
         return Units(name, function, seen.shape[1], int((seen == 0).all(axis=0).sum()), 0)

@@ -22,6 +22,7 @@ class Part:
         name: dotted name of its module.
         what: the module's constructor call, or the function's name.
         outputs: one for each call.
+        axis: the one along which the units lie.
         weights: names of the weight matrices.
     """
 
@@ -29,6 +30,7 @@ class Part:
     what: str
     outputs: tuple[Tensor, ...]
     weights: tuple[str, ...] = ()
+    axis: int = -1
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Sight:
         layers: with weight matrices, in the order of the call.
         units: hidden activations, likewise; one behind the last layer is the output, and may well
             be saturated.
-        mixed: input of the first layer, (rows, features), where it has this form.
+        mixed: input of the first layer, (rows, features), where it has this form. What a frozen
+            layer makes of the rows is none.
     """
 
     layers: tuple[Part, ...]
@@ -47,12 +50,13 @@ class Sight:
     mixed: Tensor | None
 
 
-def sight(network: Module, weights: Mapping[str, Tensor], values: Tensor) -> Sight:
+def sight(network: Module, weights: Mapping[str, Tensor], x: Tensor, values: Tensor) -> Sight:
     """What to look at in a forward pass.
 
     Args:
         network: what was called.
         weights: its tensors by name, as they stand in it now.
+        x: what it was called with.
         values: what was computed.
     """
     names: dict[Module, str] = {}
@@ -62,23 +66,32 @@ def sight(network: Module, weights: Mapping[str, Tensor], values: Tensor) -> Sig
     matrices = {module: _matrices(module, weights) for module in names}
     layers: dict[Module, list[Tensor]] = {}
     units: dict[tuple[Module, str], list[Tensor]] = {}
+    axes: dict[Module, int] = {}
     mixed: Tensor | None = None
+    before: Module | None = None
+    frozen = any(t.ndim > 1 and not t.requires_grad for t in weights.values())
     last = max((_age(made[-1]) for s, made in calls.items() if matrices[s.owner]), default=-1)
     for scope, made in sorted(calls.items(), key=lambda item: _age(item[1][-1])):
         if matrices[scope.owner]:
-            if not layers and not isinstance(scope.owner, nn.Embedding):
-                mixed = next((t for t in scope.inputs if t.ndim == 2 and is_float(t.dtype)), None)
+            if before is None and not isinstance(scope.owner, nn.Embedding):
+                read = (t for t in scope.inputs if t.ndim == 2 and is_float(t.dtype))
+                mixed = next((t for t in read if t is x or not frozen), None)
+            before = scope.owner
             if made[-1].requires_grad:
                 layers.setdefault(scope.owner, []).append(made[-1])
         for t in made:
             function = _function(scope.owner, t, made[-1])
             if function and _age(t) < last and t.ndim > 1:
                 units.setdefault((scope.owner, function), []).append(t)
+                images = isinstance(before, (nn.Conv1d, nn.Conv2d))
+                axes[scope.owner] = 1 if images else -1
     return Sight(
         tuple(
             Part(names[m], m.summary(), tuple(ts), tuple(matrices[m])) for m, ts in layers.items()
         ),
-        tuple(Part(names[m], function, tuple(ts)) for (m, function), ts in units.items()),
+        tuple(
+            Part(names[m], function, tuple(ts), axis=axes[m]) for (m, function), ts in units.items()
+        ),
         mixed,
     )
 

@@ -17,13 +17,15 @@ def number(value: float) -> str:
 def share(value: float) -> str:
     """A share in per cent, never rounded up to all or down to none.
 
-    >>> [share(s).split()[0] for s in (0.25, 0.99999, 1.0, 1e-9)]
-    ['25.0', '99.9', '100.0', '0.1']
+    >>> [share(s).replace("\N{NO-BREAK SPACE}", " ") for s in (0.25, 0.99999, 1.0, 1e-9)]
+    ['25.0 %', 'over 99.9 %', '100.0 %', 'under 0.1 %']
     """
-    percent = 100 * value
-    if 0 < percent < 100:
-        percent = min(max(percent, 0.1), 99.9)
-    return f"{percent:.1f}\N{NO-BREAK SPACE}%"
+    text = f"{100 * value:.1f}"
+    if 0 < value < 0.0005:
+        text = "under 0.1"
+    elif 0.9995 <= value < 1:
+        text = "over 99.9"
+    return f"{text}\N{NO-BREAK SPACE}%"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
