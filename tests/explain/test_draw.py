@@ -162,6 +162,14 @@ def test_a_network_is_drawn_a_layer_at_a_time_with_its_parameters() -> None:
     assert found["u₁"].value.startswith("8×100: ")
 
 
+def test_what_a_network_is_given_is_an_input_though_its_derivative_is_asked_for() -> None:
+    x = gd.tensor([[1.0, 2.0]], requires_grad=True)
+    way = gd.explain.arithmetic(nn.Linear(2, 1)(x), x=x)
+    kinds = {leaf.name: leaf.kind for step in way.forward for leaf in (*step.operands, *step.own)
+             if isinstance(leaf, explain.Leaf)}  # fmt: skip
+    assert kinds == {"x": "input", "weight₁": "parameter", "bias₁": "parameter"}
+
+
 def test_arrays_show_their_shape_and_range_and_dead_ones_say_so() -> None:
     x = gd.tensor(-np.ones((4, 5)), requires_grad=True, name="x")
     boxes = {b.name: b for b in explain.draw(ops.relu(x).sum()).picture.boxes}

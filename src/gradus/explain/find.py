@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import numpy as np
 
@@ -40,7 +40,8 @@ def way_to(output: Tensor, grain: str, names: Mapping[str, Tensor]) -> Way:
     blocks = blocks_of(computed, output, grain)
     called = _names(blocks, output, names)
     found: dict[Tensor, Leaf | Step] = {}
-    steps = {b: _step(b, called, found) for b in blocks}
+    fields = {t for layer in _layers(blocks) for t in layer.values()}
+    steps = {b: _step(b, called, fields, found) for b in blocks}
     backward: tuple[Gradient, ...] = ()
     if output.size == 1 and output.requires_grad:
         backward = _backward(output, steps, called)
@@ -119,11 +120,18 @@ def _layers(blocks: list[Block]) -> list[dict[str, Tensor]]:
 # ── Forward ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _step(block: Block, called: Mapping[Tensor, str], found: dict[Tensor, Leaf | Step]) -> Step:
+def _step(
+    block: Block,
+    called: Mapping[Tensor, str],
+    fields: Set[Tensor],
+    found: dict[Tensor, Leaf | Step],
+) -> Step:
     """The step of a block; each value that it meets is found once."""
 
     def leaf(t: Tensor) -> Leaf:
-        kind = "parameter" if t.requires_grad else "constant" if t.literal else "input"
+        # Beside the fields of layers, what else derivatives are asked for is what these are given.
+        trained = t.requires_grad and (not fields or t in fields)
+        kind = "parameter" if trained else "constant" if t.literal else "input"
         made = found.setdefault(t, Leaf(called.get(t), kind, t.numpy()))
         assert isinstance(made, Leaf)
         return made

@@ -15,8 +15,9 @@ class Leaf:
 
     Attributes:
         name: of the value; None for a constant, which is written as it is.
-        kind: ``"input"``: data; ``"parameter"``: derivatives with respect to it are asked for;
-            ``"constant"``: numbers that stand in the program.
+        kind: ``"parameter"``: derivatives with respect to it are asked for and, where layers are on
+            the way, it is a field of one; ``"constant"``: numbers that stand in the program;
+            ``"input"``: other data.
         value: the numbers.
     """
 
