@@ -44,7 +44,7 @@ class Perceptron:
 
     @property
     def threshold(self) -> float:
-        """θ = −b: the unit fires where w·x ≥ θ, as lecture 004 writes it."""
+        """θ = −b: the unit fires where w·x ≥ θ; lecture 004 calls it b, and fires above it."""
         return -self.bias
 
     def predict(self, X: npt.ArrayLike) -> Array:
