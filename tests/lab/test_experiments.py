@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from itertools import chain, cycle
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradus import lab, nn
+from gradus import data, lab, losses, nn
 from gradus.errors import ArgumentError, FileError
 from gradus.lab.experiment import Finding
 from gradus.lab.experiments import (
@@ -28,6 +29,7 @@ from gradus.lab.experiments import (
     vanishing_gradients,
 )
 from gradus.lab.networks import outputs
+from gradus.train import Callback, Trainer
 from gradus.types import Array
 
 QUICK = lab.Setting(seed=3, quick=True)
@@ -83,6 +85,29 @@ def test_a_claim_falls_where_the_measurement_speaks_against_it(
     assert result["verdict"] == "does not hold"
 
 
+def test_ctrl_c_ends_a_measurement_and_not_just_one_of_its_trainings(tmp_path: Path) -> None:
+    def measure(setting: lab.Setting) -> Finding:
+        X, y = data.xor(20)
+        network = nn.Sequential(nn.Linear(2, 2))
+        trainer = Trainer(network, losses.cross_entropy)
+        stop = Interrupts()
+        trainer.fit(X, y, epochs=50, callbacks=[stop], progress=False)
+        return Finding("holds", "because 1.", "done.", {})
+
+    asked = lab.Experiment("nonlinearity", "?", "000", ".", measure)
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(asked, QUICK, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+class Interrupts(Callback):
+    """Ctrl-C in the second epoch."""
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        if row["epoch"] == 2:
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_a_verdict_is_one_of_three() -> None:
     with pytest.raises(ArgumentError, match="holds in part"):
         Finding("perhaps", "because.", "done.", {})
@@ -122,9 +147,17 @@ def test_the_index_lists_what_lies_in_the_folder(tmp_path: Path) -> None:
     assert 'href="demos/index.html"' in lab.write_index(tmp_path).read_text()
 
 
-def test_a_damaged_result_says_which_and_how_to_make_it_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"name": "sawtooth"}', '{"name": 1}']
+    + [
+        json.dumps({"name": "sawtooth", "question": "?", "claim": ".", **rest})
+        for rest in ({"verdict": "perhaps", "pictures": []}, {"verdict": "holds", "pictures": []})
+    ],
+)
+def test_a_damaged_result_says_which_and_how_to_make_it_again(text: str, tmp_path: Path) -> None:
     (tmp_path / "sawtooth").mkdir()
-    (tmp_path / "sawtooth" / "result.json").write_text("{")
+    (tmp_path / "sawtooth" / "result.json").write_text(text)
     with pytest.raises(FileError, match="gradus lab run sawtooth"):
         lab.write_index(tmp_path)
 
