@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,18 @@ def test_a_run_as_json_is_one_object(gradus: Gradus, here: Path) -> None:
     ).json
     assert found["results"][0]["verdict"] == "holds"
     assert Path(found["index"]) == Path("found/index.html")
+
+
+def test_a_run_that_is_stopped_leaves_an_index_of_what_is_done(
+    gradus: Gradus, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    experiment = replace(lab.EXPERIMENTS["one-line"], measure=stopped)
+    monkeypatch.setitem(lab.EXPERIMENTS, "one-line", experiment)
+    assert gradus("lab", "run", "nonlinearity", "one-line", "--quick").code == 130
+    assert 'href="nonlinearity/index.html"' in (here / "runs/lab/index.html").read_text()
 
 
 @pytest.mark.parametrize(

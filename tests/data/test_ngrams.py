@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,3 +80,21 @@ def test_misuse_is_refused() -> None:
     for short in ([], [1]):
         with pytest.raises(DataError, match="two characters"):
             NGrams(TRAINING, VALIDATION, K, 2).bits(np.array(short, int))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        ("abab", "a row of whole numbers"),
+        ([0.0, 0.5], "a row of whole numbers"),
+        ([[0, 1], [1, 0]], "a row of whole numbers"),
+        ([0, K], f"between 0 and {K - 1}"),  # as from another alphabet: its n-grams would collide
+        ([0, -1], f"between 0 and {K - 1}"),
+    ],
+)
+def test_what_is_no_text_in_this_alphabet_is_refused(wrong: Any, rule: str) -> None:
+    for parts in ((wrong, VALIDATION), (TRAINING, wrong)):
+        with pytest.raises(ArgumentError, match=rule):
+            NGrams(*parts, K, 2)
+    with pytest.raises(ArgumentError, match=rule):
+        NGrams(TRAINING, VALIDATION, K, 2).bits(wrong)

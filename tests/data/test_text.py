@@ -93,3 +93,11 @@ def test_the_parts_of_a_text_follow_each_other(text: str, validation: float, hel
 def test_a_text_too_short_for_three_parts_is_refused() -> None:
     with pytest.raises(DataError, match="3 characters in all"):
         split_text("abc")
+
+
+@pytest.mark.parametrize("wrong", ["abc", [0.0, 0.7, 1.0], [[0, 1, 0]]])
+def test_what_is_not_encoded_is_not_taken_for_numbers(wrong: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"Alphabet\.encode"):
+        windows(wrong, 2)
+    with pytest.raises(ArgumentError, match=r"Alphabet\.encode"):
+        Alphabet("ab").decode(wrong)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 from base64 import b64decode
 from pathlib import Path
@@ -39,7 +40,7 @@ from gradus.lab.demos import (
 )
 from gradus.lab.networks import accuracy, column, mlp, outputs
 from gradus.tensor import tensor
-from gradus.train import Trainer
+from gradus.train import Callback, Trainer
 
 QUICK = Setting(seed=4, quick=True)
 SCRIPTS = ("plot", "player", "training", *DEMOS)
@@ -237,6 +238,21 @@ def test_training_that_diverges_repeats_its_last_frame_and_says_so() -> None:
     assert len(found.scores) == len(found.losses) == 4
     np.testing.assert_array_equal(found.scores[-1], found.scores[-2])
     assert np.all(np.isfinite(found.losses))
+
+
+def test_ctrl_c_ends_a_recording_and_not_just_one_of_its_trainings(tmp_path: Path) -> None:
+    class Interrupts(Callback):
+        def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def record(setting: Setting) -> Recording:
+        trainer = Trainer(nn.Linear(2, 2), losses.cross_entropy)
+        trainer.fit(*data.xor(20), epochs=9, callbacks=[Interrupts()], progress=False)
+        return Recording([], {}, "made")
+
+    with pytest.raises(KeyboardInterrupt):
+        write_demo(Demo("linear", "t", "002", "p", "x", [], record), QUICK, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", frames.SETS)

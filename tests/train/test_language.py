@@ -209,3 +209,9 @@ def test_texts_and_settings_that_do_not_fit_are_refused(trained: LanguageModel) 
         trained.sample("t", 3, top_k=0)
     with pytest.raises(ArgumentError, match="length must be at least 0"):
         trained.sample("t", -1)
+
+
+def test_weights_that_are_not_finite_are_not_called_a_look_ahead() -> None:
+    body = nn.Sequential(nn.Embedding(2, 4), nn.Linear(4, 2))
+    body[1].bias = [np.nan, 0.0]
+    assert np.isnan(LanguageModel(body, Alphabet("ab"), 4).bits_per_character("abab"))

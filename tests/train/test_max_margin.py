@@ -201,3 +201,9 @@ def test_without_the_solver_the_error_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "clarabel", None)
     with pytest.raises(ArgumentError, match=r"needs Clarabel.*pip install 'gradus\[lab\]'"):
         max_margin(*iris())
+
+
+@pytest.mark.parametrize("wrong", [[[1.0, 2.0, 3.0]], [1.0, 2.0], [1, 2]])
+def test_rows_of_another_width_are_not_told(wrong: Any) -> None:
+    with pytest.raises(ShapeError):
+        max_margin([[0.0, 0.0], [1.0, 1.0]], [0, 1]).predict(wrong)

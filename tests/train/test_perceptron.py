@@ -232,3 +232,9 @@ def test_rows_and_settings_without_meaning_are_refused(
 ) -> None:
     with pytest.raises(error, match=says):
         call()
+
+
+@pytest.mark.parametrize("wrong", [[[1.0, 2.0, 3.0]], [1.0, 2.0], [1, 2]])
+def test_rows_of_another_width_are_not_told(wrong: Any) -> None:
+    with pytest.raises(ShapeError):
+        perceptron(CORNERS, [0, 0, 0, 1]).predict(wrong)

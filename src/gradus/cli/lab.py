@@ -59,6 +59,7 @@ def run_experiments(
         if shown:
             remark(f"[{k}/{len(chosen)}] {EXPERIMENTS[name].question}", "dim")
         result = run(EXPERIMENTS[name], Setting(seed, quick), out / name)
+        place = write_index(out)  # after each: whoever stops here keeps what is done
         found.append(result)
         if not json:
             say(f"{name}: {result['verdict']}", f"bold {_STYLES[result['verdict']]}")
@@ -66,7 +67,6 @@ def run_experiments(
             if result["remark"]:
                 say(result["remark"], "dim")
             say("")
-    place = write_index(out)
     if json:
         kept = ("name", "verdict", "because", "remark", "seconds")
         say_json({"index": str(place), "results": [{n: r[n] for n in kept} for r in found]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradus.checks import whole_number
+from gradus.data.text import numbered
 from gradus.errors import DataError
 from gradus.types import Array
 
@@ -31,7 +32,7 @@ class NGrams:
         strengths: β of each order.
 
     Raises:
-        ArgumentError: an order below 1.
+        ArgumentError: an order below 1, or numbers outside 0 … K − 1.
         DataError: a part with fewer than two characters, or more kinds of n-grams than 2⁶³.
 
     >>> text = np.array([0, 1] * 50)
@@ -50,6 +51,7 @@ class NGrams:
                 received=f"order {order} of {classes} characters",
                 remedy="take a lower order",
             )
+        training, validation = (numbered(part, self.classes) for part in (training, validation))
         self.strengths: list[float] = []
         self._counts: list[tuple[_Counts, _Counts]] = []
         below = self._probabilities(validation)
@@ -66,8 +68,12 @@ class NGrams:
 
         The first is given, as it is to other models of language. Contexts begin with the text: its
         second character has a context of one.
+
+        Raises:
+            ArgumentError: numbers outside 0 … K − 1.
+            DataError: fewer than two.
         """
-        return _bits(self._probabilities(numbers))
+        return _bits(self._probabilities(numbered(numbers, self.classes)))
 
     def _probabilities(self, numbers: Array) -> Array:
         """P of every character but the first, by the orders that have a strength so far."""

@@ -79,15 +79,9 @@ class Alphabet:
         """The text of the numbers.
 
         Raises:
-            ArgumentError: a number outside 0 … K − 1.
+            ArgumentError: what are no whole numbers in a row, or lie outside 0 … K − 1.
         """
-        given = np.asarray(numbers, np.int64)
-        if given.size and (given.min() < 0 or given.max() >= len(self)):
-            raise ArgumentError(
-                f"numbers of characters lie between 0 and {len(self) - 1}",
-                received=f"{given.min()} to {given.max()}",
-            )
-        return "".join(self.characters[i] for i in given.tolist())
+        return "".join(self.characters[i] for i in numbered(numbers, len(self)).tolist())
 
     @cached_property
     def _sorted(self) -> tuple[Array, Array]:
@@ -133,7 +127,7 @@ def windows(numbers: Array, length: int, step: int | None = None) -> tuple[Array
         Inputs and targets, (rows, length).
 
     Raises:
-        ArgumentError: a length or a step below 1.
+        ArgumentError: a length or a step below 1, or a text that is not encoded.
         DataError: a text with no more characters than a row.
 
     >>> inputs, targets = windows(np.arange(6), 2)
@@ -142,6 +136,7 @@ def windows(numbers: Array, length: int, step: int | None = None) -> tuple[Array
     """
     length = whole_number("length", length, least=1)
     step = length if step is None else whole_number("step", step, least=1)
+    numbers = numbered(numbers)
     if len(numbers) <= length:
         raise DataError(
             f"a text to be cut into rows of {length} characters has at least {length + 1}",
@@ -150,6 +145,30 @@ def windows(numbers: Array, length: int, step: int | None = None) -> tuple[Array
         )
     rows = np.lib.stride_tricks.sliding_window_view(numbers, length + 1)[::step]
     return rows[:, :-1].copy(), rows[:, 1:].copy()
+
+
+def numbered(numbers: npt.ArrayLike, classes: int | None = None) -> Array:
+    """Check a text that is given as the numbers of its characters: int64 (n,).
+
+    Raises:
+        ArgumentError: what are no whole numbers in a row, or lie outside 0 … classes − 1.
+
+    >>> numbered([2, 0, 1], 3).dtype.name
+    'int64'
+    """
+    given = np.asarray(numbers)
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise ArgumentError(
+            "an encoded text is a row of whole numbers",
+            received=f"{given.dtype} of shape {given.shape}",
+            remedy="use Alphabet.encode(text)",
+        )
+    if classes is not None and given.size and (given.min() < 0 or given.max() >= classes):
+        raise ArgumentError(
+            f"numbers of characters lie between 0 and {classes - 1}",
+            received=f"{given.min()} to {given.max()}",
+        )
+    return given.astype(np.int64)
 
 
 def split_text(text: str, validation: float = 0.1, held_out: float = 0.1) -> tuple[str, str, str]:

@@ -43,13 +43,15 @@ def style() -> Iterator[None]:
         yield
 
 
-def panels(count: int = 1, width: float = 4.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels beside each other."""
+def panels(
+    count: int = 1, width: float = 4.6, height: float = 3.4, rows: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels of this size, beside each other or in rows of equal length."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width * count, height), layout="constrained")
-    found = figure.subplots(1, count, squeeze=False)[0]
-    return figure, list(found)
+    across = count // rows
+    figure = Figure(figsize=(width * across, height * rows), layout="constrained")
+    return figure, list(figure.subplots(rows, across, squeeze=False).flat)
 
 
 def plane(axes: Axes, network: nn.Module, X: Array, y: Array, margin: float = 0.3) -> None:

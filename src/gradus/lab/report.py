@@ -12,9 +12,10 @@ from typing import Any
 from gradus.errors import FileError
 from gradus.files import write_bytes
 from gradus.lab.catalogue import EXPERIMENTS
-from gradus.lab.experiment import Experiment, Setting
+from gradus.lab.experiment import VERDICTS, Experiment, Setting
 from gradus.lab.pictures import style
 from gradus.runs.page import page
+from gradus.train import StopSignals
 from gradus.train.strict_json import to_json
 from gradus.version import __version__
 
@@ -24,7 +25,8 @@ Result = dict[str, Any]  # what result.json holds
 def run(experiment: Experiment, setting: Setting, folder: Path) -> Result:
     """Measure, and write ``result.json``, the pictures and ``index.html`` into a folder.
 
-    The result is written last: a folder that has one is whole.
+    The result is written last: a folder that has one is whole. Ctrl-C ends the measurement at
+    once, where alone it would end a training early, which would then count as a whole one.
 
     Raises:
         FileError: the folder cannot be made or written.
@@ -32,7 +34,7 @@ def run(experiment: Experiment, setting: Setting, folder: Path) -> Result:
     make_folder(folder)
     began = time.perf_counter()
     pictures = []
-    with style():
+    with style(), StopSignals(()):
         finding = experiment.measure(setting)
         for k, picture in enumerate(finding.pictures, 1):
             files = {kind: f"picture-{k}.{kind}" for kind in ("svg", "png")}
@@ -91,13 +93,28 @@ def results(folder: Path) -> Iterable[Result]:
         if not path.is_file():
             continue
         try:
-            yield json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8"))
+            _check(found)
         except (OSError, ValueError) as error:
             raise FileError(
-                "each result is a file of JSON",
+                "each result is a file of JSON as gradus lab run writes it",
                 received=f"{str(path)!r}: {error}",
                 remedy=f"run it again: gradus lab run {name}",
             ) from None
+        yield found
+
+
+def _check(found: Any) -> None:
+    """Refuse what lacks anything that the index shows."""
+    shown = {"name": str, "question": str, "claim": str, "verdict": str, "pictures": list}
+    for key, kind in shown.items():
+        if not isinstance(found, dict) or not isinstance(found.get(key), kind):
+            raise ValueError(f"no {key}")
+    if found["verdict"] not in VERDICTS:
+        raise ValueError(f"the verdict {found['verdict']!r}")
+    first = found["pictures"][0] if found["pictures"] else None
+    if not isinstance(first, dict) or not {"svg", "caption"} <= first.keys():
+        raise ValueError("no picture")
 
 
 def write_index(folder: Path) -> Path:

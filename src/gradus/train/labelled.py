@@ -28,6 +28,19 @@ class Labelled:
     classes: Array
 
 
+def unlabelled(X: npt.ArrayLike, inputs: int) -> Array:
+    """Check rows that are to be told: (rows, inputs), float64.
+
+    Raises:
+        DataError, DtypeError: rows that are no finite numbers.
+        ShapeError: another number of inputs than was learnt from.
+    """
+    x = as_features(X, float64)
+    if x.shape[1:] != (inputs,):
+        raise ShapeError(f"rows are (rows, {inputs}), as those learnt from", received=x.shape)
+    return x
+
+
 def labelled(X: npt.ArrayLike, y: npt.ArrayLike, *, classes: int | None = None) -> Labelled:
     """Check rows and labels.
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gradus.checks import finite_number
 from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Linear
-from gradus.train.labelled import Labelled, labelled
+from gradus.train.labelled import Labelled, labelled, unlabelled
 from gradus.types import Array
 
 
@@ -40,8 +40,13 @@ class MaxMargin:
         return self.value - self.bound
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """Labels of rows, (rows,): the classes with the largest scores."""
-        return self.classes[(np.asarray(X) @ self.weight.T + self.bias).argmax(axis=1)]
+        """Labels of rows, (rows,): the classes with the largest scores.
+
+        Raises:
+            DataError, ShapeError, DtypeError: as ``max_margin``.
+        """
+        x = unlabelled(X, self.weight.shape[1])
+        return self.classes[(x @ self.weight.T + self.bias).argmax(axis=1)]
 
     def network(self) -> Linear:
         """The classifier as a module: (rows, inputs) to scores (rows, classes)."""

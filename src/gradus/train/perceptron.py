@@ -14,7 +14,7 @@ from gradus.compiler import Executor, Program, executor_named, trace
 from gradus.data import epoch_order
 from gradus.nn import Linear, Module, Sequential, Sign
 from gradus.tensor import Tensor
-from gradus.train.labelled import labelled
+from gradus.train.labelled import labelled, unlabelled
 from gradus.types import Array, TensorType, float64
 
 
@@ -44,12 +44,16 @@ class Perceptron:
 
     @property
     def threshold(self) -> float:
-        """θ = −b: the unit fires where w·x ≥ θ, as lecture 004 writes it."""
+        """θ = −b: the unit fires where w·x ≥ θ; lecture 004 calls it b, and fires above it."""
         return -self.bias
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """Labels of rows, (rows,)."""
-        fires = np.asarray(X) @ self.weight + self.bias >= 0
+        """Labels of rows, (rows,).
+
+        Raises:
+            DataError, ShapeError, DtypeError: as ``perceptron``.
+        """
+        fires = unlabelled(X, len(self.weight)) @ self.weight + self.bias >= 0
         return self.classes[fires.astype(np.int64)]
 
     def network(self) -> Module:

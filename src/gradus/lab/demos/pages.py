@@ -15,6 +15,7 @@ from gradus.lab.demos.tinker import TINKER
 from gradus.lab.experiment import Setting
 from gradus.lab.report import make_folder
 from gradus.runs.page import page
+from gradus.train import StopSignals
 from gradus.train.strict_json import to_json
 from gradus.version import __version__
 
@@ -28,7 +29,8 @@ def write_demo(demo: Demo, setting: Setting, folder: Path) -> Path:
         FileError: the folder cannot be made or written.
     """
     make_folder(folder)
-    recording = demo.record(setting)
+    with StopSignals(()):  # Ctrl-C ends it; else it would end a training that then counts as whole
+        recording = demo.record(setting)
     text = page(
         "lab/demos/demo.html.jinja",
         demo=demo,

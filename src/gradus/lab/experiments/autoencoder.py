@@ -60,6 +60,7 @@ def autoencoder(setting: Setting) -> Finding:
             axes.imshow(images[k].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
             axes.grid(False)
+            axes.spines[:].set_visible(False)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
     pca, linear, deep = (error[k] for k in ("principal components", "linear", "with hidden layers"))
     return Finding(

@@ -103,8 +103,9 @@ def backpropagation_cost(setting: Setting) -> Finding:
         f"parameters; a difference each takes {count[-1] + 1:,.0f}. By the clock backpropagation "
         f"was {faster:,.0f} times as fast for the largest network.",
         f"Traced the loss of networks {_IN}-h-h-{_OUT} on {_ROWS} rows, and its gradient, and "
-        "counted the work in the two graphs. Timed both, and difference quotients for "
-        f"{setting.pick(40, 400)} of the parameters, from which the time for all follows.",
+        "counted the work in the two graphs. Timed both; a difference each takes the time of one "
+        f"loss more than there are parameters. Compared {setting.pick(40, 400)} of the derivatives "
+        "with difference quotients.",
         table,
         [
             Picture(

@@ -82,6 +82,7 @@ def character_model(setting: Setting) -> Finding:
         right.plot(range(1, len(curve) + 1), curve, color=colour, label=name)
     right.axhline(bits["pairs"], color="0.3", linewidth=1, linestyle=":", label="pairs")
     right.set(xlabel="epoch", ylabel="bits per character, validation")
+    right.locator_params(axis="x", integer=True)
     right.legend()
     networks = {name: bits[name] for name in curves}
     counted = min(bits["characters"], bits["pairs"])

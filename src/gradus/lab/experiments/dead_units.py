@@ -50,7 +50,8 @@ def dead_units(setting: Setting) -> Finding:
         for rate in rates:
             network = mlp(*_SIZES, activation=activation, seed=setting.seed)
             with suppress(DivergenceError):  # the network then has its last finite weights
-                fit(network, X, y, rule=optim.SGD(rate), epochs=setting.pick(5, 20), batch_size=32)
+                fit(network, X, y, rule=optim.SGD(rate), epochs=setting.pick(5, 20), batch_size=32,
+                    seed=setting.seed)  # fmt: skip
             dead[kind].append(float((_negative(network, X) == 1).mean()))
             learnt[kind].append(accuracy(network, X_new, y_new))
 
@@ -79,7 +80,8 @@ def dead_units(setting: Setting) -> Finding:
         f"{learnt['leaky ReLU'][-1]:.1%}.",
         "Counted on standardised digits how often the sum of each of 128 hidden units is not "
         f"positive, over {starts} random starts. Trained networks 64-64-64-10 with rates from "
-        "0.001 to 2 and counted the units that are positive for no training image.",
+        "0.001 to 2 and counted the units that are positive for no training image; a network that "
+        "diverges is judged by its last finite weights.",
         {"share_of_zeros_before": half, "rates": rates, "never_positive": dead,
          "held_out_accuracy": learnt},
         [

@@ -58,7 +58,7 @@ def learning_rate(setting: Setting) -> Finding:
 
     figure, (first, second, third) = panels(3, 4.2)
     for colour, (name, (found, places)) in zip(COLOURS, bowl.items(), strict=False):
-        first.semilogy(found, label=f"{name} ({rates[name]:.3g})", color=colour)
+        first.semilogy(found, label=f"{name} ({rates[name]:.3g})".replace("-", "−"), color=colour)
         if name in ("too small", "good", "too large"):
             second.plot(*np.transpose(places), ".-", linewidth=1, label=name, color=colour)
     first.set(xlabel="step", ylabel="loss L", title=f"a bowl; the limit is {limit:g}")
@@ -79,19 +79,20 @@ def learning_rate(setting: Setting) -> Finding:
         and left["just below the limit"] < 1 < left["too large"]
         and np.all(np.diff(bowl["wrong sign"][0]) > 0)
         and 0 < middle < len(swept) - 1
-        and min(scores[0], scores[-1]) < 0.5 < scores[middle]
+        and max(scores[0], scores[-1]) < 0.5 < scores[middle]
     )
     return Finding(
         verdict(bool(holds)),
         f"Of the loss of the bowl {left['good']:.1e} is left after {_STEPS} steps at a good rate, "
-        f"{left['too small']:.2f} at one too small, {left['too large']:.3g} times as much at one 2 "
-        f"% above the limit 2/λ, and {left['wrong sign']:.3g} times with the wrong sign. On the "
+        f"{left['too small']:.2f} at one too small, {left['too large']:.3g} times as much at one "
+        f"2% above the limit 2/λ, and {left['wrong sign']:,.0f} times with the wrong sign. On the "
         f"digits the best of {len(swept)} rates, {swept[middle]:.3g}, tells "
         f"{scores[middle]:.1%} of held-out images, the smallest {scores[0]:.1%}, the largest "
         f"{scores[-1]:.1%}.",
         "Wrote the lecture's loop θ := θ − γ ∇L(θ) on L = (θ₁² + 10 θ₂²)/2, whose steepest "
         "curvature λ = 10 gives the limit γ < 2/λ = 0.2. Then trained the same network on the "
-        "digits with rates from 10⁻⁴ to 10².",
+        "digits with rates from 10⁻⁴ to 10²; one that diverges is judged by its last finite "
+        "weights.",
         {
             "rates": rates, "loss_left": left, "limit": limit,
             "digits": {"rates": swept.tolist(), "held_out_accuracy": scores},

@@ -47,7 +47,7 @@ def nonlinearity(setting: Setting) -> Finding:
         verdict(gap < _ROUNDING and without < 0.7 and with_tanh > 0.95),
         f"Five linear layers and the product of their matrices differ by {gap:.0e} of the largest "
         f"output, which is rounding. On a ring inside a ring the linear chain tells {without:.1%} "
-        f"of new points, the one with tanh {with_tanh:.1%}; chance gives 50 %.",
+        f"of new points, the one with tanh {with_tanh:.1%}; chance gives 50%.",
         "Drew five random 8 × 8 layers, put 1,000 random rows through them one after another and "
         "through their product, in float64. Then trained two networks 2-16-16-1 on 400 points of "
         "two rings, alike but for the function between their layers, with 300 steps of Adam.",

@@ -41,9 +41,9 @@ def _best_of_lines(seed: int, count: int) -> int:
 
 @experiment(
     "Why is one unit not enough?",
-    lecture="002, 003",
-    claim="Whatever its activation, one unit divides the plane by a straight line, so it cannot "
-    "learn exclusive or; three units in two layers can.",
+    lecture="001, 002, 003",
+    claim="One unit with an increasing activation divides the plane by a straight line, so it "
+    "cannot learn exclusive or; three units in two layers can.",
 )
 def one_line(setting: Setting) -> Finding:
     """The boundary of single units, and the four points that no line divides."""
@@ -109,5 +109,5 @@ def one_line(setting: Setting) -> Finding:
             )
         ],
         remark="An activation that rises and falls, such as a sine or a bump, would draw more than "
-        "one line; the claim is about increasing ones.",
+        "one line.",
     )  # fmt: skip

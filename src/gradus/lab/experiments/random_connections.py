@@ -44,8 +44,8 @@ def random_connections(setting: Setting) -> Finding:
     axes.errorbar(weights, mean, spread, fmt="o-", capsize=3)
     axes.axhline(0.1, color="0.3", linewidth=1, linestyle=":", label="chance")
     for density, count, score in zip(_DENSITIES, weights, mean, strict=True):
-        axes.annotate(f"{density:.0%}", (count, score), (0, -16), textcoords="offset points",
-                      ha="center", fontsize=9)  # fmt: skip
+        axes.annotate(f"{density:.0%}", (count, score), (8, -12), textcoords="offset points",
+                      fontsize=9)  # fmt: skip
     axes.set(xscale="log", xlabel="connections", ylabel="held-out accuracy", ylim=(0, 1.03))
     axes.legend(loc="lower right")
     tenth = _DENSITIES.index(0.1)
@@ -53,7 +53,7 @@ def random_connections(setting: Setting) -> Finding:
         verdict(mean[tenth] > mean[0] - 0.03, in_part=mean[tenth] > 0.5),
         f"With a tenth of the connections the network tells {mean[tenth]:.1%} of held-out digits "
         f"(± {spread[tenth]:.1%}), with all of them {mean[0]:.1%} (± {spread[0]:.1%}); with "
-        f"{_DENSITIES[-1]:.0%} of them {mean[-1]:.1%}. Chance is 10 %.",
+        f"{_DENSITIES[-1]:.0%} of them {mean[-1]:.1%}. Chance is 10%.",
         f"Trained networks 64-{_HIDDEN}-10 with ReLU on the digits, leaving each unit a random "
         "part of its inputs, the same for the whole training. Mean and standard deviation over "
         f"{starts} seeds of split, connections and start.",

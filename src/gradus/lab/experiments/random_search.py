@@ -61,7 +61,7 @@ def random_search(setting: Setting) -> Finding:
         axes.plot(np.linspace(0, budget, len(values)), values, label=name)
     axes.axhline(np.log(10), color="0.3", linewidth=1, linestyle=":", label="chance")
     axes.set(xlabel="evaluations of the loss", ylabel="lowest training loss so far", ylim=(0, 2.6))
-    axes.legend(fontsize=9)
+    axes.legend(fontsize=9, loc=(0.55, 0.1))
     names = list(rules)
     draws, best, evolved, gradient = (ends[name] for name in names)
     return Finding(
@@ -82,6 +82,6 @@ def random_search(setting: Setting) -> Finding:
                 "it took.",
             )
         ],
-        remark="In few dimensions random search does well. Here there are 650, and a random "
-        "direction is nearly at a right angle to every one that helps.",
+        remark="There are 650 weights, and in so many dimensions a random direction is nearly at a "
+        "right angle to the one that helps.",
     )

@@ -65,7 +65,7 @@ def sawtooth(setting: Setting) -> Finding:
     shapes = {"the same network": [2] * _FOLDS, "64 units": [64], "three layers of 64": [64] * 3}
     errors: dict[str, list[float]] = {}
     best: dict[str, nn.Module] = {}
-    ends = []
+    begins, ends, constants = [], [], 0
     for name, sizes in shapes.items():
         errors[name] = []
         for start in range(starts if name == "the same network" else 1):
@@ -73,10 +73,13 @@ def sawtooth(setting: Setting) -> Finding:
                 1, *sizes, 1, activation=nn.ReLU, seed=setting.seed * starts + start,
                 init=nn.He(), dtype=float64,
             )  # fmt: skip
+            began = _slope(network, x)
             fit(network, x, teeth(x), loss=losses.squared_error, rule=rule, epochs=epochs)
             errors[name].append(_error(network, x))
             if name == "the same network":
+                begins.append(began)
                 ends.append(_slope(network, x))
+                constants += bool(np.ptp(outputs(network, x)) < 1e-3)
             if errors[name][-1] == min(errors[name]):
                 best[name] = network
 
@@ -111,8 +114,10 @@ def sawtooth(setting: Setting) -> Finding:
     centre.axhline(constant, color="0.3", linewidth=1, linestyle=":", label="best constant")
     centre.set(xlabel="noise on the right weights", ylabel="squared error")
     centre.legend(fontsize=9)
-    flat, near = float(np.median(ends)), float(max(slopes[1:3]))
+    first, flat = float(np.median(begins)), float(np.median(ends))
+    near = float(max(slopes[1:3]))
     last.loglog(shown[1:], slopes[1:], "o-", label="with noise")
+    last.axhline(first, color="0.3", linewidth=1, linestyle="--", label="where random starts begin")
     last.axhline(flat, color="0.3", linewidth=1, linestyle=":", label="where random starts end")
     last.set(xlabel="noise on the right weights", ylabel="norm of the gradient")
     last.legend(fontsize=9)
@@ -120,29 +125,33 @@ def sawtooth(setting: Setting) -> Finding:
     easy = written < 1e-20
     hard = bool(same.min() > 0.1 * constant)
     return Finding(
-        verdict(easy and hard and flat < 0.01 * near, in_part=easy and hard),
-        f"{2 * _FOLDS} ReLUs with weights by hand have the squared error {written:.0e}. Trained "
+        # Where training ends there is never much of a gradient: where it begins is the test.
+        verdict(easy and hard and max(first, flat) < 0.01 * near, in_part=easy and hard),
+        f"{2 * _FOLDS} ReLUs with weights by hand have the squared error {written:.1g}. Trained "
         f"from {starts} random starts the same network reaches {same.min():.3f} at best and "
-        f"{np.median(same):.3f} at the median; the best constant has {constant:.3f}. There the "
-        f"gradient has the norm {flat:.1e}, close to the right weights {near:.2g}. One layer of 64 "
-        f"units reaches {errors['64 units'][0]:.3f}, three {errors['three layers of 64'][0]:.3f}.",
+        f"{np.median(same):.3f} at the median; the best constant has {constant:.3f}, and "
+        f"{constants} of the starts end as a constant. The gradient has the norm {first:.2g} where "
+        f"they begin, {flat:.1g} where they end, and {near:.2g} close to the right weights. One "
+        f"layer of 64 units reaches {errors['64 units'][0]:.3f}, three "
+        f"{errors['three layers of 64'][0]:.3f}.",
         f"Set the weights of {_FOLDS} layers of two ReLUs so that each folds the interval once, "
         f"which gives {2 ** (_FOLDS - 1)} teeth. Trained the same network, and larger ones, from "
         f"random starts with {epochs:,} full-batch steps of Adam on 256 points. Then put noise on "
         "the right weights, measured the gradient there, and trained from there.",
         {"error_by_hand": written, "error_of_the_best_constant": constant, "trained": errors,
-         "gradient_where_they_end": ends, "noise": distances, "gradient_norm": slopes,
-         "error_before": before,
-         "error_after": after},
+         "gradient_where_they_begin": begins, "gradient_where_they_end": ends,
+         "ends_that_are_constant": constants, "noise": distances, "gradient_norm": slopes,
+         "error_before": before, "error_after": after},
         [
             Picture(
                 figure,
                 "Left: the sawtooth and the best trained networks. Middle: the error of networks "
-                "whose weights are the right ones plus noise, before and after training. Right: "
-                "the gradient at those weights.",
+                "whose weights are the right ones plus noise, before and after training; the "
+                "leftmost ones have no noise, and errors below 10⁻⁹ are drawn there. Right: the "
+                "gradient at those weights, and at random ones.",
             )
         ],
         remark="The gradient is not low wherever the weights are wrong: with noise of 1 on them "
-        f"its norm is {slopes[-1]:.2g}. But it leads to the flat region where the network is a "
-        "constant, and there training stays.",
+        f"its norm is {slopes[-1]:.3g}. Where it leads to a network that is a constant, it is 0, "
+        "and training stays.",
     )  # fmt: skip

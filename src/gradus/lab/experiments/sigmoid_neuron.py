@@ -19,8 +19,8 @@ _COLUMNS = 10  # the means; with all 30 the classes are separable and there is n
 @experiment(
     "Is a sigmoid unit the same as logistic regression?",
     lecture="001, 002",
-    claim="It is: trained by gradient descent until it has converged, a sigmoid unit has the "
-    "coefficients of unpenalised logistic regression.",
+    claim="It is: where its loss is lowest, a sigmoid unit has the coefficients of unpenalised "
+    "logistic regression.",
 )
 def sigmoid_neuron(setting: Setting) -> Finding:
     """The breast cancer table, by scikit-learn's solver and by gradients."""
@@ -66,8 +66,8 @@ def sigmoid_neuron(setting: Setting) -> Finding:
     return Finding(
         verdict(gap < 1e-4),
         f"The {_COLUMNS} weights and the bias differ by at most {gap:.0e}; the largest is "
-        f"{np.abs(theirs).max():.1f}. L-BFGS took {walk.steps:,} steps; plain gradient descent is "
-        f"{slow:.2g} away after {descent.steps:,}.",
+        f"{np.abs(theirs).max():.1f}. L-BFGS took {walk.steps:,} steps to get there; plain "
+        f"gradient descent is still {slow:.2g} away after {descent.steps:,}.",
         f"Standardised {_COLUMNS} columns of the breast cancer table ({len(X)} rows). Minimised "
         "the binary cross-entropy of one sigmoid unit in float64 by L-BFGS and by gradient "
         "descent, and compared with scikit-learn's logistic regression without a penalty.",

@@ -24,8 +24,8 @@ def _agreement(weights: Array, X: Array, y: Array) -> list[int]:
 @experiment(
     "What does a linear classifier learn?",
     lecture="002",
-    claim="One template a class, which looks like the class, with softmax loss and with max-margin "
-    "loss alike.",
+    claim="One template a class, more like the class's mean image than like any other's, with "
+    "softmax loss and with max-margin loss alike.",
 )
 def templates(setting: Setting) -> Finding:
     """Both losses on the digits; the weights as images, and compared with the mean images."""
@@ -52,8 +52,8 @@ def templates(setting: Setting) -> Finding:
         pictures.append(
             Picture(
                 picture,
-                f"The ten templates learnt with {name} loss: blue pixels speak for the class, "
-                "orange ones against it.",
+                f"The ten templates learnt with {name} loss: ink on red pixels speaks for the "
+                "class, on blue ones against it.",
             )
         )
     both = [len(found) for found in alike.values()]
@@ -66,6 +66,7 @@ def templates(setting: Setting) -> Finding:
         "drew each class's weights as an image, and correlated them with the mean images.",
         {"held_out_accuracy": told, "templates_like_their_class": alike},
         pictures,
-        remark="One template cannot look like a 7 with and without a bar at once: it shows what "
-        "tells a class from the others, not what it looks like.",
+        remark="A template is no picture of its class: it shows what tells the class from the "
+        "others. And there is one for all ways to write a digit, such as a 7 with a bar and "
+        "one without.",
     )

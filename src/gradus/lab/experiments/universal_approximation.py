@@ -19,8 +19,8 @@ def _curve(x: Array) -> Array:
 def _staircase(width: int) -> nn.Module:
     """Weights by hand: one steep sigmoid for each of ``width`` steps, as high as the curve rises.
 
-    A sigmoid unit of slope 2·width around the middle of its step smooths the stairs; the first
-    value is the bias.
+    In the middle of its step a unit rises as steeply as a straight line over the step would, which
+    smooths the stairs; the first value is the bias.
     """
     network = mlp(1, width, 1, activation=nn.Sigmoid, dtype=float64)
     edges = np.linspace(0, 1, width + 1)
@@ -89,7 +89,7 @@ def universal_approximation(setting: Setting) -> Finding:
                 "against the number of hidden units, both axes logarithmic.",
             )
         ],
-        remark="The theorem says that good weights exist. It says neither that training finds "
-        f"them ({few[-1]} units reach {trained[-1]:.2g} here, and by hand {built[6]:.2g}) nor how "
-        "many units are needed, which for many inputs can be very many.",
+        remark="The theorem says that good weights exist. It says neither whether training finds "
+        f"them (here {few[-1]} units reach {trained[-1]:.2g} trained, {built[6]:.2g} by hand) nor "
+        "how many units are needed, which for many inputs can be very many.",
     )  # fmt: skip
