@@ -14,7 +14,7 @@ import pytest
 import gradus as gd
 from gradus import nn, ops
 from gradus.compiler import ReferenceExecutor
-from gradus.errors import DtypeError, GradientError, TraceError
+from gradus.errors import ArgumentError, DtypeError, GradientError, TraceError
 from gradus.modes import current_trace
 
 X = gd.tensor([[1.0, -2.0, 3.0], [0.5, 0.0, -1.0]])
@@ -104,6 +104,13 @@ def test_an_executor_of_ones_own_runs_the_graph() -> None:
     executor = Noting()
     assert gd.compile(lambda x: x + 1.0, executor=executor)(X).tolist() == (X + 1.0).tolist()
     assert len(executor.graphs) == 1
+
+
+def test_an_executor_has_a_name() -> None:
+    named = gd.compile(lambda x: x + 1.0, executor="auto")
+    assert named(X).tolist() == (X + 1.0).tolist()
+    with pytest.raises(ArgumentError, match="executor is one of auto, reference, native"):
+        gd.compile(lambda x: x, executor="fast")
 
 
 def test_the_graph_of_a_call_is_the_optimised_one() -> None:

@@ -226,6 +226,14 @@ def test_sinusoidal_positions_are_the_papers_formula_place_by_place() -> None:
             )
 
 
+def test_positions_of_whole_numbers_are_no_whole_numbers() -> None:
+    x = np.arange(24).reshape(2, 3, 4)
+    layer = nn.SinusoidalPositions(4)
+    found = layer(x)
+    assert found.dtype == np.float32
+    assert np.array_equal(found.numpy(), layer(x.astype(np.float32)).numpy())
+
+
 def test_learned_positions_are_the_same_rows_for_every_example() -> None:
     layer = nn.LearnedPositions(6, 4)
     found = layer(np.ones((3, 5, 4), np.float32)).numpy()

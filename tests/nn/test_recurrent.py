@@ -223,6 +223,18 @@ def test_padding_has_no_effect_whatever_it_holds_and_no_gradient(kind: Any) -> N
         np.testing.assert_array_equal(a, b)
 
 
+@every_kind
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_padding_may_be_no_number(kind: Any, odd: float) -> None:
+    layer = kind(2, 3, num_layers=2, bidirectional=True, dtype="float64")
+    x = Draw()(2, 4, 2)
+    x[1, 2:] = odd
+    leaf = gd.tensor(x, requires_grad=True)
+    output, _ = layer(leaf, lengths=[4, 2])
+    for t in (output, *gd.grad(output.sum(), [leaf, *layer.parameters()])):
+        assert np.isfinite(t.numpy()).all()
+
+
 def test_computed_lengths_may_count_nothing_or_everything() -> None:
     layer, x = nn.GRU(2, 3), Draw()(3, 4, 2).astype("float32")
     traced = gd.compile(lambda x, n: layer(x, lengths=n))
@@ -469,6 +481,11 @@ def test_wrong_settings_are_refused(wrong: Callable[[], object], message: str) -
     [
         ((nn.LSTM(2, 3), nn.Linear(3, 1)), ArgumentError, "received tuple.*nn.LastStep()"),
         ((nn.LSTM(2, 3), nn.GRU(3, 1)), ShapeError, "received a tuple of 2.*nn.EveryStep()"),
+        ((nn.LSTM(2, 3), nn.ReLU()), ArgumentError, r"ReLU\(\) takes .*a tuple of 2.*nn.LastStep"),
+        ((nn.LSTM(2, 3), nn.Dropout(0.5)), ArgumentError, "received a tuple of 2"),
+        ((nn.LSTM(2, 3), nn.LayerNorm(3)), ArgumentError, "received a tuple of 2"),
+        ((nn.LSTM(2, 3), nn.Conv1d(5, 1, 1)), ArgumentError, "received a tuple of 2"),
+        ((nn.LSTM(2, 3), nn.SinusoidalPositions(3)), ArgumentError, "received a tuple of 2"),
         ((nn.LastStep(),), ArgumentError, r"received a tensor of shape \(4, 5, 2\).*nn.LSTM"),
         ((nn.EveryStep(),), ArgumentError, "stands behind a recurrent layer"),
     ],

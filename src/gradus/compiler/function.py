@@ -14,8 +14,8 @@ import numpy as np
 
 from gradus import random
 from gradus.autodiff import grad
+from gradus.compiler.choose import executor_named
 from gradus.compiler.executor import Executor, Program
-from gradus.compiler.reference import ReferenceExecutor
 from gradus.compiler.settings import settings
 from gradus.compiler.trace import (
     OutputName,
@@ -156,7 +156,9 @@ class CompiledFunction:
         return (is_recording(), structure(tree, _kind), plain), outside, modules
 
 
-def compile(function: Callable[..., Any], *, executor: Executor | None = None) -> CompiledFunction:
+def compile(
+    function: Callable[..., Any], *, executor: str | Executor = "reference"
+) -> CompiledFunction:
     """Compile a function of tensors into one program.
 
     The function is traced at the first call, and again when the shape or dtype of an argument,
@@ -169,9 +171,11 @@ def compile(function: Callable[..., Any], *, executor: Executor | None = None) -
 
     Args:
         function: takes and returns tensors, arrays, and nested tuples, lists and dictionaries.
-        executor: what runs the graph; the reference executor by default.
+        executor: what runs the graph: ``"reference"`` (NumPy), ``"native"`` (C++), ``"auto"``
+            (native where it can be), or an executor.
 
     Raises:
+        ArgumentError: an unknown executor, or the native one where the installation lacks it.
         TraceError: at the call, when the function cannot be traced; the message says why.
 
     >>> import gradus as gd
@@ -179,7 +183,7 @@ def compile(function: Callable[..., Any], *, executor: Executor | None = None) -
     >>> slope(gd.tensor([1.0, 2.0], requires_grad=True)).tolist()
     [3.0, 12.0]
     """
-    return CompiledFunction(function, executor or ReferenceExecutor())
+    return CompiledFunction(function, executor_named(executor))
 
 
 def _with_traced_draws(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from gradus.nn.init import Normal
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
 from gradus.tensor import Tensor, tensor
+from gradus.types import float32, is_float
 
 
 class SinusoidalPositions(Module):
@@ -41,7 +42,8 @@ class SinusoidalPositions(Module):
         waves = np.arange(self.embedding_dim)
         angles = np.arange(places)[:, None] / 10_000.0 ** (waves // 2 * 2 / self.embedding_dim)
         found = np.where(waves % 2, np.cos(angles), np.sin(angles))
-        return x + tensor(found, x.dtype)
+        # Waves are no whole numbers: with integers they make floats, as learned rows do.
+        return x + tensor(found, x.dtype if is_float(x.dtype) else float32)
 
 
 class LearnedPositions(Module):

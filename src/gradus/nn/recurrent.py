@@ -120,6 +120,9 @@ class Recurrent(Module):
         n, steps, _ = x.shape
         start = self._start(state, n)
         counts = None if lengths is None else _counted(lengths, n, steps)
+        if counts is not None:
+            # A derivative of 0 times padding that is no number would be none, too.
+            x = ops.where(ops.expand_dims(counts, axis=2), x, 0.0)
         ends: list[State] = []
         for layer in range(self.num_layers):
             if layer and self.training and self.dropout:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import overload
+from typing import Any, overload
 
-from gradus.errors import ArgumentError
+from gradus.errors import ArgumentError, GradusError
 from gradus.nn.module import Module
-from gradus.tensor import Tensor
 
 
 class Sequential(Module):
@@ -47,10 +46,19 @@ class Sequential(Module):
         """The layers, named "0", "1", …"""
         return ((str(i), layer) for i, layer in enumerate(self.layers))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         """Apply the layers in order."""
         for layer in self.layers:
-            x = layer(x)
+            try:
+                x = layer(x)
+            except (AttributeError, TypeError, ValueError) as error:
+                if isinstance(error, GradusError) or not isinstance(x, tuple):
+                    raise
+                raise ArgumentError(
+                    f"{layer.summary()} takes what the layer before it gives",
+                    received=f"a tuple of {len(x)}",
+                    remedy="behind a recurrent layer, put nn.LastStep() or nn.EveryStep()",
+                ) from error
         return x
 
     def __len__(self) -> int:

@@ -92,6 +92,40 @@ def test_what_is_computed_of_the_weights_has_the_same_bits_for_one_row_and_for_m
     assert together.tobytes() == one_by_one.tobytes()
 
 
+# Sums over axes that lie otherwise in memory than in the shape: what is left of the axes of one row
+# is not what is left of those of several.
+WOVEN_SUMS: dict[str, Any] = {
+    "an axis between two others, of a part": lambda x: x.permute(0, 3, 1, 2)[:, :, 1:4].sum(axis=2),
+    "the last axis of a part": lambda x: x[:, 1:4].sum(axis=-1),
+    "the last axis of two that are exchanged": lambda x: x.permute(0, 2, 1, 3).sum(axis=-1),
+    "two axes that do not lie together": lambda x: x.permute(0, 2, 1, 3).sum(axis=(1, 3)),
+    "windows": lambda x: ops.sliding_window(x, window=(9,)).sum(axis=-1),
+    "means of parts of an image": lambda x: nn.AdaptiveAvgPool2d((2, 3))(x.permute(0, 3, 1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", WOVEN_SUMS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_have_the_same_bits_for_one_row_and_for_many(name: str, dtype: str) -> None:
+    class Sums(nn.Module):
+        def __init__(self) -> None:
+            self.one = gd.ones((), dtype).requires_grad_()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return WOVEN_SUMS[name](x * self.one)  # type: ignore[no-any-return]
+
+    x = normal(8, 0, 0, (13, 7, 5, 12)).astype(dtype)
+    trainer = predictor("native", Sums())
+    together = trainer.predict(x)
+    one_by_one = np.concatenate([trainer.predict(x[k : k + 1]) for k in range(13)])
+    assert together.tobytes() == one_by_one.tobytes()
+    with gd.no_grad():
+        eager = Sums()(gd.tensor(x)).numpy()
+    # A dozen numbers in another order.
+    precision = 100 * np.finfo(dtype).eps
+    np.testing.assert_allclose(together, eager, rtol=precision, atol=precision)
+
+
 def test_the_reference_executor_predicts_the_same() -> None:
     native, reference = (predictor(name).predict(X) for name in ("native", "reference"))
     # float32 through five layers, sums in another order.

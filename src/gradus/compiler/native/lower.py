@@ -6,6 +6,7 @@ elementwise chains, matrix products, reductions, copies and the few others, each
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -263,18 +264,25 @@ class _Lowering:
         self.out.instructions.append(product.upright())
 
     def _reduction(self, name: str, x: Place, target: Place, axes: tuple[int, ...]) -> None:
-        """Bring the axes into (outer, reduced, inner), copying where they do not come apart so."""
+        """Bring the axes into (outer, reduced, inner), copying where they do not come apart so.
+
+        Numbers that lie side by side are summed several at a time, others one after another. Which
+        of them it is must not depend on the number of rows, so it is asked of the axes as they are
+        and not of what is left of them here: an axis of one row has gone.
+        """
         kept = [i for i in range(len(x.type.shape)) if i not in axes]
         # The order of the summed axes is free: that in memory lets them be one.
-        order = (*kept, *sorted(axes, key=lambda i: -x.steps[i]))
-        for dense in (False, True):
-            p = self.dense(self._reordered(x, order)) if dense else self._reordered(x, order)
-            n_kept = len(kept)
-            shape, steps = p.type.shape, p.steps
-            outer_shape, [outer] = common_axes(shape[:n_kept], [steps[:n_kept]])
-            red_shape, [red] = common_axes(shape[n_kept:], [steps[n_kept:]])
-            if len(red_shape) <= 1 and len(outer_shape) <= 2:
-                break
+        reduced = sorted(axes, key=lambda i: -x.steps[i])
+        along = _side_by_side(x, reduced) and not _side_by_side(x, kept)
+        p = self._reordered(x, (*kept, *reduced))
+        shape, steps = p.type.shape, p.steps
+        outer_shape, [outer] = common_axes(shape[: len(kept)], [steps[: len(kept)]])
+        red_shape, [red] = common_axes(shape[len(kept) :], [steps[len(kept) :]])
+        if len(red_shape) > 1 or len(outer_shape) > (1 if along else 2):
+            p = self.dense(p if along else self._reordered(x, (*reduced, *kept)))
+            n, results = math.prod(shape[len(kept) :]), target.type.size
+            outer_shape, outer = [results], [n if along else 1]
+            red_shape, red = [n], [1 if along else results]
         outer_shape, outer = (
             [1] * (2 - len(outer_shape)) + outer_shape,
             [0] * (2 - len(outer)) + outer,
@@ -435,6 +443,11 @@ def _stretched(p: Place, shape: Shape) -> Place:
         for n, m, s in zip(p.type.shape, shape[lead:], p.steps, strict=True)
     )
     return Place(p.buffer, TensorType(shape, p.type.dtype), p.start, (0,) * lead + tuple(own))
+
+
+def _side_by_side(x: Place, axes: list[int]) -> bool:
+    """Whether neighbours along one of the axes are neighbours in memory."""
+    return any(x.steps[i] == 1 < x.type.shape[i] for i in axes)
 
 
 def _around(shape: Shape, axis: int) -> tuple[int, int, int]:
