@@ -164,7 +164,8 @@ def test_a_network_is_drawn_a_layer_at_a_time_with_its_parameters() -> None:
 
 def test_what_a_network_is_given_is_an_input_though_its_derivative_is_asked_for() -> None:
     x = gd.tensor([[1.0, 2.0]], requires_grad=True)
-    way = gd.explain.arithmetic(nn.Linear(2, 1)(x), x=x)
+    layer = nn.Linear(2, 1)  # kept: an explanation does not keep alive what it tells of
+    way = gd.explain.arithmetic(layer(x), x=x)
     kinds = {leaf.name: leaf.kind for step in way.forward for leaf in (*step.operands, *step.own)
              if isinstance(leaf, explain.Leaf)}  # fmt: skip
     assert kinds == {"x": "input", "weight₁": "parameter", "bias₁": "parameter"}
