@@ -16,7 +16,7 @@ demo: $(VENV)/.installed   ## train on the handwritten digits and show the resul
 	$(BIN)/gradus train digits --out runs/demo --force
 
 test: $(VENV)/.test        ## the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.check      ## format, lint, strict types, docstrings, README and docs examples
 	$(BIN)/ruff format --check .
@@ -25,7 +25,7 @@ check: $(VENV)/.check      ## format, lint, strict types, docstrings, README and
 	$(BIN)/python -m pytest --doctest-modules src/gradus README.md docs
 
 oracle: $(VENV)/.oracle    ## the same numbers as PyTorch
-	$(BIN)/python -m pytest -m oracle --timeout 600
+	$(BIN)/python -m pytest -n auto -m oracle --timeout 600
 
 long: $(VENV)/.test        ## tests of minutes: 15,000 random programs, 10,000 fits, 40 whole runs a workload
 	$(BIN)/python -m pytest -m long

@@ -17,10 +17,13 @@ _CONTEXT = 64
 def _bodies(classes: int, width: int, layers: int) -> dict[str, nn.Module]:
     """What maps numbers of characters to scores of the next."""
     return {
-        "GRU": nn.Sequential(
-            nn.Embedding(classes, width, init=nn.Normal(0.1)),
-            nn.GRU(width, 2 * width), nn.EveryStep(), nn.Linear(2 * width, classes),
-        ),
+        **{
+            name: nn.Sequential(
+                nn.Embedding(classes, width, init=nn.Normal(0.1)),
+                kind(width, 2 * width), nn.EveryStep(), nn.Linear(2 * width, classes),
+            )
+            for name, kind in {"plain RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}.items()
+        },
         "transformer": nn.Sequential(
             nn.Embedding(classes, width, init=nn.Normal(0.1)),
             nn.LearnedPositions(_CONTEXT, width),
