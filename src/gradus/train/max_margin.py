@@ -132,7 +132,7 @@ def _solved(rows: Labelled, decay: float, margin: float) -> tuple[Array, float]:
         raise ArgumentError(
             "the quadratic program needs Clarabel, which comes with an extra of gradus",
             received="an installation without it",
-            remedy="pip install 'gradus[lab]', or pip install clarabel",
+            remedy="pip install 'gradus[qp]', or pip install clarabel",
         ) from None
     from scipy import sparse
 
