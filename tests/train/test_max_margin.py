@@ -199,7 +199,7 @@ def test_without_the_solver_the_error_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "clarabel", None)
-    with pytest.raises(ArgumentError, match=r"needs Clarabel.*pip install 'gradus\[lab\]'"):
+    with pytest.raises(ArgumentError, match=r"needs Clarabel.*pip install 'gradus\[qp\]'"):
         max_margin(*iris())
 
 
