@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gradus import optim
-from gradus.lab.demos.demo import Control, Demo, Figure, Recording
-from gradus.lab.demos.frames import BATCH, CLEAR, EDGE, SETS, packed, points, watch
+from gradus.lab.demos.demo import Control, Demo, Recording
+from gradus.lab.demos.frames import BATCH, CLEAR, EDGE, FIGURES, SETS, packed, points, watch
 from gradus.lab.demos.packing import floats
 from gradus.lab.experiment import Setting
 from gradus.lab.networks import mlp
@@ -66,20 +66,7 @@ BOUNDARY = Demo(
     "close a ring, and do not always find how; twenty get almost everything right. Where they "
     "bend around single points, that helps with the points shown (solid curves) and not with new "
     "ones (dashed).",
-    [
-        Figure(
-            "plane",
-            "The points and what the network says: blue ground for circles, orange for squares, "
-            "full colour where it is sure. On the line it is undecided.",
-            tall=True,
-        ),
-        Figure(
-            "losses",
-            "The loss (binary cross-entropy) by epoch: solid on the points shown, dashed on new "
-            "ones.",
-        ),
-        Figure("accuracies", "Share of points on the right side of the boundary, likewise."),
-    ],
+    FIGURES,
     _record,
     scripts=("training", "boundary"),
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradus import data, losses, nn, optim
 from gradus.errors import DivergenceError
+from gradus.lab.demos.demo import Figure
 from gradus.lab.demos.packing import floats, pictures
 from gradus.lab.networks import column
 from gradus.modes import no_grad
@@ -25,6 +26,21 @@ SETS: dict[str, dict[str, float]] = {
 }  # fmt: skip
 # Middle and size of those that would not fit into the pictures.
 _PLACE = {"moons": ((0.5, 0.25), 0.6), "circles": ((0, 0), 0.8)}
+
+# What pages of such trainings show of one.
+FIGURES = [
+    Figure(
+        "plane",
+        "The points and what the network says: blue ground for circles, orange for squares, "
+        "full colour where it is sure. On the line it is undecided.",
+        tall=True,
+    ),
+    Figure(
+        "losses",
+        "The loss (binary cross-entropy) by epoch: solid on the points shown, dashed on new ones.",
+    ),
+    Figure("accuracies", "Share of points on the right side of the boundary, likewise."),
+]
 
 
 class Points(NamedTuple):

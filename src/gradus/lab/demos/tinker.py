@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradus import nn, optim
 from gradus.lab.demos.demo import Control, Demo, Figure, Recording
-from gradus.lab.demos.frames import BATCH, CLEAR, EDGE, SETS, Frames, packed, points, watch
+from gradus.lab.demos.frames import BATCH, CLEAR, EDGE, FIGURES, SETS, Frames, packed, points, watch
 from gradus.lab.demos.packing import floats
 from gradus.lab.experiment import Setting
 from gradus.lab.networks import mlp
@@ -78,18 +78,7 @@ TINKER = Demo(
     "that hold the circles apart, see whether tanh or ReLU copes with the spirals and at which "
     "rate, and how sigmoid fares with two layers.",
     [
-        Figure(
-            "plane",
-            "The points and what the network says: blue ground for circles, orange for squares, "
-            "full colour where it is sure. On the line it is undecided.",
-            tall=True,
-        ),
-        Figure(
-            "losses",
-            "The loss (binary cross-entropy) by epoch: solid on the points shown, dashed on new "
-            "ones.",
-        ),
-        Figure("accuracies", "Share of points on the right side of the boundary, likewise."),
+        *FIGURES,
         Figure(
             "units",
             "Every hidden unit over the same plane: orange where its output is above 0, blue "
