@@ -79,7 +79,7 @@ def many_starts(setting: Setting) -> Finding:
         verdict(rise > 0.1 and alike == [True, False], in_part=rise > 0.1 and alike[0]),
         f"Between the ends of two trainings the loss rises by up to {rise:.2f} above the "
         "straight line from one to the other: it is not convex. The "
-        f"ends of {starts} starts lie {spread[widths[-1]]:.4f} apart with {widths[-1]} hidden "
+        f"ends of {starts} starts lie {spread[widths[-1]]:.1g} apart with {widths[-1]} hidden "
         f"units, and {spread[widths[0]]:.2f} apart with {widths[0]}, where chance costs "
         f"{chance:.2f}.",
         "Trained networks 64-h-10 with h from 2 to 128 on 400 digits, on all rows at once, from "
