@@ -505,3 +505,34 @@ def test_calls_keep_no_past_alive() -> None:
         assert module() is None
     finally:
         gc.enable()
+
+
+def test_arrays_are_written_with_all_their_axes() -> None:
+    assert [written(np.array(a)) for a in (2.0, [2.0], [[2.0]], [[1.0], [3.0]])] == [
+        "2", "[2]", "[[2]]", "[[1], [3]]",
+    ]  # fmt: skip
+
+
+def test_a_product_of_matrices_says_what_comes_in_and_what_it_is_multiplied_by() -> None:
+    x, W = (
+        gd.tensor([[1.0], [3.0]], requires_grad=True),
+        gd.tensor([[2.0, 5.0]], requires_grad=True),
+    )
+    shown = re.sub(" +", " ", str(explain.arithmetic(ops.sum((x @ W) ** 2), x=x, W=W)))
+    # ∂L/∂u₁ = 2 u₁ = [[4, 10], [12, 30]]; times [[2], [5]], and times [[1, 3]] from the left.
+    assert "[[4, 10], [12, 30]] @ [[2, 5]]ᵀ = [[58], [174]]" in shown
+    assert "[[1], [3]]ᵀ @ [[4, 10], [12, 30]] = [[40, 100]]" in shown
+
+
+def test_a_matrix_that_meets_a_stack_gets_the_sum_over_the_stack() -> None:
+    x, W = gd.ones((3, 1, 2)), gd.tensor([[1.0], [2.0]], requires_grad=True)
+    way = explain.arithmetic(ops.sum(x @ W), x=x, W=W)
+    [line] = (row for row in str(way).splitlines() if row.strip().startswith("∂L/∂W"))
+    assert "Σ [[[1, 1]], [[1, 1]], [[1, 1]]]ᵀ @ [[[1]], [[1]], [[1]]]" in line
+    assert line.endswith("=  [[3], [3]]")
+
+
+def test_what_goes_through_a_layer_says_what_comes_in() -> None:
+    layer, x = nn.Linear(2, 1), gd.tensor([[1.0, 2.0]])
+    shown = str(explain.arithmetic(ops.sum(layer(x)) * 3.0, grain="layer", x=x))
+    assert "[[3]] through u₁" in shown

@@ -67,5 +67,6 @@ LATEX = Notation(
     slope=r"\frac{{\partial {y}}}{{\partial {x}}}",
     known=r"\underbrace{{{value}}}_{{{formula}}}",
     total=r"\textstyle\sum {a}",
+    through=r"{g} \text{{ through }} {y}",
     times=r" \cdot ",
 )

@@ -64,7 +64,10 @@ _DERIVATIVES = {
     "sin": ("cos(a)",),
     "cos": ("-sin(a)",),
 }
+# What reaches an operand of an operation that is not elementwise, of the g that comes in.
+_PULLED = {"matmul": ("g @ transpose(b)", "transpose(a) @ g")}
 _PYTHON: dict[type[ast.AST], str] = {
+    ast.MatMult: "matmul",
     ast.Add: "add",
     ast.Sub: "subtract",
     ast.Mult: "multiply",
@@ -90,6 +93,7 @@ class Notation:
         slope: the derivative of {y} with respect to {x}.
         known: a {formula} and its {value}, as one factor.
         total: of the numbers {a}.
+        through: what comes in, {g}, goes through {y}.
         times: between the factors of a share.
     """
 
@@ -101,6 +105,7 @@ class Notation:
     slope: str
     known: str
     total: str
+    through: str
     times: str
 
 
@@ -147,6 +152,7 @@ TEXT = Notation(
     slope="∂{y}/∂{x}",
     known="[{formula} = {value}]",
     total="Σ {a}",
+    through="{g} through {y}",
     times=" · ",
 )
 
@@ -258,6 +264,20 @@ def derivative(
     return str(_of_tree(_tree(known[position]), letters, notation))
 
 
+def pulled(
+    op: str, position: int, operands: Sequence[str], incoming: str, notation: Notation = TEXT
+) -> str:
+    """What reaches an operand of an operation that is not elementwise; "" where no rule is known.
+
+    >>> pulled("matmul", 1, ["x", "W"], "g")
+    'xᵀ @ g'
+    """
+    if op not in _PULLED:
+        return ""
+    letters = dict(zip("ab", map(_Part, operands), strict=True)) | {"g": _Part(incoming)}
+    return str(_of_tree(_tree(_PULLED[op][position]), letters, notation))
+
+
 @cache
 def _tree(expression: str) -> ast.expr:
     return ast.parse(expression, mode="eval").body
@@ -315,11 +335,11 @@ def written(array: Array) -> str:
     >>> written(np.array([1.0, -2.0])), written(np.arange(20.0).reshape(4, 5))
     ('[1, −2]', '⟨4×5: 0 … 19⟩')
     """
-    if array.size == 1:
+    if array.ndim == 0:
         return number(array.item())
     if array.size == 0:
         return "[]"
     if array.size <= _SHOWN:
         return f"[{', '.join(written(np.asarray(row)) for row in array)}]"
     shape = "×".join(map(str, array.shape))
-    return f"⟨{shape}: {number(array.min())} … {number(array.max())}⟩"
+    return f"⟨{shape}: {number(array.min(), 3)} … {number(array.max(), 3)}⟩"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradus.explain.symbols import TEXT, Notation, derivative, formula, written
+import numpy as np
+
+from gradus.explain.symbols import TEXT, Notation, derivative, formula, pulled, written
 from gradus.explain.way import Gradient, Leaf, Share, Step, Way
 
 Row = tuple[str, str, str, str]  # name, formula, numbers, value
@@ -65,9 +67,9 @@ def _through(g: Gradient) -> list[str]:
 
 
 def _product(share: Share, notation: Notation) -> str:
-    """What comes in times the local derivative, or what comes of them where that is no number."""
+    """What comes in times the local derivative; where that is no number, how it goes through."""
     if share.local is None:
-        return notation.value(written(share.outgoing))
+        return _pulled(share, notation)
     local = notation.value(written(share.local))
     operands = [named(v, notation) for v in share.step.operands]
     name = notation.name(share.step.name)
@@ -80,6 +82,19 @@ def _product(share: Share, notation: Notation) -> str:
         local = f"({local})"
     product = notation.value(written(share.incoming)) + notation.times + local
     stretched = share.outgoing.shape != share.incoming.shape
+    return notation.total.format(a=product) if stretched else product
+
+
+def _pulled(share: Share, notation: Notation) -> str:
+    """What comes in, multiplied by a matrix, or the step that it goes through."""
+    g, values = share.incoming, [v.value for v in share.step.operands]
+    incoming = notation.value(written(g))
+    numbers = [notation.value(written(v)) for v in values]
+    product = pulled(share.step.op, share.position, numbers, incoming, notation)
+    if not product:
+        return notation.through.format(g=incoming, y=notation.name(share.step.name))
+    stack = np.broadcast_shapes(g.shape[:-2], values[1 - share.position].shape[:-2])
+    stretched = stack != share.outgoing.shape[:-2]
     return notation.total.format(a=product) if stretched else product
 
 

@@ -32,8 +32,8 @@ def _plain(x: Array, y: Array, w1: Array, w2: Array, steps: int) -> list[float]:
 @experiment(
     "Can a network be trained in twenty lines?",
     lecture="002",
-    claim="A network 1000-100-10 learns 64 random examples by heart in 2,000 steps of a loop with "
-    "derivatives written by hand; gradus finds the same losses from the graph.",
+    claim="A loop of twenty lines with derivatives written by hand teaches a network 1000-100-10 "
+    "64 random examples; gradus finds the same losses from the graph.",
 )
 def twenty_lines(setting: Setting) -> Finding:
     """The lecture's sizes, rate and loss; the same start for the loop and for gradus."""
