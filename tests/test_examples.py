@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gradus.data import Alphabet
@@ -27,9 +28,13 @@ def test_a_convolutional_network_learns_digits_in_two_epochs() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_convolutional_network_reads_985_of_1000_digits_rightly(seed: int) -> None:
-    assert script("digits_convolution")["held_out_accuracy"](seed) >= 0.985
+@pytest.mark.timeout(600)
+def test_a_convolutional_network_reads_985_of_1000_digits_rightly() -> None:
+    accuracy = script("digits_convolution")["held_out_accuracy"]
+    found = [accuracy(seed) for seed in range(5)]
+    mean, deviation = np.mean(found), np.std(found, ddof=1)
+    print(f"held-out digits: {mean:.4f}, standard deviation {deviation:.4f}, of {found}")
+    assert mean >= 0.985
 
 
 BODIES = script("character_model")["BODIES"]

@@ -257,14 +257,8 @@ class Losses(Callback):
         self.found.append(row["loss"])
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
-@pytest.mark.parametrize("executor", ["reference", "native"])
-def test_fifty_steps_of_a_small_transformer_go_as_in_pytorch(
-    norm_first: bool, executor: str
-) -> None:
-    x, y = gd.data.windows(TEXT, PLACES)
-    gd.manual_seed(1)
-    network, twin = body(norm_first, "float64"), TorchBody(norm_first)
+def assert_same_course(network: nn.Module, twin: Any, x: Array, y: Array, executor: str) -> None:
+    """Fifty steps from the weights of ours: the losses of both libraries."""
     with torch.no_grad():
         for ours, theirs in zip(network.parameters(), twin.parameters(), strict=True):
             theirs.copy_(torch.tensor(ours.numpy()))
@@ -287,6 +281,65 @@ def test_fifty_steps_of_a_small_transformer_go_as_in_pytorch(
     assert expected[-1] < 0.8 * expected[0]
     # Adam divides by the root of gradients, which may be small: roundings of 1e-16 grow on the way.
     np.testing.assert_allclose(found.found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("executor", ["reference", "native"])
+def test_fifty_steps_of_a_small_transformer_go_as_in_pytorch(
+    norm_first: bool, executor: str
+) -> None:
+    x, y = gd.data.windows(TEXT, PLACES)
+    gd.manual_seed(1)
+    assert_same_course(body(norm_first, "float64"), TorchBody(norm_first), x, y, executor)
+
+
+class Halves(nn.Module):
+    """Decodes the second half of each row, looking at a memory of the first half."""
+
+    def __init__(self, norm_first: bool) -> None:
+        arguments: Any = (WIDTH, 2, 16, 0.0, "gelu")
+        options: Any = {"norm_first": norm_first, "dtype": "float64"}
+        self.embedding = nn.Embedding(LETTERS, WIDTH, dtype="float64")
+        self.positions = nn.LearnedPositions(PLACES, WIDTH, dtype="float64")
+        self.encoder = nn.TransformerEncoderLayer(*arguments, **options)
+        self.decoder = nn.TransformerDecoderLayer(*arguments, causal=True, **options)
+        self.head = nn.Linear(WIDTH, LETTERS, dtype="float64")
+
+    def forward(self, x: gd.Tensor) -> gd.Tensor:
+        memory = self.encoder(self.positions(self.embedding(x[:, :PLACES])))
+        return self.head(self.decoder(self.positions(self.embedding(x[:, PLACES:])), memory))
+
+
+class TorchHalves(torch.nn.Module):
+    """The same of PyTorch's parts; parameters in the same order."""
+
+    def __init__(self, norm_first: bool) -> None:
+        super().__init__()
+        arguments = (WIDTH, 2, 16, 0.0, "gelu")
+        options = {"batch_first": True, "norm_first": norm_first}
+        self.embedding = torch.nn.Embedding(LETTERS, WIDTH)
+        self.positions = torch.nn.Embedding(PLACES, WIDTH)
+        self.encoder = torch.nn.TransformerEncoderLayer(*arguments, **options)
+        self.decoder = torch.nn.TransformerDecoderLayer(*arguments, **options)
+        self.head = torch.nn.Linear(WIDTH, LETTERS)
+        self.double()
+
+    def forward(self, x: Any) -> Any:
+        first, second = (
+            self.embedding(half) + self.positions.weight for half in x.split(PLACES, dim=1)
+        )
+        later = torch.nn.Transformer.generate_square_subsequent_mask(PLACES).double()
+        return self.head(self.decoder(second, self.encoder(first), tgt_mask=later))
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("executor", ["reference", "native"])
+def test_fifty_steps_of_an_encoder_and_a_decoder_go_as_in_pytorch(
+    norm_first: bool, executor: str
+) -> None:
+    x, y = gd.data.windows(TEXT, 2 * PLACES)
+    gd.manual_seed(1)
+    assert_same_course(Halves(norm_first), TorchHalves(norm_first), x, y[:, PLACES:], executor)
 
 
 SCORES, LABELS = draw(4, 3, 2, 5), np.arange(24).reshape(4, 3, 2) % 5

@@ -57,8 +57,21 @@ def test_a_pool_of_any_settings_is_pytorchs(case: Case) -> None:
 # ── A course of training ────────────────────────────────────────────────────────────────────────
 
 
-def network(library: Any, dtype: Any) -> Any:
-    """The same small network in either library."""
+def of_lines(library: Any, dtype: Any) -> Any:
+    """A small network that reads the rows of a digit as channels, in either library."""
+    norm = getattr(library, "BatchNorm1d", None) or library.BatchNorm
+    return library.Sequential(
+        library.Unflatten(1, (8, 8)),
+        library.Conv1d(8, 12, 3, padding=1, dtype=dtype), norm(12, dtype=dtype), library.ReLU(),
+        library.MaxPool1d(2),
+        library.Conv1d(12, 16, 3, padding="same", groups=2, dtype=dtype), library.Tanh(),
+        library.AvgPool1d(2),
+        library.Flatten(), library.Linear(32, 10, dtype=dtype),
+    )  # fmt: skip
+
+
+def of_images(library: Any, dtype: Any) -> Any:
+    """A small network that reads a digit as an image, in either library."""
     norm = getattr(library, "BatchNorm2d", None) or library.BatchNorm
     return library.Sequential(
         library.Unflatten(1, (1, 8, 8)),
@@ -86,7 +99,10 @@ RULES: dict[str, tuple[optim.Optimizer, Callable[[Any], Any]]] = {
 
 @pytest.mark.parametrize("executor", ["reference", *["native"] * available()])
 @pytest.mark.parametrize("rule", RULES)
-def test_fifty_steps_on_digits_are_pytorchs(rule: str, executor: str) -> None:
+@pytest.mark.parametrize("network", [of_lines, of_images])
+def test_fifty_steps_on_digits_are_pytorchs(
+    network: Callable[[Any, Any], Any], rule: str, executor: str
+) -> None:
     ours_rule, theirs_rule = RULES[rule]
     X, y = load_digits(return_X_y=True)
     X, y = X[:800] / 16, y[:800]
