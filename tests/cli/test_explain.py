@@ -57,8 +57,9 @@ def test_the_pushes_in_json_add_up_to_the_difference_of_the_scores(
     found = gradus("explain", wine, "--row", 40, "--json").json
     explained = found["explained"]
     way = explained["score"] - explained["average_row"]
-    # Shapley values add up in float64 whatever the scores are.
-    assert sum(p["shapley"] for p in found["pushes"]) == pytest.approx(way, abs=1e-9)
+    # The scores are float32 numbers of a few units, and NumPy rounds a row alone, as the score is
+    # found, unlike one among many, as the values are.
+    assert sum(p["shapley"] for p in found["pushes"]) == pytest.approx(way, abs=1e-5)
     steep = sum(p["gradient_times_input"] for p in found["pushes"])
     assert steep + found["remainder"]["gradient_times_input"] == pytest.approx(way, abs=1e-9)
     assert len(found["pushes"]) == 13
