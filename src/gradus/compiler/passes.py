@@ -14,8 +14,6 @@ from gradus.compiler.graph import Builder, Graph, Node, moved
 from gradus.ops.joining import concat_
 from gradus.types import Array
 
-Pass = Callable[[Graph], Graph]
-
 # A folded constant may be this many bytes larger than what it was computed from.
 _FOLD_BYTES = 4096
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradus import data, losses, nn, optim
 from gradus.modes import no_grad
+from gradus.nn.module import in_mode
 from gradus.random import manual_seed
 from gradus.tensor import tensor
 from gradus.train import History, Trainer
@@ -46,8 +47,8 @@ def fit(
 
 def outputs(network: nn.Module, X: Array) -> Array:
     """What the network gives for these rows, in evaluation mode."""
-    with no_grad():
-        return network.eval()(tensor(X)).numpy()
+    with no_grad(), in_mode(network, training=False):
+        return network(tensor(X)).numpy()
 
 
 def accuracy(network: nn.Module, X: Array, y: Array) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -33,8 +32,3 @@ def random_bits(seed: Array, step: Array, *, site: int, shape: Shape) -> Array:
 @random_bits.samples
 def _(draw: Draw) -> Iterable[Call]:
     yield call(np.asarray(3), np.asarray(5), site=1, shape=(3, 5))
-
-
-def uniform_from_bits(bits: Any, dtype: Any) -> Any:
-    """Numbers in [0, 1) from 32-bit integers: the upper 24 bits, exact in float32."""
-    return (bits >> 8).astype(dtype) * 2.0**-24

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gradus import losses
 from gradus.checks import finite_number
 from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Linear
+from gradus.tensor import tensor
 from gradus.train.labelled import Labelled, labelled, unlabelled
 from gradus.types import Array
 
@@ -114,11 +116,9 @@ def max_margin(
 
 
 def _objective(rows: Labelled, weight: Array, bias: Array, decay: float, margin: float) -> float:
-    scores = rows.x @ weight.T + bias
-    right = np.take_along_axis(scores, rows.y[:, np.newaxis], axis=1)
-    short = np.maximum(scores - right + margin, 0.0)
-    np.put_along_axis(short, rows.y[:, np.newaxis], 0.0, axis=1)
-    return float(short.sum(axis=1).mean() + decay / 2 * np.square(weight).sum())
+    scores = tensor(rows.x @ weight.T + bias)
+    loss = losses.mean(losses.max_margin(scores, rows.y, margin=margin)).item()
+    return float(loss + decay / 2 * np.square(weight).sum())
 
 
 def _solved(rows: Labelled, decay: float, margin: float) -> tuple[Array, float]:

@@ -7,7 +7,7 @@ import numpy as np
 from gradus import data, losses, optim
 from gradus.lab.experiment import Finding, Picture, Setting, experiment, verdict
 from gradus.lab.networks import mlp, put
-from gradus.lab.pictures import panels, plane
+from gradus.lab.pictures import COLOURS, panels, plane
 from gradus.tensor import Tensor, tensor
 from gradus.train import minimise, perceptron, separable
 from gradus.types import Array
@@ -69,7 +69,7 @@ def perceptron_rule(setting: Setting) -> Finding:
         plane(axes[k], unit, X, y.astype(np.int64))
         axes[k].plot([], [], "k-", label="rule, last weights")
         edges, heights = np.array(axes[k].get_xlim()), axes[k].get_ylim()
-        axes[k].plot(edges, -(b + w[0] * edges) / w[1], "--", color="#009e73", label="gradient")
+        axes[k].plot(edges, -(b + w[0] * edges) / w[1], "--", color=COLOURS[2], label="gradient")
         axes[k].set(title=kind, xlim=edges, ylim=heights)
         axes[k].legend(fontsize=9, loc="upper left", frameon=True)
     axes[2].set(xlabel="pass over the 200 rows", ylabel="mistakes fixed", title="the rule at work")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradus.modes import no_grad
-from gradus.tensor import Tensor, tensor
+from gradus.tensor import tensor
+from gradus.train.step import Loss
 from gradus.types import Array, is_float
-
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 _QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 _NUMBERS = 1 << 20  # the most numbers in a prediction for all rows
