@@ -543,6 +543,11 @@ def tensor(
     return made.requires_grad_() if requires_grad else made
 
 
+def as_tensor(value: Any) -> Tensor:
+    """The tensor itself, or one made of an array or of numbers."""
+    return value if isinstance(value, Tensor) else tensor(value)
+
+
 def zeros(shape: int | Shape, dtype: npt.DTypeLike = float32) -> Tensor:
     """Tensor of zeros."""
     return full(shape, 0, dtype)

@@ -8,13 +8,8 @@ import numpy as np
 
 from gradus import ops
 from gradus.errors import ArgumentError, ShapeError
-from gradus.tensor import Tensor, tensor
+from gradus.tensor import Tensor, as_tensor
 from gradus.types import Array, float32, is_float
-
-
-def as_tensor(value: Any) -> Tensor:
-    """The tensor itself, or one made of an array or of numbers."""
-    return value if isinstance(value, Tensor) else tensor(value)
 
 
 def predicted(prediction: Any) -> Tensor:

@@ -9,10 +9,10 @@ import numpy as np
 from gradus import ops
 from gradus.checks import finite_number
 from gradus.errors import ArgumentError, DtypeError, ShapeError
-from gradus.losses.checks import as_tensor, check_unit_interval, known, predicted
+from gradus.losses.checks import check_unit_interval, known, predicted
 from gradus.modes import scoped
 from gradus.ops.index import from_zero
-from gradus.tensor import Tensor
+from gradus.tensor import Tensor, as_tensor
 
 
 @scoped

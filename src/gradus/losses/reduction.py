@@ -7,9 +7,9 @@ from typing import Any
 from gradus import ops
 from gradus.checks import require
 from gradus.errors import ShapeError
-from gradus.losses.checks import as_tensor, known
+from gradus.losses.checks import known
 from gradus.modes import scoped
-from gradus.tensor import Tensor
+from gradus.tensor import Tensor, as_tensor
 
 
 @scoped

@@ -17,7 +17,7 @@ from gradus.nn.init import Xavier, Zeros
 from gradus.nn.linear import Linear, affine
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
-from gradus.tensor import Tensor, tensor
+from gradus.tensor import Tensor, as_tensor, tensor
 from gradus.types import bool_, is_float
 
 # Added to the score of what may not be looked at: so low that its weight is exactly 0 beside any
@@ -52,8 +52,8 @@ def attention_weights(q: Tensor, k: Tensor, mask: Any = None, is_causal: bool = 
     >>> attention_weights(same, same, is_causal=True).tolist()
     [[1.0, 0.0], [0.5, 0.5]]
     """
-    masks = [] if mask is None else [_as_tensor(mask)]
-    return _weights(_as_tensor(q), _as_tensor(k), masks, is_causal)
+    masks = [] if mask is None else [as_tensor(mask)]
+    return _weights(as_tensor(q), as_tensor(k), masks, is_causal)
 
 
 @scoped
@@ -85,7 +85,7 @@ def scaled_dot_product_attention(
     >>> scaled_dot_product_attention(same, same, v).tolist()
     [[2.0], [2.0]]
     """
-    weights, v = attention_weights(q, k, mask, is_causal), _as_tensor(v)
+    weights, v = attention_weights(q, k, mask, is_causal), as_tensor(v)
     if v.ndim < 2 or v.shape[-2] != weights.shape[-1]:
         raise ShapeError(
             "there is a value (…, S, m) for each key",
@@ -173,8 +173,8 @@ class MultiheadAttention(Module):
             attn_mask: (T, S), or what stretches to (n, h, T, S); likewise.
             is_causal: whether query t may look at the keys 0 … t alone.
         """
-        key = query if key is None else _as_tensor(key)
-        value = key if value is None else _as_tensor(value)
+        key = query if key is None else as_tensor(key)
+        value = key if value is None else as_tensor(value)
         weights = self.weights(query, key, key_padding_mask, attn_mask, is_causal)
         _check_rows("values", value, (*key.shape[:2], self.embed_dim))
         heads = ops.matmul(self.drop(weights), self._heads(value, 2))
@@ -189,8 +189,8 @@ class MultiheadAttention(Module):
         is_causal: bool = False,
     ) -> Tensor:
         """How much each query takes from each key in each head, (n, h, T, S); as in ``forward``."""
-        query = _as_tensor(query)
-        key = query if key is None else _as_tensor(key)
+        query = as_tensor(query)
+        key = query if key is None else as_tensor(key)
         n, places = query.shape[:1], key.shape[1:2]
         _check_rows("queries", query, (*n, *query.shape[1:2], self.embed_dim))
         _check_rows("keys", key, (*n, *places, self.embed_dim))
@@ -240,7 +240,7 @@ def _weights(q: Tensor, k: Tensor, masks: list[Tensor], is_causal: bool) -> Tens
 
 def _permitting(mask: Any) -> Tensor:
     """A mask of which True hides, as one of which True permits; one of floats as it is."""
-    mask = _as_tensor(mask)
+    mask = as_tensor(mask)
     return ops.logical_not(mask) if mask.dtype == bool_ else mask
 
 
@@ -273,7 +273,3 @@ def _check_rows(what: str, x: Tensor, wanted: tuple[int, ...]) -> None:
             received=x.shape,
             remedy="give one example a first axis: x.reshape(1, *x.shape)",
         )
-
-
-def _as_tensor(value: Any) -> Tensor:
-    return value if isinstance(value, Tensor) else tensor(value)

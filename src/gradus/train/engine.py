@@ -34,7 +34,7 @@ from gradus.optim import Optimizer
 from gradus.tensor import Tensor, tensor
 from gradus.train.divergence import REMEDY, first_fault
 from gradus.train.examples import Examples
-from gradus.train.step import Loss, evaluation_graph, training_graph
+from gradus.train.step import Loss, evaluation_graph, prefixed, training_graph
 from gradus.train.untraced import untraced
 from gradus.types import Array, TensorType
 
@@ -134,9 +134,9 @@ class Engine:
         for name, t in params.items():
             if name not in self._moments:
                 made = self.optimizer.for_parameter(name).init(t)
-                moments = _prefixed(f"moments.{name}", made)
+                moments = prefixed(f"moments.{name}", made)
                 self._moments[name] = {n: m.numpy() for n, m in moments.items()}
-        tensors = {**_prefixed("params", params), **_prefixed("state", state)}
+        tensors = {**prefixed("params", params), **prefixed("state", state)}
         carry = {n: t.numpy() for n, t in tensors.items()}
         for name in params:
             carry.update(self._moments[name])
@@ -204,7 +204,7 @@ class Engine:
         count = len(portion.batches)
         return prepared.program.steps(
             carry,
-            data=_prefixed("batch", rows.arrays),
+            data=prefixed("batch", rows.arrays),
             order=portion.batches,
             per_step={
                 "step": np.arange(self.step, self.step + count, dtype=np.int64),
@@ -272,11 +272,11 @@ class Engine:
             tensors = _tensors(self.network)
             if weights is not None:
                 tensors = {n: tensor(a) for n, a in weights.items()}
-            shared = _prefixed("weights", {n: Reading.of(t) for n, t in tensors.items()})
+            shared = prefixed("weights", {n: Reading.of(t) for n, t in tensors.items()})
             if y is None and weights is None:
                 self.shortcut = self._short(program, shared, now) or _no_shortcut
         with limit() if run.on_numpy else nullcontext():
-            return run.outputs(shared, _prefixed("batch", batch))
+            return run.outputs(shared, prefixed("batch", batch))
 
     def _short(self, program: RowProgram, shared: Shared, now: Hashable) -> Shortcut | None:
         """The program's shortcut, where the fields of the network say all about its structure."""
@@ -373,10 +373,6 @@ def _no_shortcut(x: Any) -> None:
 
 def _tensors(network: Module) -> dict[str, Tensor]:
     return {**network.named_parameters(), **network.named_buffers()}
-
-
-def _prefixed(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}.{n}": value for n, value in named.items()}
 
 
 def _sound(before: Mapping[str, Array], found: Steps) -> bool:

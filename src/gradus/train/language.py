@@ -14,6 +14,7 @@ from gradus.data.config import entry
 from gradus.errors import ArgumentError, DataError, FileError, GradusError
 from gradus.optim import Optimizer
 from gradus.random import SITE_TEXT, uniform
+from gradus.tensor import tensor
 from gradus.train.callbacks import Callback
 from gradus.train.history import History
 from gradus.train.trainer import Trainer
@@ -261,10 +262,9 @@ def _filled(numbers: Array, length: int) -> Array:
 
 def _surprise(scores: Array, targets: Array) -> Array:
     """−log₂ softmax(s) of the targets, in float64: (n, T, K) and (n, T) to (n, T)."""
-    s = scores.astype(np.float64)
-    s -= s.max(axis=-1, keepdims=True)
-    right = np.take_along_axis(s, targets[..., None], axis=-1)[..., 0]
-    found: Array = (np.log(np.exp(s).sum(axis=-1)) - right) / np.log(2.0)
+    flat = tensor(scores.reshape(-1, scores.shape[-1]).astype(np.float64))
+    nats = losses.cross_entropy(flat, targets.ravel()).numpy().reshape(targets.shape)
+    found: Array = nats / np.log(2.0)
     return found
 
 

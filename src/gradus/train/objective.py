@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from gradus.errors import ArgumentError, ShapeError
 from gradus.optim import Optimizer, global_norm
 from gradus.tensor import Tensor
 from gradus.train.arguments import Arguments, Named
+from gradus.train.step import prefixed
 from gradus.types import Array, TensorType, int64, is_float
 
 Tensors = dict[str, Tensor]
@@ -64,7 +65,7 @@ class Objective:
         program, fixed = self._prepared(trace(evaluate, params=self.place.tensors))
 
         def values(points: Array) -> Array:
-            given = _prefixed("params", self.place.split(points))
+            given = prefixed("params", self.place.split(points))
             found = np.empty(0)
             while len(found) < len(points):  # a program stops after a value that is not finite
                 rest = {n: a[len(found) :] for n, a in given.items()}
@@ -86,7 +87,7 @@ class Objective:
         program, fixed = self._prepared(trace(evaluate, params=self.place.tensors))
 
         def value_and_gradient(point: Named) -> tuple[float, Named]:
-            found = program.run({**_prefixed("params", point), **fixed})
+            found = program.run({**prefixed("params", point), **fixed})
             return float(found["value"]), {n: found[f"gradient.{n}"] for n in point}
 
         return value_and_gradient
@@ -118,7 +119,7 @@ class Objective:
             factor=TensorType((), dtype),
             step=TensorType((), int64),
         )
-        carry = _prefixed("params", self.place.arrays)
+        carry = prefixed("params", self.place.arrays)
         for name, state in moments.items():
             carry.update({f"moments.{name}.{n}": t.numpy() for n, t in state.items()})
         return Stepper(*self._prepared(traced), carry)
@@ -163,7 +164,3 @@ def _steps(
         watch="value",
         stop=stop,
     )
-
-
-def _prefixed(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}.{n}": value for n, value in named.items()}

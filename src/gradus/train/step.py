@@ -8,7 +8,7 @@ same thing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradus import losses, ops, random
@@ -24,6 +24,11 @@ from gradus.types import TensorType, int64
 Loss = Callable[[Tensor, Tensor], Tensor]
 Named = dict[str, Tensor]
 REDUCTIONS = {"mean": losses.mean, "sum": losses.sum}
+
+
+def prefixed(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Names as a traced step has them, of what a dictionary among its arguments holds."""
+    return {f"{prefix}.{name}": value for name, value in named.items()}
 
 
 def training_graph(
