@@ -22,6 +22,9 @@ IMAGES = Draw()(2, 3, 4)
 PICTURES = Draw()(2, 2, 4, 3)
 SEQUENCES = Draw()(2, 3, 2)
 INDICES = np.array([[0, 2], [2, 6]])
+# Columns of a table: numbers, and codes of categories at the places 1 and 3.
+COLUMNS = np.concatenate([Draw()(4, 4), np.array([[0.0], [2.0], [1.0], [2.0]])], axis=1)
+COLUMNS[:, 1] = [3.0, 0.0, 1.0, 3.0]
 MEMORY = Draw()(2, 2, 4)  # what a decoder layer takes beside its input
 
 ATTENTION = ["in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"]
@@ -53,6 +56,21 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
     "SparseLinear": (
         lambda d: nn.SparseLinear(4, 3, density=0.5, dtype=d), X, (5, 3), ["weight", "bias"],
     ),
+    "NTKLinear": (lambda d: nn.NTKLinear(4, 3, dtype=d), X, (5, 3), ["weight", "bias"]),
+    "NTKLinear-zero": (
+        lambda d: nn.NTKLinear(4, 2, bias=False, zero=True, dtype=d), IMAGES, (2, 3, 2), ["weight"],
+    ),
+    "ScalingLayer": (lambda d: nn.ScalingLayer(4, dtype=d), X, (5, 4), ["scale"]),
+    "ParametricActivation": (
+        lambda d: nn.ParametricActivation(nn.SELU(), 4, dtype=d), X, (5, 4), ["mix"],
+    ),
+    "Clamp": (lambda d: nn.Clamp([-0.1, 0, -1, 0.25], [0.3, 0.5, 1, 0.25]), X, (5, 4), []),
+    "Temperature": (lambda d: nn.Temperature(1.7), X, (5, 4), []),
+    "TableInput": (
+        lambda d: nn.TableInput(5, [2, 0], [(1, 4), (4, 3)], embedding_size=2, dtype=d),
+        COLUMNS, (4, 7), ["weight"],
+    ),
+    "TableInput-others": (lambda d: nn.TableInput(4), X, (5, 4), []),
     "Maxout": (
         lambda d: nn.Maxout(4, 3, pieces=3, dtype=d), X, (5, 3), ["affine.weight", "affine.bias"],
     ),

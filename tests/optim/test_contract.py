@@ -389,6 +389,8 @@ CONFIGURED = [
     optim.AdamW(1e-3, schedule=optim.WarmUp(epochs=2, then=optim.Exponential(0.9))),
     optim.RMSprop(1e-3, schedule=optim.OneCycle(0.4, start=0.1, final=0.0)),
     optim.Adagrad(1e-3, schedule=optim.Exponential(0.9)),
+    optim.Adam(1e-3, schedule=optim.CosLog(3)),
+    optim.AdamW(1e-3, schedule=optim.FlatCosine(0.3)),
     optim.Adagrad(1e-3, schedule=optim.Plateau(0.5, patience=0, min_factor=0.1)),
 ]
 

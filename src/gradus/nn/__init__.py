@@ -36,11 +36,13 @@ from gradus.nn.attention import (
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
+from gradus.nn.featurewise import Clamp, ParametricActivation, ScalingLayer, Temperature
 from gradus.nn.file import load, read, save
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
 from gradus.nn.linear import Flatten, Identity, Linear, Maxout, Unflatten
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
+from gradus.nn.ntk import NTKLinear
 from gradus.nn.parameter import parameter
 from gradus.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -55,6 +57,7 @@ from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.registry import from_config, to_config
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
+from gradus.nn.table import TableInput
 from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
@@ -70,6 +73,7 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "BatchNorm",
+    "Clamp",
     "Constant",
     "Conv1d",
     "Conv2d",
@@ -92,8 +96,11 @@ __all__ = [
     "Mish",
     "Module",
     "MultiheadAttention",
+    "NTKLinear",
     "Normal",
+    "ParametricActivation",
     "ReLU",
+    "ScalingLayer",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -102,7 +109,9 @@ __all__ = [
     "Softmax",
     "Softplus",
     "SparseLinear",
+    "TableInput",
     "Tanh",
+    "Temperature",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
     "Unflatten",
