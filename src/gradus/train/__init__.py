@@ -8,6 +8,7 @@ from gradus.train.language import LanguageModel
 from gradus.train.max_margin import MaxMargin, max_margin
 from gradus.train.minimise import minimise
 from gradus.train.minimum import Minimum
+from gradus.train.penalty import L2Penalty
 from gradus.train.perceptron import Perceptron, perceptron, separable
 from gradus.train.trainer import Trainer
 
@@ -17,6 +18,7 @@ __all__ = [
     "Diagnosis",
     "EarlyStopping",
     "History",
+    "L2Penalty",
     "LanguageModel",
     "MaxMargin",
     "Minimum",
