@@ -27,6 +27,7 @@ PARABOLA: dict[str, Optimizer] = {
     "Adagrad": optim.Adagrad(1.0),
     "Adam": optim.Adam(0.1),
     "amsgrad": optim.Adam(0.1, amsgrad=True),
+    "epsilon hat": optim.Adam(0.1, epsilon_hat=True),
     "AdamW": optim.AdamW(0.1, weight_decay=0.0),
 }
 # Rosenbrock's valley is curved and 2,500 times as steep as long: (rule, number of steps).
@@ -190,6 +191,15 @@ def test_the_first_adam_step_has_the_length_of_the_rate() -> None:
     assert moved == pytest.approx(0.01, rel=1e-4)
 
 
+def test_epsilon_hat_stands_beside_the_second_moment_before_its_correction() -> None:
+    # First step: m = 0.1 g, √v = √0.001 g, so γ √0.001/0.1 · 0.1 g / (√0.001 g + ε).
+    g, eps, root = 2.0, 0.5, 0.001**0.5
+    moved = -one_step(optim.Adam(0.1, eps=eps, epsilon_hat=True), np.array([0.0]), np.array([g]))
+    assert moved == pytest.approx([0.1 * root * g / (root * g + eps)], rel=1e-12)
+    plain = -one_step(optim.Adam(0.1, eps=eps), np.array([0.0]), np.array([g]))
+    assert plain == pytest.approx([0.1 * g / (g + eps)], rel=1e-12)
+
+
 def test_adam_without_memory_steps_by_the_sign() -> None:
     assert one_step(optim.Adam(0.5, betas=(0.0, 0.0)), [1.0, 1.0], [3.0, -9.0]) == pytest.approx(
         [0.5, 1.5], rel=1e-6
@@ -256,6 +266,22 @@ def test_a_group_keeps_the_other_settings() -> None:
     assert (rule.lr, rule.betas) == (0.2, (0.5, 0.6))
 
 
+def test_a_group_may_have_a_factor_on_the_rate_that_follows_it() -> None:
+    rule = optim.Adam(0.1, groups={"*.bias": {"lr_factor": 0.5, "eps": 1e-6}})
+    for made, rate in ((rule, 0.05), (dataclasses.replace(rule, lr=0.01), 0.005)):
+        found = made.for_parameter("0.bias")
+        assert isinstance(found, optim.Adam)
+        assert (found.lr, found.eps) == (rate, 1e-6)
+        assert made.for_parameter("0.weight") is made
+
+
+def test_a_group_with_a_rate_and_a_factor_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="lr, or a factor on it, lr_factor; received both"):
+        optim.SGD(0.1, groups={"*": {"lr": 0.1, "lr_factor": 2.0}})
+    with pytest.raises(ArgumentError, match=r"lr_factor must be a finite number in \(0, inf\)"):
+        optim.SGD(0.1, groups={"*": {"lr_factor": 0.0}})
+
+
 @pytest.mark.parametrize("field", ["learning_rate", "clip_norm", "schedule", "groups"])
 def test_a_group_with_a_setting_that_is_not_its_own_is_refused(field: str) -> None:
     with pytest.raises(ArgumentError, match=f"overrides lr, momentum.*received.*{field}|{field}"):
@@ -310,6 +336,7 @@ def test_the_norm_is_that_of_the_updated_parameters_alone() -> None:
         (lambda: optim.SGD(0.1, momentum=-0.1), r"momentum must be .* in \[0, inf\)"),
         (lambda: optim.SGD(0.1, weight_decay=-0.1), "weight_decay must be"),
         (lambda: optim.SGD(0.1, nesterov=1), "nesterov must be True or False"),
+        (lambda: optim.Adam(epsilon_hat=1), "epsilon_hat must be True or False"),
         (lambda: optim.Adam(amsgrad=0), "amsgrad must be True or False"),
         (lambda: optim.RMSprop(centered=None), "centered must be True or False"),
         (lambda: optim.SGD(0.1, nesterov=True), "momentum > 0 and dampening 0"),
@@ -383,6 +410,7 @@ def test_settings_cannot_be_changed_behind_a_compiled_step() -> None:
 
 CONFIGURED = [
     *PARABOLA.values(),
+    optim.SGD(1e-3, groups={"*.bias": {"lr_factor": 0.1}}),
     optim.SGD(1e-3, clip_norm=1.0, clip_value=2.0, schedule=optim.Step(3, gamma=0.5)),
     optim.Adam(1e-3, groups={"*.bias": {"lr": 0.1, "betas": (0.5, 0.6)}, "x": {"amsgrad": True}}),
     optim.AdamW(1e-3, schedule=optim.WarmUp(100, start=0.1, then=optim.Cosine(0.1))),

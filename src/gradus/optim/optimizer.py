@@ -31,8 +31,9 @@ class Optimizer(Settings):
     Attributes:
         lr: learning rate γ, > 0.
         schedule: factor on the rate over the course of training, or a ``Plateau``.
-        groups: overrides for some parameters: ``{"*.bias": {"lr": 1e-2}}``. A pattern matches the
-            dotted parameter name; the first that matches counts.
+        groups: overrides for some parameters: ``{"*.bias": {"lr": 1e-2}}``, or with a factor on the
+            optimizer's own rate, ``{"*.bias": {"lr_factor": 0.1}}``. A pattern matches the dotted
+            parameter name; the first that matches counts, and no other.
         clip_norm: largest Euclidean norm of all gradients together, or None.
         clip_value: largest absolute value of a gradient's element, or None.
     """
@@ -100,14 +101,19 @@ class Optimizer(Settings):
         mapping = isinstance(overrides, Mapping)
         require(mapping, "the overrides of a group must be a dictionary", repr(overrides))
         own = {f.name for f in dataclasses.fields(self)}
-        own -= {"groups", "schedule", "clip_norm", "clip_value"}
+        own = own - {"groups", "schedule", "clip_norm", "clip_value"} | {"lr_factor"}
         unknown = sorted(set(overrides) - own)
         if unknown:
             raise ArgumentError(
                 f"a group of {type(self).__name__} overrides {', '.join(sorted(own))}",
                 received=unknown[0],
             )
-        return dataclasses.replace(self, groups={}, **overrides)
+        changes = dict(overrides)
+        if "lr_factor" in changes:
+            both = "lr" in changes
+            require(not both, "a group has a rate, lr, or a factor on it, lr_factor", "both")
+            changes["lr"] = self.lr * finite_number("lr_factor", changes.pop("lr_factor"), above=0)
+        return dataclasses.replace(self, groups={}, **changes)
 
     def init_all(self, params: Mapping[str, Tensor]) -> dict[str, State]:
         """States of named parameters before the first step."""

@@ -34,6 +34,7 @@ from gradus.optim import Optimizer
 from gradus.tensor import Tensor, tensor
 from gradus.train.divergence import REMEDY, first_fault
 from gradus.train.examples import Examples
+from gradus.train.penalty import Penalty, penalty_of
 from gradus.train.step import Loss, evaluation_graph, prefixed, training_graph
 from gradus.train.untraced import untraced
 from gradus.types import Array, TensorType
@@ -102,15 +103,17 @@ class Engine:
         optimizer: Optimizer,
         executor: Executor,
         seed: int,
+        penalty: Penalty | None = None,
     ) -> None:
         self.network, self.loss, self.reduction = network, loss, reduction
         self.optimizer, self.executor, self.seed = optimizer, executor, seed
+        self.penalty = penalty
         self.dtype = network.parameters()[0].dtype
         self.step = 0
         self._moments: dict[str, dict[str, Array]] = {}  # of each parameter, by name in the program
         self.shortcut: Shortcut = _no_shortcut
         self._trainings = lru_cache(_KINDS)(
-            partial(_training_program, network, loss, reduction, optimizer, executor)
+            partial(_training_program, network, loss, reduction, optimizer, executor, penalty)
         )
         self._rows = lru_cache(_KINDS)(partial(_row_program, network, loss, executor))
 
@@ -232,7 +235,13 @@ class Engine:
             found = self._steps(prepared, carry, rows, one, lambda _: False)
             if not _sound(carry, found):
                 fault = first_fault(
-                    self.network, self.loss, self.reduction, rows.take(batch), self.seed, self.step
+                    self.network,
+                    self.loss,
+                    self.reduction,
+                    self.penalty,
+                    rows.take(batch),
+                    self.seed,
+                    self.step,
                 )
                 return DivergenceError(
                     f"training left the finite numbers at step {self.step + 1}",
@@ -314,6 +323,15 @@ class Engine:
             parts.append(values.numpy())
         return np.concatenate(parts)
 
+    def penalty_with(self, weights: Mapping[str, Array]) -> float:
+        """What these weights are charged with, 0 without a penalty."""
+        with untraced:
+            found = _tensors(self.network)
+            given = {n: tensor(weights[n], requires_grad=t.requires_grad) for n, t in found.items()}
+            with no_grad(), self.network.bind(given):
+                penalty = penalty_of(self.penalty, self.network)
+        return 0.0 if penalty is None else float(penalty.numpy())
+
     # Programs -----------------------------------------------------------------------------------
 
     def prepare(self, rows: Examples, kinds: Iterable[tuple[int, bool]]) -> list[_Prepared]:
@@ -334,12 +352,13 @@ def _training_program(
     reduction: str,
     optimizer: Optimizer,
     executor: Executor,
+    penalty: Penalty | None,
     batch: Kinds,
     monitored: bool,
     _: Hashable,
 ) -> _Prepared:
     """Program of a step, with the settings that the network has now, for batches of these types."""
-    traced = training_graph(network, loss, reduction, optimizer, dict(batch), monitored)
+    traced = training_graph(network, loss, reduction, optimizer, dict(batch), monitored, penalty)
     return _Prepared(executor.prepare(traced.graph), traced.captured)
 
 

@@ -27,8 +27,9 @@ from gradus.train.examples import Examples, as_features, examples, hold_out
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
 from gradus.train.metrics import Metric, check_metrics, metrics_named
+from gradus.train.penalty import REDUCTIONS, Penalty, check_penalty
 from gradus.train.progress import Progress, wanted
-from gradus.train.step import REDUCTIONS, Loss
+from gradus.train.step import Loss
 from gradus.types import Array
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -71,6 +72,10 @@ class Trainer:
             The native executor gives the same bits for any number.
         executor: what runs the compiled step: ``"reference"`` (NumPy), ``"native"`` (C++),
             ``"auto"`` (native where the installation has it), or an executor.
+        penalty: ``(network) → one number``, such as ``train.L2Penalty(1e-4)``: added once to the
+            sum of a batch's losses, before it becomes a mean. The loss that is recorded has it too:
+            Σ (Σ wᵢ ℓᵢ + penalty) over the batches, over Σ wᵢ for a mean. Losses on validation rows
+            and of ``evaluate`` are without it.
 
     Attributes:
         history: one row an epoch, of all calls of ``fit``.
@@ -96,11 +101,13 @@ class Trainer:
         seed: int = 0,
         threads: int | None = None,
         executor: str | Executor = "auto",
+        penalty: Penalty | None = None,
     ) -> None:
         optimizer = Adam(1e-3) if optimizer is None else optimizer
         check_network(network)
         check_loss(loss)
         check_optimizer(optimizer, network)
+        check_penalty(penalty)
         if reduction not in REDUCTIONS:
             raise ArgumentError(f"reduction is one of {', '.join(REDUCTIONS)}", received=reduction)
         self.network = network
@@ -110,7 +117,7 @@ class Trainer:
         self.threads = None if threads is None else whole_number("threads", threads, least=1)
         self.history = History()
         chosen = executor_named(executor, self.threads)
-        self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed)
+        self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed, penalty)
         self._plateau = PlateauState()
         self._fitting = threading.Lock()
         self._reasons: list[str] = []  # why the training ends after this epoch
@@ -170,7 +177,7 @@ class Trainer:
 
         @cache
         def began() -> float:
-            return self._size(training, start)
+            return self._size(training, start, per_epoch)
 
         first, started = self._engine.step, time.perf_counter()
         self._reasons.clear()
@@ -356,11 +363,16 @@ class Trainer:
             row["val_loss"] = self._loss(outputs["losses"], rows)
         row.update({prefix + n: v for n, v in self._metrics(outputs, rows).items()})
 
-    def _size(self, rows: Examples, weights: dict[str, Array]) -> float:
-        """The loss of the rows with these weights, or where all are predicted as the first."""
+    def _size(self, rows: Examples, weights: dict[str, Array], batches: int) -> float:
+        """The loss of the rows with these weights, or where all are predicted as the first.
+
+        With the penalty, as an epoch of so many batches records it.
+        """
         outputs = self._engine.forward(rows.x, rows.y, weights)
         alike = self._engine.losses_of(outputs["prediction"][:1], rows.y)
-        return float(np.max([self._loss(v, rows) for v in (outputs["losses"], alike)]))
+        size = float(np.max([self._loss(v, rows) for v in (outputs["losses"], alike)]))
+        penalty = self._engine.penalty_with(weights)
+        return size + self._reduced(batches * penalty, rows.total)
 
     def _loss(self, values: Array, rows: Examples) -> float:
         """The trainer's reduction of one value an example."""
