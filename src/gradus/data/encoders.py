@@ -8,10 +8,23 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from gradus.data.checks import listing
+from gradus.checks import choice, whole_number
+from gradus.data.checks import check_weight, float_dtype, listing
 from gradus.data.config import entry
-from gradus.data.features import FEATURES, CategoricalFeature, Feature, feature_from_config
+from gradus.data.features import (
+    FEATURES,
+    CategoricalFeature,
+    CodedFeature,
+    DateFeature,
+    Feature,
+    Fitting,
+    NumericFeature,
+    TextFeature,
+    feature_from_config,
+)
+from gradus.data.scaling import SCALINGS
 from gradus.data.schema import Column
 from gradus.data.table import Table
 from gradus.errors import DataError, FileError
@@ -20,12 +33,13 @@ from gradus.types import Array
 
 @dataclass(frozen=True)
 class TableEncoder:
-    """Fitted encoding of a table's columns as float32 features.
+    """Fitted encoding of a table's columns as features of a network.
 
-    numeric: (x − mean) / std, a constant is 0, a missing cell 0. boolean: +1, −1, missing 0.
-    categorical: one feature a category; a category unseen in training gives zeros. date: days
-    standardised, and sine and cosine of the day of the year, of the weekday, and of the hour if
-    training had one. Where training had missing cells, a feature "… is missing" is added.
+    numeric: scaled, a missing cell 0. boolean: +1, −1, missing 0. categorical: one feature a
+    category, and zeros for one unseen in training; or a single feature, its code. date: days
+    scaled, and sine and cosine of the day of the year, of the weekday, and of the hour if
+    training had one. Where training had missing cells, a feature "… is missing" is added, but
+    for codes, which have one for it.
 
     >>> from gradus.data import infer_schema
     >>> table = Table.from_arrays({"age": [20, 40], "city": ["Bonn", "Ulm"]})
@@ -40,11 +54,33 @@ class TableEncoder:
     features: tuple[Feature, ...]
 
     @classmethod
-    def fit(cls, table: Table, schema: Sequence[Column]) -> TableEncoder:
-        """Learn means, deviations and categories from the columns that the schema does not ignore.
+    def fit(
+        cls,
+        table: Table,
+        schema: Sequence[Column],
+        *,
+        scaling: str = "standard",
+        max_one_hot: int | None = None,
+        weight: npt.ArrayLike | None = None,
+    ) -> TableEncoder:
+        """Learn scales and categories from the columns that the schema does not ignore.
 
-        Raises `DataError` for an empty table, for ±inf (with column and row), for a cell that is
-        not of its column's kind, and when no column is left to learn from.
+        Args:
+            table: rows of training.
+            schema: the kind of each column, see `infer_schema`.
+            scaling: of numbers and days. ``"standard"``: (x − mean) / std, a constant is 0.
+                ``"robust"``: z / √(1 + (z/3)²) with z = (x − median) / distance of the quartiles,
+                which no outlier moves. ``"none"``: as they are.
+            max_one_hot: the most categories that get a feature each; a column of K more becomes
+                one of codes: 1 … K are its categories, sorted, 0 is missing or never seen. None:
+                there are no codes.
+            weight: how often each row counts, (n,) of at least 0; with 0 nothing is learnt from
+                it. None: each row once.
+
+        Raises:
+            DataError: an empty table, ±inf (with column and row), a cell that is not of its
+                column's kind, or no column left to learn from.
+            ArgumentError: settings outside their ranges.
         """
         if len(table) == 0:
             raise DataError("an encoder learns from at least one row", received="an empty table")
@@ -57,22 +93,30 @@ class TableEncoder:
                 remedy="override the kind of a column",
             )
         _check_columns([column.name for column in used], table)
-        return cls(
-            tuple(
-                FEATURES[column.kind].fit(column.name, table.column(column.name)) for column in used
-            )
-        )
+        how = Fitting(choice("scaling", scaling, *SCALINGS), check_weight(weight, len(table)))
+        if max_one_hot is not None:
+            max_one_hot = whole_number("max_one_hot", max_one_hot, least=0)
 
-    def transform(self, table: Table) -> Array:
-        """Features (n, d) of a table, float32; columns are found by name, others left alone.
+        def fitted(column: Column) -> Feature:
+            values = table.column(column.name)
+            feature = FEATURES[column.kind].fit(column.name, values, how)
+            if max_one_hot is None or not isinstance(feature, CategoricalFeature):
+                return feature
+            return feature if len(feature.categories) <= max_one_hot else feature.coded()
+
+        return cls(tuple(fitted(column) for column in used))
+
+    def transform(self, table: Table, dtype: npt.DTypeLike = np.float32) -> Array:
+        """Features (n, d) of a table, float32 or float64; other columns are left alone.
 
         Raises `DataError` for a missing column, a cell of another kind, ±inf, or a number so far
-        from those of training that float32 cannot hold it.
+        from those of training that the dtype cannot hold it.
         """
         _check_columns(self.columns, table)
-        encoded = np.empty((len(table), len(self.feature_names)), dtype=np.float32)
+        encoded = np.empty((len(table), len(self.feature_names)), float_dtype(dtype))
         for feature, place in zip(self.features, self.places.values(), strict=True):
-            encoded[:, place.start : place.stop] = feature.encode(table.column(feature.column))
+            cells = table.column(feature.column)
+            encoded[:, place.start : place.stop] = feature.encode(cells, encoded.dtype)
         return encoded
 
     @property
@@ -93,12 +137,43 @@ class TableEncoder:
         return {c: range(*ends) for c, *ends in zip(self.columns, starts, stops, strict=False)}
 
     @property
+    def numeric(self) -> tuple[int, ...]:
+        """Places of the scaled numbers among the features: of numeric columns, and of days.
+
+        >>> from gradus.data import infer_schema
+        >>> table = Table.from_arrays({"age": [20, None], "born": ["2004-02-01", "1984-07-01"]})
+        >>> TableEncoder.fit(table, infer_schema(table)).numeric
+        (0, 2)
+        """
+        return tuple(
+            place.start
+            for feature, place in zip(self.features, self.places.values(), strict=True)
+            if isinstance(feature, NumericFeature | DateFeature)
+        )
+
+    @property
+    def codes(self) -> tuple[tuple[int, int], ...]:
+        """Place of each feature of codes, and how many codes it has, that of "unknown" included.
+
+        >>> from gradus.data import infer_schema
+        >>> table = Table.from_arrays({"age": [20, 40], "city": ["Bonn", "Ulm"]})
+        >>> encoder = TableEncoder.fit(table, infer_schema(table), max_one_hot=1)
+        >>> encoder.codes, encoder.transform(table)[:, 1].tolist()
+        (((1, 3),), [1.0, 2.0])
+        """
+        return tuple(
+            (place.start, len(feature.categories) + 1)
+            for feature, place in zip(self.features, self.places.values(), strict=True)
+            if isinstance(feature, CodedFeature)
+        )
+
+    @property
     def text_columns(self) -> tuple[str, ...]:
         """Columns that a file must give as text: `Table.read(path, text=encoder.text_columns)`."""
         return tuple(
             feature.column
             for feature in self.features
-            if isinstance(feature, CategoricalFeature) and feature.text
+            if isinstance(feature, TextFeature) and feature.text
         )
 
     def unseen(self, table: Table) -> dict[str, dict[str, int]]:

@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from gradus.data.checks import check_names, unknown_column
+from gradus.data.checks import check_names, row_indices, unknown_column
 from gradus.data.plain import arrow_column, numpy_column, plain_table
 from gradus.data.read import DELIMITERS, SUFFIXES, read
 from gradus.data.write import write, write_csv
@@ -178,19 +178,7 @@ class Table:
         >>> Table.from_arrays({"a": [10, 20, 30]}).take([2, 0]).column("a")
         array([30, 10])
         """
-        rows = np.asarray(indices)
-        if rows.size == 0:
-            rows = rows.astype(np.int64)
-        if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise ArgumentError(
-                "rows are taken by a 1-D array of whole numbers",
-                received=f"{rows.dtype} of shape {rows.shape}",
-                remedy="turn a mask into indices with np.flatnonzero(mask)",
-            )
-        if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
-            wrong = rows[(rows < 0) | (rows >= len(self))][0]
-            raise ArgumentError(f"row indices run from 0 to {len(self) - 1}", received=int(wrong))
-        return Table(self.arrow.take(rows))
+        return Table(self.arrow.take(row_indices(indices, len(self))))
 
     def with_columns(self, columns: Mapping[str, Any]) -> Table:
         """Table with more columns at the end; a column of a known name is replaced in place."""
