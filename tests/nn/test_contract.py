@@ -25,6 +25,7 @@ INDICES = np.array([[0, 2], [2, 6]])
 # Columns of a table: numbers, and codes of categories at the places 1 and 3.
 COLUMNS = np.concatenate([Draw()(4, 4), np.array([[0.0], [2.0], [1.0], [2.0]])], axis=1)
 COLUMNS[:, 1] = [3.0, 0.0, 1.0, 3.0]
+EDGES = [[-0.5, 0.1, 0.4], [-0.9, 0.9], [0.0, 0.2], [-1.5, -1.0, 0.05, 1.5]]
 MEMORY = Draw()(2, 2, 4)  # what a decoder layer takes beside its input
 
 ATTENTION = ["in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"]
@@ -69,6 +70,21 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
     "TableInput": (
         lambda d: nn.TableInput(5, [2, 0], [(1, 4), (4, 3)], embedding_size=2, dtype=d),
         COLUMNS, (4, 7), ["weight"],
+    ),
+    "TableInput-embedded": (
+        lambda d: nn.TableInput(
+            5, [0, 2], [(1, 4)], 2, nn.PeriodicEmbedding(2, 2, 2, dtype=d), dtype=d
+        ),
+        COLUMNS, (4, 8),
+        ["weight", *(f"numeric_embedding.{n}" for n in ("frequency", "phase", "weight", "bias"))],
+    ),
+    "PeriodicEmbedding": (
+        lambda d: nn.PeriodicEmbedding(4, frequencies=3, size=3, sigma=1.0, dtype=d),
+        X, (5, 12), ["frequency", "phase", "weight", "bias"],
+    ),
+    "PiecewiseLinearEmbedding": (
+        lambda d: nn.PiecewiseLinearEmbedding(EDGES, size=2, dtype=d),
+        X, (5, 8), ["linear", "bias", "weight"],
     ),
     "TableInput-others": (lambda d: nn.TableInput(4), X, (5, 4), []),
     "Maxout": (

@@ -43,6 +43,7 @@ from gradus.nn.linear import Flatten, Identity, Linear, Maxout, Unflatten
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.ntk import NTKLinear
+from gradus.nn.numeric import PeriodicEmbedding, PiecewiseLinearEmbedding
 from gradus.nn.parameter import parameter
 from gradus.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -99,6 +100,8 @@ __all__ = [
     "NTKLinear",
     "Normal",
     "ParametricActivation",
+    "PeriodicEmbedding",
+    "PiecewiseLinearEmbedding",
     "ReLU",
     "ScalingLayer",
     "Sequential",

@@ -98,6 +98,16 @@ def check_rows(layer: Module, x: Any, features: int) -> None:
         )
 
 
+def check_matrix(layer: Module, x: Any, features: int) -> None:
+    """Refuse what is not one tensor (n, features)."""
+    check_rows(layer, x, features)
+    if x.ndim != 2:
+        raise ShapeError(
+            f"{layer.summary()} takes inputs of shape (n, {features})",
+            received=f"an input of shape {x.shape}",
+        )
+
+
 class Maxout(Module):
     """Every output is the largest of several affine functions: yᵢ = maxₖ (x Wₖᵀ + bₖ)ᵢ.
 

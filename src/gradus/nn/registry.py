@@ -26,6 +26,7 @@ from gradus.nn.linear import Flatten, Linear, Maxout, Unflatten
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
 from gradus.nn.ntk import NTKLinear
+from gradus.nn.numeric import PeriodicEmbedding, PiecewiseLinearEmbedding
 from gradus.nn.parameter import at_most
 from gradus.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -50,7 +51,7 @@ _LAYERS = (
     AdaptiveAvgPool2d, RNN, LSTM, GRU, EveryStep, LastStep,
     MultiheadAttention, SinusoidalPositions, LearnedPositions, TransformerEncoderLayer,
     TransformerDecoderLayer, NTKLinear, ScalingLayer, ParametricActivation, Clamp, Temperature,
-    TableInput,
+    TableInput, PeriodicEmbedding, PiecewiseLinearEmbedding,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from gradus import ops
 from gradus.checks import whole_number, whole_numbers
-from gradus.errors import ArgumentError, ShapeError
+from gradus.errors import ArgumentError
 from gradus.nn.init import Normal
-from gradus.nn.linear import check_rows
+from gradus.nn.linear import check_matrix
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
 from gradus.tensor import Tensor
@@ -101,12 +101,7 @@ class TableInput(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, features) to (n, out_features)."""
-        check_rows(self, x, self.features)
-        if x.ndim != 2:
-            raise ShapeError(
-                f"{self.summary()} takes inputs (n, {self.features})",
-                received=f"an input of shape {x.shape}",
-            )
+        check_matrix(self, x, self.features)
         parts = []
         if self.numeric:
             numbers = _columns(x, self.numeric)
