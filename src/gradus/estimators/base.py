@@ -234,7 +234,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
                 y,
                 epochs=epochs,
                 batch_size=recipe.rows_a_step(len(x)),
-                validation=validating,
+                validation=validating and validating[: 2 + (validating[2] is not None)],
                 sample_weight=weight,
                 shuffle=recipe.shuffle,
                 callbacks=hooks,

@@ -40,7 +40,7 @@ class Inputs:
     def schema(self, kinds: Mapping[str, str] | None, recipe: Recipe) -> tuple[Column, ...]:
         """What each column is; a matrix holds numbers."""
         if isinstance(self.rows, Table):
-            return infer_schema(self.rows, kinds, most_categories=None)
+            return infer_schema(self.rows, kinds, codes=True)
         return tuple(Column(name, "numeric", 0, 0) for name in self.names)
 
     def encoder(self, schema: tuple[Column, ...], recipe: Recipe, weight: Array | None) -> Encoder:
