@@ -20,6 +20,7 @@ from gradus.nn.attention import MultiheadAttention
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
+from gradus.nn.ensemble import MemberInput, MemberLinear, MemberMean
 from gradus.nn.featurewise import Clamp, ParametricActivation, ScalingLayer, Temperature
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
 from gradus.nn.linear import Flatten, Linear, Maxout, Unflatten
@@ -40,7 +41,7 @@ from gradus.nn.positions import LearnedPositions, SinusoidalPositions
 from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
-from gradus.nn.table import TableInput
+from gradus.nn.table import SparseInput, TableInput
 from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 Known = dict[str, type[Any]]
@@ -51,7 +52,8 @@ _LAYERS = (
     AdaptiveAvgPool2d, RNN, LSTM, GRU, EveryStep, LastStep,
     MultiheadAttention, SinusoidalPositions, LearnedPositions, TransformerEncoderLayer,
     TransformerDecoderLayer, NTKLinear, ScalingLayer, ParametricActivation, Clamp, Temperature,
-    TableInput, PeriodicEmbedding, PiecewiseLinearEmbedding,
+    TableInput, SparseInput, PeriodicEmbedding, PiecewiseLinearEmbedding, MemberInput,
+    MemberLinear, MemberMean,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}
