@@ -109,6 +109,7 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
     "Unflatten": (lambda d: nn.Unflatten(-1, (2, -1)), X, (5, 2, 2), []),
     "Identity": (lambda d: nn.Identity(), X, (5, 4), []),
     "Dropout": (lambda d: nn.Dropout(0.3), X, (5, 4), []),
+    "Dropout-scheduled": (lambda d: nn.Dropout(0.3, scheduled=True), X, (5, 4), []),
     "LayerNorm": (lambda d: nn.LayerNorm(4, dtype=d), X, (5, 4), ["weight", "bias"]),
     "LayerNorm-two-axes": (
         lambda d: nn.LayerNorm((3, 4), eps=1e-3, dtype=d), IMAGES, (2, 3, 4), ["weight", "bias"],

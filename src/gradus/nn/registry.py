@@ -71,8 +71,8 @@ def to_config(module: Module) -> dict[str, Any]:
             one of gradus's, or a layer with parameters that stands in two places.
 
     >>> from gradus import nn
-    >>> to_config(nn.Sequential(nn.ReLU(), nn.Dropout(0.1)))
-    {'type': 'Sequential', 'layers': [{'type': 'ReLU'}, {'type': 'Dropout', 'p': 0.1}]}
+    >>> to_config(nn.Sequential(nn.ReLU(), nn.ELU(2.0)))
+    {'type': 'Sequential', 'layers': [{'type': 'ReLU'}, {'type': 'ELU', 'alpha': 2.0}]}
     """
     return _encode(module, type(module).__name__, set())
 

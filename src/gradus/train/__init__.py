@@ -1,6 +1,6 @@
 """Training: the one loop, hooks into it, what it records, and how it stops."""
 
-from gradus.train.callbacks import Callback, Convergence, EarlyStopping
+from gradus.train.callbacks import Callback, Convergence, DropoutSchedule, EarlyStopping
 from gradus.train.diagnosis.verdict import Diagnosis, Verdict
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
@@ -15,6 +15,7 @@ __all__ = [
     "Callback",
     "Convergence",
     "Diagnosis",
+    "DropoutSchedule",
     "EarlyStopping",
     "History",
     "LanguageModel",
