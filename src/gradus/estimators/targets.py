@@ -332,7 +332,7 @@ class Values(Targets):
 
 
 def one_axis(y: Any) -> Array:
-    """Targets as a dense array, of one axis where there is one a row, as scikit-learn wants them."""
+    """Targets as a dense array, of one axis where there is one a row."""
     y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
