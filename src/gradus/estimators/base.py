@@ -18,7 +18,7 @@ from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
-from gradus.errors import ArgumentError
+from gradus.errors import ArgumentError, DataError
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import Recipe
@@ -169,6 +169,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _rows(self, X: Any, y: Any, weight: Any, *, reset: bool) -> Rows:
         """Rows, checked; those of weight 0 are left out."""
         inputs = received(self, X, reset=reset)
+        if y is None:
+            raise DataError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
         y = self._check_y(y)
         check_consistent_length(np.empty((len(inputs), 0)), y)
         if weight is not None:
