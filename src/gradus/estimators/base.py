@@ -238,7 +238,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
                 y,
                 epochs=epochs,
                 batch_size=recipe.rows_a_step(len(x)),
-                validation=validating and validating[: 2 + (validating[2] is not None)],
+                validation=validating,
                 sample_weight=weight,
                 shuffle=recipe.shuffle,
                 callbacks=hooks,
@@ -285,7 +285,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         return Trainer(
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
-            recipe.optimizer(),
+            recipe.optimizer(list(self.network_.named_parameters())),
             metrics=[self.targets_.score],
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,

@@ -71,7 +71,7 @@ def _sparse_front(
     recipe: Recipe, encoder: SparseEncoder, dtype: Any
 ) -> tuple[list[nn.Module], int]:
     units = recipe.hidden_layer_sizes[0]
-    return [nn.SparseInput(encoder.features, units, ntk=recipe.ntk, dtype=dtype)], units
+    return [nn.SparseInput(len(encoder.scale), units, ntk=recipe.ntk, dtype=dtype)], units
 
 
 def _front(recipe: Recipe, encoder: TableEncoder, x: Array) -> tuple[list[nn.Module], int]:

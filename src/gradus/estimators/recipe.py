@@ -6,8 +6,9 @@ sources, is in ``docs/design/estimators.md``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -196,15 +197,19 @@ class Recipe:
         given = self.learning_rate
         return SCHEDULES[given] if isinstance(given, str) else given
 
-    def optimizer(self) -> Optimizer:
-        """The update rule."""
+    def optimizer(self, parameters: Collection[str]) -> Optimizer:
+        """The update rule for parameters of these names."""
         if isinstance(self.solver, Optimizer):
             return self.solver
         name = _SOLVERS[self.solver.lower()]
         made = OPTIMIZERS[name]
         own = {f.name for f in fields(made)}
         options: dict[str, Any] = {"schedule": self.schedule, "clip_norm": self.clip_norm or None}
-        groups = {p: {"lr_factor": f} for p, f in self.layer_rates.items()}
+        groups = {
+            pattern: {"lr_factor": factor}
+            for pattern, factor in self.layer_rates.items()
+            if pattern not in _PRESET_RATES or any(fnmatchcase(n, pattern) for n in parameters)
+        }
         if "betas" in own:
             options["betas"] = (self.beta_1, self.beta_2)
         if "eps" in own:
@@ -214,8 +219,7 @@ class Recipe:
         if self.weight_decay:
             name, made = "AdamW", OPTIMIZERS["AdamW"]
             options |= {"weight_decay": self.weight_decay, "decay_schedule": FlatCosine()}
-            for pattern in _UNDECAYED:
-                groups[pattern] = {**groups.get(pattern, {}), "weight_decay": 0.0}
+            groups["*.bias"] = {**groups.get("*.bias", {}), "weight_decay": 0.0}
         elif name == "Adam":
             options["epsilon_hat"] = True
         return made(self.learning_rate_init, groups=groups, **options)
@@ -226,7 +230,9 @@ class Recipe:
 
 
 _SOLVERS = {name.lower(): name for name in OPTIMIZERS}
-_UNDECAYED = ("*.bias",)
+
+# Rates that presets name for parameters that a network need not have.
+_PRESET_RATES = {"*.scale": 6.0, "*.mix": 0.1, "*.numeric_embedding.*": 0.1, "*.bias": 0.1}
 
 _CLASSIC: Mapping[str, Any] = {
     "hidden_layer_sizes": (100,),
@@ -273,7 +279,7 @@ _DEFAULT: Mapping[str, Any] = {
     "ntk": True,
     "alpha": 0.0,
     "learning_rate": "coslog4",
-    "layer_rates": {"*.scale": 6.0, "*.bias": 0.1},
+    "layer_rates": _PRESET_RATES,
     "beta_2": 0.95,
     "batch_size": 256,
     "max_iter": 256,
@@ -286,7 +292,6 @@ _STRONG: Mapping[str, Any] = {
     **_DEFAULT,
     "numeric_embedding": "periodic",
     "parametric_activation": True,
-    "layer_rates": {"*.scale": 6.0, "*.mix": 0.1, "0.numeric_embedding.*": 0.1, "*.bias": 0.1},
     "dropout": 0.15,
     "weight_decay": 0.02,
 }
