@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
-from gradus.errors import ArgumentError, DataError
+from gradus.errors import ArgumentError, DataError, FileError
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import Recipe
@@ -67,8 +68,14 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
+    # ``file.py`` knows every estimator, so it stands above this file and installs these.
+    saver: ClassVar[Callable[[NetworkEstimator, str | Path], None] | None] = None
+    loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
+
     _task: Task
     _watch: Callback
+    _columns: tuple[str, ...]
+    _target_name: str
     network_: nn.Sequential
     encoder_: Encoder
     schema_: tuple[Column, ...]
@@ -173,6 +180,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             raise DataError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
+        if reset:
+            self._target_name = str(getattr(y, "name", None) or "target")
         y = self._check_y(y)
         check_consistent_length(np.empty((len(inputs), 0)), y)
         if weight is not None:
@@ -225,7 +234,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         training, validating = self._parts(recipe, rows, held)
         if fresh or not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(recipe)
-            self._trainer.history = self.history_
         hooks = [
             *(options["callbacks"] or ()),
             *self._stopping(recipe, validating is not None, fresh),
@@ -282,7 +290,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _new_trainer(self, recipe: Recipe) -> Trainer:
         options = self.get_params(deep=False)
         loss = self.targets_.loss(recipe)
-        return Trainer(
+        trainer = Trainer(
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
             recipe.optimizer(list(self.network_.named_parameters())),
@@ -292,6 +300,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             threads=options["n_threads"],
             executor=options["executor"],
         )
+        trainer.history = self.history_
+        return trainer
 
     def _stopping(self, recipe: Recipe, held: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""
@@ -311,6 +321,39 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         else:
             self._watch = EarlyStopping(column, None, 0.0, mode, ties="last", resume=not fresh)
         return [self._watch]
+
+    # Saving --------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one model file, without pickle; ``load`` reads it.
+
+        Raises:
+            ArgumentError: an option that is no plain data, such as a function.
+            FileError: the folder cannot be written.
+        """
+        assert NetworkEstimator.saver is not None, "import gradus.estimators before saving"
+        NetworkEstimator.saver(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, modules: Iterable[type[nn.Module]] = ()) -> Self:
+        """Read an estimator of this class from a file that ``save`` wrote.
+
+        Args:
+            path: the file.
+            modules: the caller's own Module classes that may occur in it.
+
+        Raises:
+            FileError: no such file, one that is damaged, or an estimator of another class.
+        """
+        assert NetworkEstimator.loader is not None, "import gradus.estimators before loading"
+        found = NetworkEstimator.loader(path, modules)
+        if not isinstance(found, cls):
+            raise FileError(
+                f"{cls.__name__}.load reads a {cls.__name__}",
+                received=f"{path}, a {type(found).__name__}",
+                remedy="use gradus.estimators.load",
+            )
+        return found
 
     # Predicting ----------------------------------------------------------------------------------
 
