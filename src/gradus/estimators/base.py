@@ -31,8 +31,6 @@ from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
-# Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
-_ENOUGH_ROWS = 500
 _SEEDS = 2**31 - 1
 _LOOKED_AT = 1 << 14  # rows that say where the bins of an embedding end
 
@@ -64,6 +62,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         targets_: from y to the targets of the loss, and back.
         recipe_: all options, settled.
         history_: one row a pass, with curves and ``diagnose()``.
+        rows_: how many rows the last fit trained on, and how many it validated on.
         n_iter_: passes done.
         n_features_in_, feature_names_in_: as in scikit-learn.
     """
@@ -82,6 +81,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     targets_: Any
     recipe_: Recipe
     history_: History
+    rows_: tuple[int, int]
     n_iter_: int
 
     # What each kind of estimator says for itself -------------------------------------------------
@@ -232,6 +232,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """Train on the rows, watching those held out where there are any."""
         options = self.get_params(deep=False)
         training, validating = self._parts(recipe, rows, held)
+        self.rows_ = len(training[0]), 0 if validating is None else len(validating[0])
         if fresh or not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(recipe)
         hooks = [
@@ -263,7 +264,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """Arrays to train on, and to validate on where the recipe wants it."""
         if held is not None:
             return self._arrays(rows), self._arrays(held)
-        if not self._holds_out(recipe, len(rows)):
+        if not recipe.holds_out(len(rows)):
             return self._arrays(rows), None
         labels = self.targets_.labels(rows.y)
         if labels is not None and np.bincount(labels).min() < 2:
@@ -271,12 +272,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         fraction = recipe.validation_fraction
         training, validating = split_indices(len(rows), fraction, self._seed, labels)
         return self._arrays(rows, training), self._arrays(rows, validating)
-
-    def _holds_out(self, recipe: Recipe, rows: int) -> bool:
-        """Whether some of the rows are to be held out."""
-        if recipe.early_stopping == "auto":
-            return rows >= _ENOUGH_ROWS
-        return bool(recipe.early_stopping)
 
     def _arrays(self, rows: Rows, indices: Array | None = None) -> Part:
         """What the trainer takes: inputs, targets and weights of all rows, or of those named."""

@@ -31,6 +31,7 @@ from gradus.estimators.targets import Classes, SeveralClasses, Targets, Values, 
 from gradus.nn.registry import from_config
 from gradus.random import Stream, use_stream
 from gradus.train import History
+from gradus.train.table_model import TableModel
 
 # The closed registries: a file can name one of these and nothing else.
 ESTIMATORS: Mapping[str, type[NetworkEstimator]] = {
@@ -68,9 +69,9 @@ def save(estimator: NetworkEstimator, path: str | Path) -> None:
             remedy="pickle it",
         )
     names = getattr(estimator, "feature_names_in_", None)
+    model = table_model(estimator, estimator._target_name)
     extra = {
-        **_table_model(estimator),
-        "inputs": estimator.encoder_.to_config(),
+        **({"inputs": estimator.encoder_.to_config()} if model is None else model.header()),
         "estimator": {
             "class": kind.__name__,
             "options": _options(estimator.get_params(deep=False)),
@@ -85,7 +86,7 @@ def save(estimator: NetworkEstimator, path: str | Path) -> None:
             "seed": estimator._seed,
             "hidden": estimator._hidden,
             "n_iter": estimator.n_iter_,
-            "history": [json.loads(row) for row in estimator.history_.to_jsonl().splitlines()],
+            "history": _rows(estimator.history_),
             "stop_reason": estimator.history_.stop_reason,
             "best_epoch": estimator.history_.best_epoch,
         },
@@ -147,21 +148,31 @@ NetworkEstimator.loader = load
 # ── Writing ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _table_model(estimator: NetworkEstimator) -> dict[str, Any]:
-    """What makes the file a model of the command line, where that can be."""
+def table_model(estimator: NetworkEstimator, target: str) -> TableModel | None:
+    """The model of the command line that an estimator is; None where it is none.
+
+    Args:
+        estimator: a fitted one.
+        target: name of what is predicted; underscores make it differ from the columns of X.
+    """
     targets = estimator.targets_
     if not isinstance(estimator.encoder_, TableEncoder):
-        return {}
+        return None
     if isinstance(targets, Classes):
-        target = TargetEncoder("classification", classes=tuple(targets.classes.tolist()))
+        encoder = TargetEncoder("classification", classes=tuple(targets.classes.tolist()))
     elif isinstance(targets, Values) and targets.outputs == 1 and not targets.quantiles:
-        target = TargetEncoder("regression", scale=targets.scales[0])
+        encoder = TargetEncoder("regression", scale=targets.scales[0])
     else:
-        return {}
-    name = estimator._target_name
-    while name in estimator._columns:  # a column of X is not what is predicted
-        name += "_"
-    return {"target": target.to_config(), "target_name": name}
+        return None
+    while target in estimator._columns:  # a column of X is not what is predicted
+        target += "_"
+    return TableModel(estimator.network_, estimator.encoder_, encoder, target)
+
+
+def _rows(history: History) -> list[dict[str, Any]]:
+    """Rows of a history as plain data, but for the time they took: the same training, one file."""
+    rows = [json.loads(row) for row in history.to_jsonl().splitlines()]
+    return [{name: v for name, v in row.items() if name != "seconds"} for row in rows]
 
 
 def _options(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,9 @@ from gradus.optim import (
     Schedule,
 )
 
+# Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
+ENOUGH_ROWS = 500
+
 SCALINGS = ("standard", "robust", "none")
 EMBEDDINGS = ("none", "periodic", "piecewise")
 SCHEDULES: Mapping[str, Schedule] = {
@@ -223,6 +226,12 @@ class Recipe:
         elif name == "Adam":
             options["epsilon_hat"] = True
         return made(self.learning_rate_init, groups=groups, **options)
+
+    def holds_out(self, rows: int) -> bool:
+        """Whether some of so many rows are kept out of training, to choose the weights by."""
+        if self.early_stopping == "auto":
+            return rows >= ENOUGH_ROWS
+        return bool(self.early_stopping)
 
     def rows_a_step(self, rows: int) -> int:
         """Rows of a batch, where there are so many in all."""
