@@ -15,9 +15,9 @@ import pytest
 
 from gradus.cli import train
 from gradus.data import Table, load
+from gradus.estimators.table_run import train_table
 from gradus.runs import RunConfig
 from gradus.train import Callback, Trainer
-from gradus.train.train_table import train_table
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Gradus

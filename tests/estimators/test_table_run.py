@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gradus as gd
 from gradus.data import load
+from gradus.estimators.table_run import train_table
 from gradus.random import current_stream
-from gradus.train.train_table import train_table
 
 
 def test_the_callers_random_stream_stays_where_it_is() -> None:

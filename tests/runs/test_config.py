@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from gradus.errors import ArgumentError, FileError
+from gradus.estimators.table_run import train_table
 from gradus.optim import SGD, Adam
 from gradus.runs import RunConfig, read_config
-from gradus.train.train_table import train_table
 
 FULL = RunConfig(
     "my data.csv", "y = 2", "regression", (8, 4), "tanh", "SGD", 0.5, 2.0, 3, 7, 0.25, -1, 2,

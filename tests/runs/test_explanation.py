@@ -13,13 +13,13 @@ from tests.pages import Page, assert_accessible, assert_offline, assert_well_for
 from gradus import nn
 from gradus.data import Table, load
 from gradus.errors import ArgumentError, DataError
+from gradus.estimators.table_run import train_table
 from gradus.runs import explain_row, explanation_page
 from gradus.runs.explanation_page import Bar, _bar, _ends
 from gradus.runs.explanation_words import difference, sums
 from gradus.runs.pixels import grid, image, pushes
 from gradus.tensor import tensor
 from gradus.train.table_model import TableModel
-from gradus.train.train_table import train_table
 
 EVIL = '<script>alert("1")</script>'
 ROWS = 60

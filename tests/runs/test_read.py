@@ -12,9 +12,9 @@ from safetensors.numpy import load_file, save_file
 
 import gradus as gd
 from gradus.errors import FileError
+from gradus.estimators.table_run import train_table
 from gradus.runs import RunConfig, RunDraft, read_model_of, read_run, save_run
 from gradus.train.table_model import TableModel
-from gradus.train.train_table import train_table
 
 
 @pytest.fixture(scope="module")

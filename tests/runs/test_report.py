@@ -11,9 +11,9 @@ import pytest
 from tests.pages import Page, assert_accessible, assert_offline, assert_well_formed
 
 from gradus.data import Table, load
+from gradus.estimators.table_run import DivergedRunError, train_table
 from gradus.optim import SGD
 from gradus.runs import RunConfig, RunDraft, save_run
-from gradus.train.train_table import DivergedRunError, train_table
 
 
 def html_of(table: Table, target: str, folder: Path, source: str = "t.csv", **settings: Any) -> str:

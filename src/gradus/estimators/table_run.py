@@ -73,7 +73,7 @@ class TableRun:
 
     @property
     def watches_held_out(self) -> bool:
-        """Whether the validation curves are those of the rows held out, which then chose nothing."""
+        """Whether the validation curves are of the rows held out, which then chose nothing."""
         return self.held_out is not None and not self.recipe.holds_out(len(self.training.truth))
 
     @property
@@ -112,7 +112,7 @@ def train_table(
     progress: bool | None = None,
     **options: Any,
 ) -> TableRun:
-    """Fit an ``MLPClassifier`` or ``MLPRegressor`` to predict one column of a table from the others.
+    """Fit an ``MLPClassifier`` or ``MLPRegressor`` that predicts one column of a table.
 
     Rows held out are seen by nothing but the final evaluation. Where the preset keeps no part of
     the training rows to choose its weights by, the curves show them, too. Fitted to the same rows,

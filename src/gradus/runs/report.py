@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from gradus.estimators.table_run import TableRun
 from gradus.nn import Module
 from gradus.runs import figures, words
 from gradus.runs.config import RunConfig
 from gradus.runs.page import page
 from gradus.train.table_model import Evaluation
-from gradus.train.train_table import TableRun
 from gradus.types import Array
 
 # More classes than these make no matrix that a person reads: their mistakes are listed instead.

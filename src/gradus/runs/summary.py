@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from gradus.estimators.table_run import TableRun
 from gradus.runs.config import RunConfig
 from gradus.train.strict_json import finite
-from gradus.train.train_table import TableRun
 from gradus.version import __version__
 
 
@@ -29,7 +31,10 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
         "target": run.model.target_name,
         "task": run.model.task,
         "classes": list(run.model.target.classes) or None,
-        "rows": {"training": run.rows[0], "held_out": run.rows[1]},
+        "rows": run.rows,
+        "weight": run.weight,
+        "preset": config.preset,
+        "recipe": _recipe(run),
         "columns": [
             {
                 "name": column.name,
@@ -60,6 +65,22 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
         "executor": "reference",
     }
     return finite(found)
+
+
+def _recipe(run: TableRun) -> dict[str, Any]:
+    """What the preset and the options came to; what follows from the task is named."""
+    recipe = asdict(run.recipe)
+    if recipe["loss"] == "auto":
+        recipe["loss"] = "cross_entropy" if run.model.task == "classification" else "squared_error"
+    if run.model.task == "classification" or recipe["loss"] != "quantile":
+        del recipe["quantiles"]
+    if recipe["n_iter_no_change"] == math.inf:
+        recipe["n_iter_no_change"] = None
+    return {name: value if _is_plain(value) else repr(value) for name, value in recipe.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | bool | int | float | tuple | dict)
 
 
 def brief(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from gradus.nn import Module
 from gradus.train.diagnosis.wording import share
 from gradus.train.table_model import Evaluation, TableModel
 from gradus.types import Array
@@ -30,6 +32,15 @@ NAMES = {
     "rmse": "RMSE",
     "mae": "mean absolute error",
     "r2": "R²",
+}
+
+
+# What each preset is, in a few words.
+PRESETS = {
+    "classic": "one hidden layer, as scikit-learn's MLP",
+    "default": "three layers, robust scaling, tuned rates; quick and good",
+    "strong": "as default with numbers embedded; slower, often better",
+    "ensemble": "32 networks that share their layers, averaged; slowest",
 }
 
 
@@ -150,6 +161,43 @@ def confusion(model: TableModel, found: Evaluation) -> Array:
     """Counts of rows by actual (row) and predicted (column) class."""
     n = len(model.target.classes)
     return np.bincount(found.truth * n + found.predicted, minlength=n * n).reshape(n, n)
+
+
+def network(found: Module) -> str:
+    """The layers of a network in a line: what repeats is written once.
+
+    >>> from gradus import nn
+    >>> network(nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 9), nn.ReLU(),
+    ...                       nn.Linear(9, 9), nn.ReLU(), nn.Linear(9, 1)))
+    'Linear(4 → 9) → ReLU → 2 × [Linear(9 → 9) → ReLU] → Linear(9 → 1)'
+    """
+    parts = [_layer(module) for _, module in found.children()]
+    shown: list[str] = []
+    at = 0
+    while at < len(parts):
+        length, times = _repeated(parts[at:]) if "(" in parts[at] else (1, 1)
+        block = " → ".join(parts[at : at + length])
+        shown.append(block if times == 1 else f"{times} × [{block}]")
+        at += length * times
+    return " → ".join(shown)
+
+
+def _layer(module: Module) -> str:
+    """A layer in short: its name, and in brackets what goes in and out where that differs."""
+    name, _, arguments = module.summary().partition("(")
+    sizes = re.match(r"(\d+ × )?\d+ → \d+", arguments)
+    return f"{name}({sizes[0]})" if sizes else name
+
+
+def _repeated(parts: Sequence[str]) -> tuple[int, int]:
+    """Length of the block at the start that repeats at once, and how often; (1, 1) for none."""
+    for length in range(1, len(parts) // 2 + 1):
+        times = 1
+        while parts[times * length : (times + 1) * length] == parts[:length]:
+            times += 1
+        if times > 1:
+            return length, times
+    return 1, 1
 
 
 def plain(text: str, kept: str = "") -> str:
