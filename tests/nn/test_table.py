@@ -36,6 +36,47 @@ def test_an_ntk_layer_starts_standard_normal_or_at_0() -> None:
     assert not any(t.numpy().any() for t in nn.NTKLinear(3, 2, zero=True).parameters())
 
 
+def started(seed: int) -> tuple[nn.Sequential, np.ndarray]:
+    gd.manual_seed(seed)
+    d = "float64"
+    net = nn.Sequential(
+        nn.NTKLinear(4, 60, dtype=d), nn.SELU(), nn.Dropout(0.5),
+        nn.Sequential(nn.NTKLinear(60, 50, dtype=d), nn.SELU()),
+        nn.NTKLinear(50, 2, bias=False, dtype=d), nn.NTKLinear(2, 3, zero=True, dtype=d),
+    )  # fmt: skip
+    x = 7.0 + np.random.default_rng(1).normal(size=(400, 4)) * [1.0, 30.0, 0.1, 2.0]
+    nn.start_from_data(net, x)
+    return net.eval(), x
+
+
+def test_layers_started_from_data_give_outputs_of_size_1_that_bend_among_the_rows() -> None:
+    net, x = started(0)
+    for k, layer in ((1, net[0]), (3, net[3][0])):
+        z = (net[: k - 1](x) if k > 1 else gd.tensor(x)) @ layer.weight.T
+        z = z.numpy() / np.sqrt(layer.in_features)
+        np.testing.assert_allclose(z.std(axis=0), 1.0, rtol=1e-10)
+        bend = -layer.bias.numpy()
+        assert ((z.min(axis=0) < bend) & (bend < z.max(axis=0))).all()
+        # A mean of five rows with weights even over the simplex has variance Σ E[a²] = 1/3.
+        from_the_mean = bend - z.mean(axis=0)
+        assert from_the_mean.std() == pytest.approx(3**-0.5, abs=0.15)
+        assert abs(from_the_mean.mean()) < 0.35
+    np.testing.assert_allclose(net[:5](x).numpy().std(axis=0), 1.0, rtol=1e-10)
+    assert not net(x).numpy().any()
+
+
+def test_a_start_from_data_follows_from_the_seed_and_keeps_the_mode() -> None:
+    first, again, other = (started(seed)[0].named_parameters() for seed in (0, 0, 1))
+    assert all(np.array_equal(t.numpy(), again[n].numpy()) for n, t in first.items())
+    assert not np.array_equal(first["0.bias"].numpy(), other["0.bias"].numpy())
+    layer = nn.NTKLinear(2, 3)
+    nn.start_from_data(layer, np.ones((4, 2)))  # of no spread: the weights stay
+    assert layer.training
+    assert np.abs(layer(np.ones((1, 2))).numpy()).max() < 1e-6
+    with pytest.raises(ShapeError, match="one row or more"):
+        nn.start_from_data(layer, np.ones((0, 2)))
+
+
 def test_a_clamp_holds_each_output_in_its_own_bounds_in_evaluation_alone() -> None:
     clamp = nn.Clamp([-1.0, 0.0], [1.0, 0.5])
     x = np.array([[3.0, 3.0], [-3.0, -3.0], [0.25, 0.25]])
