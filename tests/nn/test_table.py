@@ -153,8 +153,12 @@ def test_edges_come_out_of_a_file_as_they_went_in(tmp_path: Path) -> None:
     assert np.array_equal(again(x).numpy(), layer(x).numpy())
 
 
-def test_a_layer_with_many_edges_shows_their_number() -> None:
+def test_layers_with_long_arguments_show_how_many_there_are() -> None:
     assert embedding().summary() == "PiecewiseLinearEmbedding(3 → 9, bins: 1 to 3)"
+    front = nn.TableInput(400, range(300), [(399, 5)])
+    assert front.summary() == "TableInput(400 → 407, 300 numeric, 1 codes)"
+    members = nn.MemberInput(2, 400, groups=[2] * 200)
+    assert members.summary() == "MemberInput(2 × 400, start='signs')"
 
 
 @pytest.mark.parametrize("x", [1e4, -1e4, 3e7])
