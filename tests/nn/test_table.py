@@ -100,7 +100,9 @@ def test_a_table_comes_out_as_numbers_then_others_then_codes() -> None:
     x = [[10.0, 1.0, 20.0, 30.0, 2.0]]
     #                           places 3, 0    2     code 2 of three, then code 1 of two
     assert front(x).tolist() == [[30.0, 10.0, 20.0, 4.0, 5.0, 8.0, 9.0]]
-    assert front.out_features == 7
+    assert (front.out_features, front.groups) == (7, (1, 1, 1, 2, 2))
+    embedded = nn.TableInput(4, [1, 3], [(0, 3)], 5, nn.PeriodicEmbedding(2, size=4))
+    assert (embedded.out_features, embedded.groups) == (14, (4, 4, 1, 5))
 
 
 STRANGE = [np.nan, np.inf, -np.inf, -1.0, -1e30, 3.0, 2.6, 1e9, 3e38, 0.4, -0.4]
@@ -255,6 +257,7 @@ def test_a_column_that_is_none_is_refused(column: float, run: Run) -> None:
         (lambda: nn.PiecewiseLinearEmbedding([0.0, 1.0]), r"edges\[0\] is a list of two numbers"),
         (lambda: nn.PiecewiseLinearEmbedding([[0, 1], [1, 1]]), r"edges\[1\] rises"),
         (lambda: nn.PiecewiseLinearEmbedding([[1.0, 1.0 + 1e-9]]), "rises .* as float32"),
+        (lambda: nn.PiecewiseLinearEmbedding([[0.0, 1e-40]]), "rises .* as float32"),
         (lambda: nn.PiecewiseLinearEmbedding([[0.0, np.nan]]), r"each number of edges\[0\]"),
         (
             lambda: nn.TableInput(3, [0], numeric_embedding=nn.ScalingLayer(1)),
