@@ -328,6 +328,12 @@ def _check_matrix(X: Array) -> None:
             received=f"shape {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__,
             remedy="reshape it, for example with array.reshape(-1, 1)",
         )
+    if isinstance(X, np.ma.MaskedArray):
+        raise DtypeError(
+            "what is missing in a matrix is NaN",
+            received="a masked array",
+            remedy="fill it, for example with X.astype(float).filled(np.nan)",
+        )
     if X.dtype.kind not in "iufb" or X.dtype.itemsize > 8:
         raise DtypeError(
             "a matrix holds floats of up to 64 bits, integers or booleans",
