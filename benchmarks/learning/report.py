@@ -73,6 +73,7 @@ def _introduction(results: Results) -> str:
     when = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]])) or "nothing"
     states = {code for cell in results["sets"].values() for code in cell["code"]}
     busy = _busy(results)
+    seeds = f"{plan['seeds']} seed{'s' * (plan['seeds'] > 1)}"
     warning = (
         f" **Other programs took {busy:.2f} cores while this was measured, so the times are not to "
         "be relied on;** the errors do not depend on it."
@@ -81,8 +82,7 @@ def _introduction(results: Results) -> str:
     )
     return (
         f"gradus' presets beside scikit-learn's models, all without tuning by hand, on "
-        f"{len(results['sets'])} tables: {plan['taken']} folds × {plan['seeds']} seeds, the same "
-        f"for all.{warning}\n\n"
+        f"{len(results['sets'])} tables: {plan['taken']} folds × {seeds}, the same for all.{warning}\n\n"
         f"Measured {when} on {machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_gb']} GB, {machine['system']}; {versions}; each model on "
         f"{threads(plan['threads'])}{_states(len(states))}. `make learn` measures what is not "
