@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.data import Table, TableEncoder, infer_schema
-from gradus.errors import DataError, FileError
+from gradus.errors import ArgumentError, DataError, DtypeError, FileError, ShapeError
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def table():
     )
 
 
-def fit(table, **overrides):
-    return TableEncoder.fit(table, infer_schema(table, overrides))
+def fit(table, settings=None, **overrides):
+    return TableEncoder.fit(table, infer_schema(table, overrides), **(settings or {}))
 
 
 def test_features_stand_in_the_tables_order_under_their_names(table):
@@ -153,6 +153,97 @@ def test_a_row_is_encoded_the_same_alone_and_among_others(data):
     np.testing.assert_array_equal(
         encoder.transform(table.take(rows)), encoder.transform(table)[rows]
     )
+
+
+def test_the_scaling_holds_for_numbers_and_for_days(table):
+    for scaling, number, days in (
+        ("standard", (20 - 40) / np.sqrt(800 / 3), None),
+        ("none", 20, 10957),
+        ("robust", -0.5 / np.sqrt(1 + 1 / 36), None),
+    ):
+        encoder = fit(table, {"scaling": scaling})
+        features = encoder.transform(table, np.float64)
+        assert features[0, 0] == pytest.approx(number)
+        assert features[2, :2].tolist() == [0, 1]
+        place = encoder.feature_names.index("born: days")
+        assert encoder.numeric == (0, place)
+        if days is not None:
+            assert features[0, place] == days
+        assert encoder.features[0].scale.kind == encoder.features[3].scale.kind == scaling
+
+
+def test_many_categories_become_one_column_of_codes(table):
+    encoder = fit(table, {"max_one_hot": 1})
+    assert encoder.feature_names[:4] == ("age", "age is missing", "city", "member")
+    assert encoder.transform(table)[:, 2].tolist() == [1, 2, 1, 0]
+    assert encoder.codes == ((2, 3),)
+    assert encoder.text_columns == ("city",)
+    assert encoder.unseen(table.with_columns({"city": ["Rom"] * 4})) == {"city": {"Rom": 4}}
+    assert TableEncoder.from_config(json.loads(json.dumps(encoder.to_config()))) == encoder
+    # As many as allowed get a feature each.
+    assert fit(table, {"max_one_hot": 2}) == fit(table)
+    assert fit(table).codes == ()
+
+
+def test_float64_features_are_the_same_but_finer(table):
+    encoder = fit(table)
+    fine = encoder.transform(table, "float64")
+    assert fine.dtype == np.float64
+    assert fine.astype(np.float32).tobytes() == encoder.transform(table).tobytes()
+    assert fine[0, 0] == (20 - 40) / np.std([20, 40, 60])
+    for dtype in ("int64", "nonsense"):
+        with pytest.raises(DtypeError, match=f"float32 or float64; received {dtype}"):
+            encoder.transform(table, dtype)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1), st.data())
+def test_a_weight_says_how_often_a_row_stands_in_the_table(drawn, data):
+    every = Table.from_arrays(
+        {
+            "age": [20, None, 31.5, 44],
+            "city": ["Bonn", "Ulm", None, "Rom"],
+            "ok": [True, None, False, True],
+            "born": ["2000-01-01", "2001-05-05 10:30", None, "1999-12-31"],
+        }
+    )
+    rows, weight = (np.array(column) for column in zip(*drawn, strict=True))
+    if not weight.any():
+        weight[0] = 1
+    scaling = data.draw(st.sampled_from(["standard", "robust", "none"]))
+    schema = infer_schema(every)
+    table = every.take(rows)
+    weighted = TableEncoder.fit(table, schema, scaling=scaling, weight=weight)
+    repeated = TableEncoder.fit(
+        table.take(np.repeat(np.arange(len(rows)), weight)), schema, scaling=scaling
+    )
+    assert weighted.feature_names == repeated.feature_names
+    kept = table.take(np.flatnonzero(weight))
+    np.testing.assert_allclose(
+        weighted.transform(kept, np.float64),
+        repeated.transform(kept, np.float64),
+        rtol=1e-6,
+        atol=1e-9,  # sums in another order
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"scaling": "other"}, ArgumentError, "'standard' or 'robust' or 'none'"),
+        ({"max_one_hot": 1.5}, ArgumentError, "max_one_hot must be a whole number"),
+        ({"max_one_hot": -1}, ArgumentError, "max_one_hot must be at least 0"),
+        ({"weight": [1, 2]}, ShapeError, r"a weight for each of the 4 rows; received shape \(2,\)"),
+        ({"weight": [[1], [2, 3]]}, ShapeError, r"a weight for each of the 4 rows"),
+        ({"weight": [1, -1, 1, 1]}, ArgumentError, r"at least 0; received -1.0 in row 2"),
+        ({"weight": [1, 1, np.nan, 1]}, ArgumentError, "finite .* received nan in row 3"),
+        ({"weight": [0] * 4}, ArgumentError, "some row has a weight above 0"),
+        ({"weight": list("abcd")}, DtypeError, "weights are numbers"),
+    ],
+)
+def test_settings_outside_their_range_are_refused(table, settings, error, message):
+    with pytest.raises(error, match=message):
+        fit(table, settings)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Each kind of column becomes the features its docstring promises."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,12 +10,22 @@ from gradus.data.features import (
     FEATURES,
     BooleanFeature,
     CategoricalFeature,
+    CodedFeature,
     DateFeature,
+    Fitting,
     NumericFeature,
     feature_from_config,
 )
-from gradus.data.scaling import Scale
+from gradus.data.scaling import SCALINGS, Scale
 from gradus.errors import DataError, FileError
+
+TRAINING = {
+    "numeric": (1, 2),
+    "boolean": (True, False),
+    "categorical": ("x", "y"),
+    "coded": ("x", "y"),
+    "date": ("2024-01-01", "2024-01-02"),
+}
 
 
 def cells(*values):
@@ -83,6 +95,56 @@ def test_numbers_as_categories_match_whether_whole_or_with_a_point():
     assert feature.encode(cells(1.0, None, 2.0)).tolist() == [[1, 0], [0, 0], [0, 1]]
 
 
+def test_codes_count_the_sorted_categories_and_leave_0_for_all_else():
+    feature = CodedFeature.fit("a", cells("x", "b", None, "x"))
+    assert feature.names == ("a",)
+    assert feature.encode(cells("x", "b", "new", None)).tolist() == [[2], [1], [0], [0]]
+    assert feature.unseen(cells("x", "new", None)) == {"new": 1}
+
+
+def test_a_file_of_today_names_a_mean_and_a_deviation():
+    # As version 0.1 wrote it, before there were other scalings.
+    config = {"kind": "numeric", "column": "a", "scale": {"mean": 2.0, "std": 4.0}}
+    feature = feature_from_config({**config, "missing": False})
+    assert feature == NumericFeature("a", Scale(2.0, 4.0), False)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("kind", ["numeric", "date"])
+def test_every_scaling_survives_a_file_and_sets_missing_cells_to_0(scaling, kind):
+    training = cells(*TRAINING[kind], None)
+    feature = FEATURES[kind].fit("a", training, Fitting(scaling))
+    assert feature_from_config(json.loads(json.dumps(feature.to_config()))) == feature
+    assert feature.scale == SCALINGS[scaling].fit(feature_numbers(training), "a")
+    assert feature.encode(training)[2].tolist() == [0] * (len(feature.names) - 1) + [1]
+
+
+def feature_numbers(values):
+    if values.dtype.kind != "O":
+        return values
+    days = np.array(["2024-01-01", "2024-01-02", "NaT"], "datetime64[us]")
+    return (days - np.datetime64(0, "us")) / np.timedelta64(1, "D")
+
+
+@pytest.mark.parametrize("kind", FEATURES)
+def test_float64_features_round_to_the_float32_ones(kind):
+    feature = FEATURES[kind].fit("a", cells(*TRAINING[kind]))
+    fine = feature.encode(cells(*TRAINING[kind], None), np.float64)
+    assert fine.dtype == np.float64
+    coarse = feature.encode(cells(*TRAINING[kind], None))
+    assert fine.astype(np.float32).tobytes() == coarse.tobytes()
+
+
+@pytest.mark.parametrize("kind", FEATURES)
+def test_a_row_of_weight_0_teaches_nothing(kind):
+    values = {"boolean": [True, False], "numeric": [7, 9]}.get(kind, TRAINING[kind])
+    other = {"boolean": True, "numeric": 100, "date": "2024-05-01 12:30"}.get(kind, "other")
+    weighted = FEATURES[kind].fit(
+        "a", cells(*values, other, None), Fitting(weight=np.array([1.0, 1.0, 0.0, 0.0]))
+    )
+    assert weighted == FEATURES[kind].fit("a", cells(*values))
+
+
 def test_dates_give_days_and_angles():
     feature = DateFeature.fit("a", cells("2024-01-01", "2024-01-03"))
     assert feature.names == (
@@ -132,8 +194,7 @@ def test_a_cell_of_another_kind_is_named_with_column_and_row(kind, training, wro
 
 @pytest.mark.parametrize("kind", FEATURES)
 def test_every_feature_takes_no_rows_and_only_missing_ones(kind):
-    training = {"numeric": (1, 2), "boolean": (True, False), "categorical": ("x", "y")}
-    feature = FEATURES[kind].fit("a", cells(*training.get(kind, ("2024-01-01", "2024-01-02"))))
+    feature = FEATURES[kind].fit("a", cells(*TRAINING[kind]))
     assert feature.encode(cells()).shape == (0, len(feature.names))
     assert feature.encode(cells()).dtype == np.float32
     assert feature.encode(cells(None, None)).tolist() == [[0] * len(feature.names)] * 2
@@ -141,15 +202,14 @@ def test_every_feature_takes_no_rows_and_only_missing_ones(kind):
 
 def test_a_config_names_a_kind_of_the_registry_or_is_refused():
     with pytest.raises(
-        FileError, match="one of numeric, boolean, categorical, date; received 'os'"
+        FileError, match="one of numeric, boolean, categorical, coded, date; received 'os'"
     ):
         feature_from_config({"kind": "os"})
 
 
 @pytest.mark.parametrize("kind", FEATURES)
 def test_every_entry_of_a_config_is_needed_and_checked(kind):
-    training = {"numeric": (1, 2), "boolean": (True, False), "categorical": ("x", "y")}
-    feature = FEATURES[kind].fit("a", cells(*training.get(kind, ("2024-01-01", "2024-01-02"))))
+    feature = FEATURES[kind].fit("a", cells(*TRAINING[kind]))
     config = feature.to_config()
     assert feature_from_config(config) == feature
     for key in config:

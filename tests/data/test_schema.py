@@ -67,6 +67,14 @@ def test_more_categories_than_memory_should_hold_are_ignored():
     assert "1001 different texts are more than 1000 categories" in described.note
 
 
+def test_with_codes_there_may_be_any_number_of_categories_but_no_ids():
+    def kind(values):
+        return infer_schema(Table.from_arrays({"a": values}), codes=True)[0].kind
+
+    assert kind([f"id{i % 1001}" for i in range(3000)]) == "categorical"
+    assert kind([f"id{i}" for i in range(1001)]) == "ignored"
+
+
 def test_a_constant_or_empty_column_is_noted():
     assert column([3, 3]).note == "every cell that is not missing is the same"
     assert column([None]).note == "every cell is missing"

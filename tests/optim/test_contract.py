@@ -27,7 +27,9 @@ PARABOLA: dict[str, Optimizer] = {
     "Adagrad": optim.Adagrad(1.0),
     "Adam": optim.Adam(0.1),
     "amsgrad": optim.Adam(0.1, amsgrad=True),
+    "epsilon hat": optim.Adam(0.1, epsilon_hat=True),
     "AdamW": optim.AdamW(0.1, weight_decay=0.0),
+    "AdamW scheduled decay": optim.AdamW(0.1, weight_decay=0.0, decay_schedule=optim.Step(1)),
 }
 # Rosenbrock's valley is curved and 2,500 times as steep as long: (rule, number of steps).
 ROSENBROCK: dict[str, tuple[Optimizer, int]] = {
@@ -190,6 +192,15 @@ def test_the_first_adam_step_has_the_length_of_the_rate() -> None:
     assert moved == pytest.approx(0.01, rel=1e-4)
 
 
+def test_epsilon_hat_stands_beside_the_second_moment_before_its_correction() -> None:
+    # First step: m = 0.1 g, √v = √0.001 g, so γ √0.001/0.1 · 0.1 g / (√0.001 g + ε).
+    g, eps, root = 2.0, 0.5, 0.001**0.5
+    moved = -one_step(optim.Adam(0.1, eps=eps, epsilon_hat=True), np.array([0.0]), np.array([g]))
+    assert moved == pytest.approx([0.1 * root * g / (root * g + eps)], rel=1e-12)
+    plain = -one_step(optim.Adam(0.1, eps=eps), np.array([0.0]), np.array([g]))
+    assert plain == pytest.approx([0.1 * g / (g + eps)], rel=1e-12)
+
+
 def test_adam_without_memory_steps_by_the_sign() -> None:
     assert one_step(optim.Adam(0.5, betas=(0.0, 0.0)), [1.0, 1.0], [3.0, -9.0]) == pytest.approx(
         [0.5, 1.5], rel=1e-6
@@ -217,6 +228,32 @@ def test_decoupled_decay_shrinks_by_the_rate_whatever_the_gradient() -> None:
             optim.AdamW(0.1, weight_decay=0.5), np.array([2.0]), np.array([gradient])
         )
         assert plain - decayed == pytest.approx([0.1 * 0.5 * 2.0], rel=1e-12)
+
+
+def test_the_factor_on_the_decay_leaves_the_rest_of_the_step_alone() -> None:
+    def moved(rule: Optimizer, **factors: float) -> float:
+        return float(one_step(rule, np.array([2.0]), np.array([1.0]), **factors)[0] - 2.0)
+
+    rule = optim.AdamW(0.1, weight_decay=0.5, decay_schedule=optim.Cosine())
+    without = moved(optim.AdamW(0.1, weight_decay=0.0), factor=0.5)
+    # The rate that the decay is multiplied by is that of the step, 0.1 · 0.5.
+    assert moved(rule, factor=0.5, decay=0.3) - without == pytest.approx(-0.05 * 0.15 * 2, rel=1e-9)
+    assert moved(rule, factor=0.5, decay=0.0) == without
+    plain = optim.AdamW(0.1, weight_decay=0.5)
+    assert moved(plain, factor=0.5, decay=0.3) == moved(plain, factor=0.5), "none is scheduled"
+
+
+def test_a_group_may_be_without_the_scheduled_decay() -> None:
+    rule = optim.AdamW(
+        weight_decay=0.5, decay_schedule=optim.Cosine(), groups={"*.bias": {"weight_decay": 0.0}}
+    )
+    params = {n: gd.tensor(np.array([2.0])) for n in ("0.weight", "0.bias")}
+    zero = {n: gd.tensor(np.array([0.0])) for n in params}
+    new, _ = rule.apply(params, zero, rule.init_all(params), step=1, decay=0.5)
+    assert new["0.bias"].item() == 2.0
+    assert new["0.weight"].item() == pytest.approx(2.0 * (1 - 1e-3 * 0.25), rel=1e-14)
+    with pytest.raises(ArgumentError, match="a group of AdamW overrides"):
+        optim.AdamW(groups={"*": {"decay_schedule": optim.Cosine()}})
 
 
 def test_coupled_decay_disappears_in_adams_normalisation() -> None:
@@ -254,6 +291,22 @@ def test_a_group_keeps_the_other_settings() -> None:
     rule = optim.Adam(0.1, betas=(0.5, 0.6), groups={"b": {"lr": 0.2}}).for_parameter("b")
     assert isinstance(rule, optim.Adam)
     assert (rule.lr, rule.betas) == (0.2, (0.5, 0.6))
+
+
+def test_a_group_may_have_a_factor_on_the_rate_that_follows_it() -> None:
+    rule = optim.Adam(0.1, groups={"*.bias": {"lr_factor": 0.5, "eps": 1e-6}})
+    for made, rate in ((rule, 0.05), (dataclasses.replace(rule, lr=0.01), 0.005)):
+        found = made.for_parameter("0.bias")
+        assert isinstance(found, optim.Adam)
+        assert (found.lr, found.eps) == (rate, 1e-6)
+        assert made.for_parameter("0.weight") is made
+
+
+def test_a_group_with_a_rate_and_a_factor_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="lr, or a factor on it, lr_factor; received both"):
+        optim.SGD(0.1, groups={"*": {"lr": 0.1, "lr_factor": 2.0}})
+    with pytest.raises(ArgumentError, match=r"lr_factor must be a finite number in \(0, inf\)"):
+        optim.SGD(0.1, groups={"*": {"lr_factor": 0.0}})
 
 
 @pytest.mark.parametrize("field", ["learning_rate", "clip_norm", "schedule", "groups"])
@@ -310,6 +363,7 @@ def test_the_norm_is_that_of_the_updated_parameters_alone() -> None:
         (lambda: optim.SGD(0.1, momentum=-0.1), r"momentum must be .* in \[0, inf\)"),
         (lambda: optim.SGD(0.1, weight_decay=-0.1), "weight_decay must be"),
         (lambda: optim.SGD(0.1, nesterov=1), "nesterov must be True or False"),
+        (lambda: optim.Adam(epsilon_hat=1), "epsilon_hat must be True or False"),
         (lambda: optim.Adam(amsgrad=0), "amsgrad must be True or False"),
         (lambda: optim.RMSprop(centered=None), "centered must be True or False"),
         (lambda: optim.SGD(0.1, nesterov=True), "momentum > 0 and dampening 0"),
@@ -328,6 +382,8 @@ def test_the_norm_is_that_of_the_updated_parameters_alone() -> None:
         (lambda: optim.Adam(1e-3, clip_norm=0.0), r"clip_norm must be .* in \(0, inf\)"),
         (lambda: optim.Adam(1e-3, clip_value=True), "clip_value must be"),
         (lambda: optim.Adam(1e-3, schedule=0.9), "schedule must be one from gradus.optim"),
+        (lambda: optim.AdamW(decay_schedule=0.9), "decay_schedule must be a schedule"),
+        (lambda: optim.AdamW(decay_schedule=optim.Plateau()), "that is known beforehand"),
         (lambda: optim.Adam(1e-3, groups=["bias"]), "groups must be a dictionary"),
         (
             lambda: optim.Adam(1e-3, groups={"bias": 0.1}),
@@ -383,12 +439,18 @@ def test_settings_cannot_be_changed_behind_a_compiled_step() -> None:
 
 CONFIGURED = [
     *PARABOLA.values(),
+    optim.SGD(1e-3, groups={"*.bias": {"lr_factor": 0.1}}),
     optim.SGD(1e-3, clip_norm=1.0, clip_value=2.0, schedule=optim.Step(3, gamma=0.5)),
     optim.Adam(1e-3, groups={"*.bias": {"lr": 0.1, "betas": (0.5, 0.6)}, "x": {"amsgrad": True}}),
     optim.AdamW(1e-3, schedule=optim.WarmUp(100, start=0.1, then=optim.Cosine(0.1))),
     optim.AdamW(1e-3, schedule=optim.WarmUp(epochs=2, then=optim.Exponential(0.9))),
+    optim.AdamW(
+        1e-3, schedule=optim.Plateau(), decay_schedule=optim.WarmUp(9, then=optim.Cosine())
+    ),
     optim.RMSprop(1e-3, schedule=optim.OneCycle(0.4, start=0.1, final=0.0)),
     optim.Adagrad(1e-3, schedule=optim.Exponential(0.9)),
+    optim.Adam(1e-3, schedule=optim.CosLog(3)),
+    optim.AdamW(1e-3, schedule=optim.FlatCosine(0.3)),
     optim.Adagrad(1e-3, schedule=optim.Plateau(0.5, patience=0, min_factor=0.1)),
 ]
 
@@ -433,6 +495,7 @@ def test_an_optimizer_survives_json(rule: Optimizer) -> None:
         ({"type": "Adam", "groups": {"b": {"lr": []}}}, "finite number"),
         ({"type": "Adam", "groups": {"b": []}}, "overrides .* must be a dictionary"),
         ({"type": "Adam", "groups": {"b": {"groups": {}}}}, "settings of Adam must be valid"),
+        ({"type": "AdamW", "decay_schedule": {"type": "Plateau"}}, "decay_schedule of AdamW must"),
         ({"type": "Adam", "schedule": "Cosine"}, "schedule of Adam must be a table"),
         ({"type": "Adam", "schedule": {"type": "SGD"}}, "one of Constant, Step"),
         ({"type": "Adam", "schedule": {"type": "Step"}}, "settings of Step must be valid"),

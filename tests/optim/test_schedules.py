@@ -20,6 +20,10 @@ SCHEDULES: list[Schedule] = [
     optim.Step(2, gamma=0.5),
     optim.Exponential(0.9),
     optim.Cosine(final=0.1),
+    optim.FlatCosine(),
+    optim.FlatCosine(flat=1.0),
+    optim.CosLog(),
+    optim.WarmUp(3, then=optim.CosLog(2)),
     optim.WarmUp(7, start=0.1),
     optim.WarmUp(epochs=2, start=0.0, then=optim.Cosine()),
     optim.OneCycle(),
@@ -70,6 +74,24 @@ def test_a_warm_up_in_epochs_is_one_in_steps() -> None:
 
 def test_a_warm_up_longer_than_training_only_rises() -> None:
     assert (np.diff(factors(optim.WarmUp(100), 20)) > 0).all()
+
+
+def test_a_flat_cosine_stays_at_1_for_its_share_and_ends_at_0() -> None:
+    f = optim.FlatCosine(0.25).factor(np.arange(41.0), 40, 5)
+    assert (f[:11] == 1.0).all()
+    assert (np.diff(f[10:]) < 0).all()
+    assert f[[25, 40]] == pytest.approx([0.5, 0.0], abs=1e-12)  # the cosine is rounded
+    assert np.array_equal(factors(optim.FlatCosine(0.0), 40), factors(optim.Cosine(), 40))
+
+
+def test_a_coslog_comes_back_to_0_each_time_after_twice_as_many_steps() -> None:
+    f = optim.CosLog(4).factor(np.arange(1501.0), 1500, 5)
+    lows = [k for k in range(1, 1500) if f[k] < f[k - 1] and f[k] <= f[k + 1]]
+    assert lows == [100, 300, 700]
+    assert f[[0, *lows, 1500]] == pytest.approx(np.zeros(5), abs=1e-12)
+    assert sum(f[k] > max(f[k - 1], f[k + 1]) for k in range(1, 1500)) == 4
+    # t = (√2 − 1)/15: a quarter of the way through the first octave is not its middle.
+    assert optim.CosLog(4).factor(np.array((2**0.5 - 1) / 15), 1, 1) == pytest.approx(1.0)
 
 
 def test_one_cycle_rises_falls_and_ends_at_its_final_factor() -> None:
@@ -146,6 +168,9 @@ def test_next_gives_a_new_state_and_keeps_the_old() -> None:
         (lambda: optim.WarmUp(3, start=-1.0), r"start must be a finite number in \[0, 1\]"),
         (lambda: optim.WarmUp(3, then=Plateau()), "another kind of schedule"),
         (lambda: optim.WarmUp(3, then=optim.WarmUp(3)), "another kind of schedule"),
+        (lambda: optim.FlatCosine(1.5), r"flat must be a finite number in \[0, 1\]; received 1.5"),
+        (lambda: optim.CosLog(0), "cycles must be at least 1"),
+        (lambda: optim.CosLog(33), "cycles is at most 32"),
         (lambda: optim.OneCycle(peak_at=1.0), r"peak_at must be a finite number in \(0, 1\)"),
         (lambda: optim.OneCycle(peak_at=0.0), r"peak_at must be a finite number in \(0, 1\)"),
         (lambda: optim.OneCycle(start=2.0), "start"),

@@ -121,6 +121,8 @@ def test_every_optimizer_and_setting_is_compared() -> None:
     import dataclasses
 
     shared = {f.name for f in dataclasses.fields(optim.Optimizer)} - {"lr"}
+    # Compared with scikit-learn, below, and by hand in tests/optim.
+    shared |= {"epsilon_hat", "decay_schedule"}
     for name, kind in optim.OPTIMIZERS.items():
         compared = {key for n, settings in SETTINGS if n == name for key in settings}
         assert compared == {f.name for f in dataclasses.fields(kind)} - shared
@@ -182,6 +184,68 @@ def test_a_scheduled_course_is_pytorchs() -> None:
     assert_same_course(
         our_course(rule, factors), their_course(lambda p: torch.optim.AdamW(p, 0.05), factors)
     )
+
+
+# ── scikit-learn ────────────────────────────────────────────────────────────────────────────────
+
+
+def sklearns_course(make: Callable[[Any], Any]) -> list[dict[str, np.ndarray]]:
+    """Parameters after each step of an optimizer of scikit-learn's neural networks."""
+    X, Y, params = problem()
+    tX, tY, course = torch.tensor(X), torch.tensor(Y), []
+    optimizer = make(list(params.values()))
+    for _ in range(200):
+        W, b, s = (torch.tensor(p, requires_grad=True) for p in params.values())
+        residual = tX @ W + b - s * tY
+        loss = (residual**2).mean() + 0.3 * torch.sin(3.0 * W).sum() + torch.cos(s)
+        loss.backward()
+        updates = optimizer._get_updates([t.grad.numpy() for t in (W, b, s)])
+        params = {n: p + u for (n, p), u in zip(params.items(), updates, strict=True)}
+        course.append(params)
+    return course
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "settings"),
+    [
+        (optim.Adam(0.003, epsilon_hat=True), "Adam", {"learning_rate_init": 0.003}),
+        # An ε so large that where it stands shows in the first digit of the first step.
+        (
+            optim.AdamW(0.01, betas=(0.8, 0.95), eps=0.05, weight_decay=0.0, epsilon_hat=True),
+            "Adam",
+            {"learning_rate_init": 0.01, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 0.05},
+        ),
+        (
+            optim.SGD(0.02, momentum=0.9, nesterov=True),
+            "SGD",
+            {"learning_rate_init": 0.02, "momentum": 0.9, "nesterov": True},
+        ),
+        (
+            optim.SGD(0.02, momentum=0.7),
+            "SGD",
+            {"learning_rate_init": 0.02, "momentum": 0.7, "nesterov": False},
+        ),
+        # Nesterov's look ahead along no momentum is the plain step.
+        (
+            optim.SGD(0.02),
+            "SGD",
+            {"learning_rate_init": 0.02, "momentum": 0.0, "nesterov": True},
+        ),
+    ],
+)
+def test_two_hundred_steps_are_scikit_learns(
+    rule: optim.Optimizer, name: str, settings: dict[str, Any]
+) -> None:
+    from sklearn.neural_network import _stochastic_optimizers as theirs
+
+    ours = our_course(rule, np.ones(200))
+    course = sklearns_course(lambda p: getattr(theirs, f"{name}Optimizer")(p, **settings))
+    moved = max(np.abs(course[-1][n] - course[0][n]).max() for n in course[0])
+    assert moved > 0.05, "a course that stands still proves nothing"
+    for a, b in zip(ours, course, strict=True):
+        for n in a:
+            # 200 steps of roundings of 1e-16; atol for elements that cross 0 at sizes around 1.
+            np.testing.assert_allclose(a[n], b[n], rtol=1e-12, atol=1e-13)
 
 
 # ── Schedules ───────────────────────────────────────────────────────────────────────────────────

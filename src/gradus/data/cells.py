@@ -71,7 +71,7 @@ def date(cell: str) -> datetime | None:
 def as_numbers(name: str, values: Array) -> Array:
     """Column as float64, NaN where missing; True is 1. `DataError` names the first other cell."""
     if values.dtype.kind in "iufb":
-        return values.astype(np.float64)
+        return values.astype(np.float64, copy=False)
     return _each(name, values, "number", number)
 
 

@@ -1,27 +1,47 @@
 """How one column becomes features: one small class a kind, fitted once, saved as plain data.
 
-Each turns a table's column into float32 numbers of shape (n, len(names)). Where a cell was missing
-in training, a last feature says "is missing" (1 or 0); the cell itself gives zeros.
+Each turns a table's column into numbers of shape (n, len(names)). Where a cell was missing in
+training, a last feature says "is missing" (1 or 0); the cell itself gives zeros.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from gradus.data.cells import as_booleans, as_dates, as_numbers, as_text, boolean, is_missing
 from gradus.data.config import entry, texts
-from gradus.data.scaling import Scale
+from gradus.data.scaling import SCALINGS, Scaling, scaling_from_config
 from gradus.errors import FileError
 from gradus.types import Array
 
 _DAY = np.timedelta64(1, "D")
 _YEAR_DAYS = 365.2425
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How columns are learnt from: the scaling of numbers, and how often each row counts, (n,)."""
+
+    scaling: str = "standard"
+    weight: Array | None = None
+
+    def scale(self, numbers: Array, column: str) -> Scaling:
+        """Scaling fitted to numbers."""
+        return SCALINGS[self.scaling].fit(numbers, column, self.weight)
+
+    def counting(self, values: Array) -> Array:
+        """Values of the rows that count at all."""
+        return values if self.weight is None else values[self.weight > 0]
+
+
+STANDARD = Fitting()
 
 
 @dataclass(frozen=True)
@@ -33,7 +53,7 @@ class Feature(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, column: str, values: Array) -> Feature:
+    def fit(cls, column: str, values: Array, how: Fitting = STANDARD) -> Feature:
         """Learn what the encoding needs from the column's cells (see `Table.column`)."""
 
     @property
@@ -42,8 +62,8 @@ class Feature(ABC):
         """Name of each feature."""
 
     @abstractmethod
-    def encode(self, values: Array) -> Array:
-        """Features (n, len(names)) of the cells, float32; `DataError` where one does not fit."""
+    def encode(self, values: Array, dtype: npt.DTypeLike = np.float32) -> Array:
+        """Features (n, len(names)) of the cells; `DataError` where one does not fit."""
 
     def unseen(self, values: Array) -> dict[str, int]:
         """How often each text occurs that training never saw."""
@@ -54,7 +74,7 @@ class Feature(ABC):
         config: dict[str, Any] = {"kind": self.kind}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, Scale):
+            if isinstance(value, Scaling):
                 value = value.to_config()
             config[field.name] = list(value) if isinstance(value, tuple) else value
         return config
@@ -62,28 +82,29 @@ class Feature(ABC):
 
 @dataclass(frozen=True)
 class NumericFeature(Feature):
-    """z = (x − mean) / std; a missing number is the mean, 0."""
+    """The scaled number, such as z = (x − mean) / std; a missing one is 0, which is the centre."""
 
     kind: ClassVar[str] = "numeric"
     column: str
-    scale: Scale
+    scale: Scaling
     missing: bool
 
     @classmethod
-    def fit(cls, column: str, values: Array) -> NumericFeature:
-        """Learn mean and deviation."""
+    def fit(cls, column: str, values: Array, how: Fitting = STANDARD) -> NumericFeature:
+        """Learn the scale."""
         numbers = as_numbers(column, values)
-        return cls(column, Scale.fit(numbers, column), bool(np.isnan(numbers).any()))
+        missing = np.isnan(how.counting(numbers)).any()
+        return cls(column, how.scale(numbers, column), bool(missing))
 
     @property
     def names(self) -> tuple[str, ...]:
         """Name of each feature."""
         return (self.column, *_missing_name(self.column, self.missing))
 
-    def encode(self, values: Array) -> Array:
+    def encode(self, values: Array, dtype: npt.DTypeLike = np.float32) -> Array:
         """Features of the cells."""
-        z = self.scale.apply(as_numbers(self.column, values), self.column)
-        return _stack([np.nan_to_num(z)], np.isnan(z), self.missing)
+        z = self.scale.apply(as_numbers(self.column, values), self.column, dtype)
+        return _stack([np.nan_to_num(z)], np.isnan(z), self.missing, dtype)
 
 
 @dataclass(frozen=True)
@@ -95,16 +116,17 @@ class BooleanFeature(Feature):
     missing: bool
 
     @classmethod
-    def fit(cls, column: str, values: Array) -> BooleanFeature:
+    def fit(cls, column: str, values: Array, how: Fitting = STANDARD) -> BooleanFeature:
         """Learn whether cells are missing."""
-        return cls(column, bool(np.isnan(as_booleans(column, values)).any()))
+        booleans = as_booleans(column, values)
+        return cls(column, bool(np.isnan(how.counting(booleans)).any()))
 
     @property
     def names(self) -> tuple[str, ...]:
         """Name of each feature."""
         return (self.column, *_missing_name(self.column, self.missing))
 
-    def encode(self, values: Array) -> Array:
+    def encode(self, values: Array, dtype: npt.DTypeLike = np.float32) -> Array:
         """Features of the cells."""
         missing = is_missing(values)
         unknown = self._unknown(values)
@@ -112,7 +134,7 @@ class BooleanFeature(Feature):
             values = values.copy()
             values[unknown] = None
         signs = 2 * as_booleans(self.column, values) - 1
-        return _stack([np.nan_to_num(signs)], missing, self.missing)
+        return _stack([np.nan_to_num(signs)], missing, self.missing, dtype)
 
     def unseen(self, values: Array) -> dict[str, int]:
         """How often each text occurs that training never saw."""
@@ -125,43 +147,14 @@ class BooleanFeature(Feature):
 
 
 @dataclass(frozen=True)
-class CategoricalFeature(Feature):
-    """One feature a category, 1 where the cell has it; an unknown category has zeros everywhere."""
+class TextFeature(Feature):
+    """A column of texts, of which training had some: its categories, sorted."""
 
-    kind: ClassVar[str] = "categorical"
     column: str
     categories: tuple[str, ...]
-    missing: bool
     # Whether the cells were text in training. A file must then be read as text again, or "01"
     # would come back as the number 1.
     text: bool
-
-    @classmethod
-    def fit(cls, column: str, values: Array) -> CategoricalFeature:
-        """Learn the categories, sorted."""
-        text = as_text(values)
-        missing = is_missing(text)
-        categories = tuple(sorted(set(text[~missing].tolist())))
-        is_text = any(isinstance(cell, str) for cell in values)
-        return cls(column, categories, bool(missing.any()), is_text)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Name of each feature."""
-        names = (f"{self.column} = {category}" for category in self.categories)
-        return (*names, *_missing_name(self.column, self.missing))
-
-    def encode(self, values: Array) -> Array:
-        """Features of the cells."""
-        text = as_text(values)
-        position = {category: i for i, category in enumerate(self.categories)}
-        if self.missing:
-            position[None] = len(self.categories)  # type: ignore[index]
-        codes = np.fromiter((position.get(cell, -1) for cell in text), np.int64, len(text))
-        one_hot = np.zeros((len(text), len(position)), dtype=np.float32)
-        rows = np.flatnonzero(codes >= 0)
-        one_hot[rows, codes[rows]] = 1
-        return one_hot
 
     def unseen(self, values: Array) -> dict[str, int]:
         """How often each text occurs that training never saw."""
@@ -170,8 +163,69 @@ class CategoricalFeature(Feature):
 
 
 @dataclass(frozen=True)
+class CategoricalFeature(TextFeature):
+    """One feature a category, 1 where the cell has it; an unknown category has zeros everywhere."""
+
+    kind: ClassVar[str] = "categorical"
+    missing: bool
+
+    @classmethod
+    def fit(cls, column: str, values: Array, how: Fitting = STANDARD) -> CategoricalFeature:
+        """Learn the categories."""
+        values = how.counting(values)
+        text = as_text(values)
+        missing = is_missing(text)
+        categories = tuple(sorted(set(text[~missing].tolist())))
+        is_text = any(isinstance(cell, str) for cell in values)
+        return cls(column, categories, is_text, bool(missing.any()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each feature."""
+        names = (f"{self.column} = {category}" for category in self.categories)
+        return (*names, *_missing_name(self.column, self.missing))
+
+    def encode(self, values: Array, dtype: npt.DTypeLike = np.float32) -> Array:
+        """Features of the cells."""
+        known = (*self.categories, None) if self.missing else self.categories
+        places = _places(as_text(values), known)
+        one_hot = np.zeros((len(places), len(known)), dtype)
+        rows = np.flatnonzero(places >= 0)
+        one_hot[rows, places[rows]] = 1
+        return one_hot
+
+    def coded(self) -> CodedFeature:
+        """The same categories, as one feature of codes."""
+        return CodedFeature(self.column, self.categories, self.text)
+
+
+@dataclass(frozen=True)
+class CodedFeature(TextFeature):
+    """One feature, the category's number 1 … K, for a network that learns an embedding of each.
+
+    0 is a cell that is missing, or has a category that training never saw.
+    """
+
+    kind: ClassVar[str] = "coded"
+
+    @classmethod
+    def fit(cls, column: str, values: Array, how: Fitting = STANDARD) -> CodedFeature:
+        """Learn the categories."""
+        return CategoricalFeature.fit(column, values, how).coded()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of the feature."""
+        return (self.column,)
+
+    def encode(self, values: Array, dtype: npt.DTypeLike = np.float32) -> Array:
+        """Features of the cells."""
+        return (_places(as_text(values), self.categories) + 1).astype(dtype)[:, None]
+
+
+@dataclass(frozen=True)
 class DateFeature(Feature):
-    """Days since 1970 standardised, and the place in the year, the week and the day as angles.
+    """Days since 1970 scaled, and the place in the year, the week and the day as angles.
 
     An angle is given by its sine and cosine, so that December stands beside January. The time of
     day counts only where training had one other than midnight.
@@ -179,17 +233,19 @@ class DateFeature(Feature):
 
     kind: ClassVar[str] = "date"
     column: str
-    scale: Scale
+    scale: Scaling
     hours: bool
     missing: bool
 
     @classmethod
-    def fit(cls, column: str, values: Array) -> DateFeature:
-        """Learn mean and deviation of the days, and whether hours matter."""
+    def fit(cls, column: str, values: Array, how: Fitting = STANDARD) -> DateFeature:
+        """Learn the scale of the days, and whether hours matter."""
         dates = as_dates(column, values)
-        present = dates[~np.isnat(dates)]
-        hours = bool((_day_fraction(present) != 0).any())
-        return cls(column, Scale.fit(_days(dates), column), hours, len(present) < len(dates))
+        scale = how.scale(_days(dates), column)
+        counting = how.counting(dates)
+        missing = np.isnat(counting)
+        hours = bool((_day_fraction(counting[~missing]) != 0).any())
+        return cls(column, scale, hours, bool(missing.any()))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -198,7 +254,7 @@ class DateFeature(Feature):
         waves = (f"{self.column}: {f} {angle}" for angle in angles for f in ("sin", "cos"))
         return (f"{self.column}: days", *waves, *_missing_name(self.column, self.missing))
 
-    def encode(self, values: Array) -> Array:
+    def encode(self, values: Array, dtype: npt.DTypeLike = np.float32) -> Array:
         """Features of the cells."""
         dates = as_dates(self.column, values)
         missing = np.isnat(dates)
@@ -211,14 +267,14 @@ class DateFeature(Feature):
             turns.append(_day_fraction(dates))
         angles = [2 * np.pi * turn for turn in turns]
         waves = [wave for angle in angles for wave in (np.sin(angle), np.cos(angle))]
-        features = [self.scale.apply(_days(dates), self.column), *waves]
-        return _stack([np.where(missing, 0, f) for f in features], missing, self.missing)
+        features = [self.scale.apply(_days(dates), self.column, dtype), *waves]
+        return _stack([np.where(missing, 0, f) for f in features], missing, self.missing, dtype)
 
 
 # The closed registry: a file can name one of these kinds and nothing else.
 FEATURES: dict[str, type[Feature]] = {
     feature.kind: feature
-    for feature in (NumericFeature, BooleanFeature, CategoricalFeature, DateFeature)
+    for feature in (NumericFeature, BooleanFeature, CategoricalFeature, CodedFeature, DateFeature)
 }
 
 # How a field of each type is read from a config.
@@ -226,7 +282,7 @@ _READERS: dict[str, Callable[[Mapping[str, object], str], Any]] = {
     "str": lambda config, key: entry(config, key, str),
     "bool": lambda config, key: entry(config, key, bool),
     "tuple[str, ...]": texts,
-    "Scale": lambda config, key: Scale.from_config(entry(config, key, dict)),
+    "Scaling": lambda config, key: scaling_from_config(entry(config, key, dict)),
 }
 
 
@@ -244,9 +300,15 @@ def _missing_name(column: str, missing: bool) -> tuple[str, ...]:
     return (f"{column} is missing",) if missing else ()
 
 
-def _stack(features: list[Array], missing: Array, indicator: bool) -> Array:
-    """Features beside each other as float32 columns, with the missing indicator last."""
-    return np.stack([*features, missing] if indicator else features, axis=1).astype(np.float32)
+def _stack(features: list[Array], missing: Array, indicator: bool, dtype: npt.DTypeLike) -> Array:
+    """Features beside each other as columns, with the missing indicator last."""
+    return np.stack([*features, missing] if indicator else features, axis=1).astype(dtype)
+
+
+def _places(text: Array, known: Sequence[str | None]) -> Array:
+    """Place of each cell among those known, −1 where it is none of them."""
+    place = {category: i for i, category in enumerate(known)}
+    return np.fromiter((place.get(cell, -1) for cell in text), np.int64, len(text))
 
 
 def _days(dates: Array) -> Array:

@@ -1,76 +1,143 @@
-"""Standardising: numbers brought to mean 0 and standard deviation 1, without overflow."""
+"""Scaling numbers for a network: standardised, robust against outliers, or as they are.
+
+Statistics are taken in float64 and without overflow. Each scaling is a fitted, frozen class; a file
+names it by its place in the closed registry `SCALINGS`.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from gradus.data.config import finite_number
+from gradus.data.config import entry, finite_number
 from gradus.errors import DataError, FileError
 from gradus.types import Array
 
 # A smaller deviation has lost its digits (it is subnormal): such a column counts as constant.
-_LEAST_STD = float(np.finfo(np.float64).tiny)
+_LEAST = float(np.finfo(np.float64).tiny)
+_LARGEST = float(np.finfo(np.float64).max)
 
 
-@dataclass(frozen=True)
-class Scale:
-    """z = (x − mean) / std, computed in float64 and given as float32.
+class Scaling(ABC):
+    """What brings the numbers of one column into the range that a network learns from."""
 
-    >>> scale = Scale.fit(np.array([1.0, 3.0]), "x")
-    >>> scale.apply(np.array([1.0, 2.0, np.nan]), "x")
-    array([-1.,  0., nan], dtype=float32)
-    """
-
-    mean: float
-    std: float
+    kind: ClassVar[str]
 
     @classmethod
-    def fit(cls, values: Array, name: str) -> Scale:
-        """Mean and population standard deviation of the numbers that are not NaN.
+    @abstractmethod
+    def fit(cls, values: Array, name: str, weight: Array | None = None) -> Self:
+        """Learn from the numbers that are not NaN; `DataError` for ±inf.
 
-        A constant column gets std 1, so that it scales to 0. Raises `DataError` for ±inf.
+        A weight says how often a row counts, (n,) of at least 0; with 0 it is as if it were absent.
         """
-        check_finite(values, name)
-        present = values[~np.isnan(values)]
-        if present.size == 0:
-            return cls(0.0, 1.0)
-        if present.min() == present.max():
-            return cls(float(present[0]), 1.0)
-        # Scaling by a power of two is exact and keeps the sums from overflowing.
-        exponent = int(np.frexp(np.abs(present).max())[1])
-        small = np.ldexp(present, -exponent)
-        mean = float(np.ldexp(small.mean(), exponent))
-        std = float(np.ldexp(small.std(), exponent))
-        return cls(mean, std if std >= _LEAST_STD else 1.0)
 
-    def apply(self, values: Array, name: str) -> Array:
-        """Standardised float32 numbers; NaN stays NaN.
+    def apply(self, values: Array, name: str, dtype: npt.DTypeLike = np.float32) -> Array:
+        """Scaled numbers, computed in float64 and given in the dtype; NaN stays NaN.
 
-        Raises `DataError` naming column and row for ±inf and for a result beyond float32.
+        Raises `DataError` naming column and row for ±inf and for a result that the dtype cannot
+        hold.
         """
         check_finite(values, name)
         with np.errstate(over="ignore"):
-            # Halves, because the difference of two large numbers can overflow.
-            z: Array = ((values / 2 - self.mean / 2) / (self.std / 2)).astype(np.float32)
+            z: Array = self._z(values).astype(dtype)
         wrong = np.isinf(z)
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
                 f"the numbers of column {name!r} must be near those of training",
-                received=f"{float(values[row])!r} in row {row + 1}, where the mean is "
-                f"{self.mean:.6g} and the standard deviation {self.std:.6g}",
+                received=f"{float(values[row])!r} in row {row + 1}, where {self._training}",
                 remedy="correct the cell, or leave it empty",
             )
         return z
+
+    @abstractmethod
+    def _z(self, values: Array) -> Array:
+        """Scaled float64 numbers of finite or missing ones."""
+
+    @property
+    @abstractmethod
+    def centre(self) -> float:
+        """The number that is scaled to 0."""
+
+    @property
+    @abstractmethod
+    def _training(self) -> str:
+        """What a message says of the numbers in training."""
+
+    @abstractmethod
+    def to_config(self) -> dict[str, Any]:
+        """Scaling as plain data."""
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """Scaling from plain data; `FileError` when it is damaged."""
+
+
+@dataclass(frozen=True)
+class Scale(Scaling):
+    """z = (x − mean) / std.
+
+    >>> scale = Scale.fit(np.array([1.0, 3.0]), "x")
+    >>> scale.apply(np.array([1.0, 2.0, np.nan]), "x")
+    array([-1.,  0., nan], dtype=float32)
+    >>> Scale.fit(np.array([1.0, 3.0]), "x", weight=np.array([3.0, 1.0])).mean
+    1.5
+    """
+
+    kind: ClassVar[str] = "standard"
+    mean: float
+    std: float
+
+    @classmethod
+    def fit(cls, values: Array, name: str, weight: Array | None = None) -> Scale:
+        """Mean and population standard deviation of the numbers that are not NaN.
+
+        A constant column gets std 1, so that it scales to 0. Raises `DataError` for ±inf.
+        """
+        check_finite(values, name)
+        present, weight = _present(values, weight)
+        if present.size == 0:
+            return cls(0.0, 1.0)
+        low, high = present.min(), present.max()
+        if low == high:
+            return cls(float(present[0]), 1.0)
+        # Scaling by a power of two is exact and keeps the sums from overflowing. From here on the
+        # one copy of the column is worked on in place.
+        exponent = int(np.frexp(max(abs(low), abs(high)))[1])
+        small = np.ldexp(present, -exponent, out=present)
+        total = small.size if weight is None else weight.sum()
+        mean = (small if weight is None else small * weight).sum() / total
+        small -= mean
+        small *= small
+        if weight is not None:
+            small *= weight
+        std = float(np.ldexp(np.sqrt(small.sum() / total), exponent))
+        return cls(float(np.ldexp(mean, exponent)), std if std >= _LEAST else 1.0)
+
+    def _z(self, values: Array) -> Array:
+        # Halves, because the difference of two large numbers can overflow.
+        return (values / 2 - self.mean / 2) / (self.std / 2)
+
+    @property
+    def centre(self) -> float:
+        """The mean."""
+        return self.mean
+
+    @property
+    def _training(self) -> str:
+        return f"the mean is {self.mean:.6g} and the standard deviation {self.std:.6g}"
 
     def invert(self, z: Array) -> Array:
         """Numbers that standardise to z, float64."""
         return z.astype(np.float64) * self.std + self.mean
 
-    def to_config(self) -> dict[str, float]:
+    def to_config(self) -> dict[str, Any]:
         """Scale as plain data."""
         return {"mean": self.mean, "std": self.std}
 
@@ -78,9 +145,127 @@ class Scale:
     def from_config(cls, config: Mapping[str, object]) -> Scale:
         """Scale from plain data; `FileError` when it is damaged."""
         scale = cls(finite_number(config, "mean"), finite_number(config, "std"))
-        if scale.std < _LEAST_STD:
+        if scale.std < _LEAST:
             raise FileError("std must be positive", received=scale.std)
         return scale
+
+
+@dataclass(frozen=True)
+class RobustScale(Scaling):
+    """z / √(1 + (z/3)²) with z = (x − median) / spread: outliers come near ±3 and never beyond.
+
+    spread: distance of the quartiles; where that is 0, half the range; 0 for a constant, which
+    gives 0 whatever comes later. Source: RealMLP (Holzmüller, Grinsztajn, Steinwart, *Better by
+    default*, 2024).
+
+    >>> scale = RobustScale.fit(np.array([0.0, 1.0, 2.0, 3.0, 1e9]), "x")
+    >>> scale
+    RobustScale(median=2.0, spread=2.0)
+    >>> scale.apply(np.array([2.0, 1e9]), "x")
+    array([0., 3.], dtype=float32)
+    """
+
+    kind: ClassVar[str] = "robust"
+    median: float
+    spread: float
+
+    @classmethod
+    def fit(cls, values: Array, name: str, weight: Array | None = None) -> RobustScale:
+        """Median and distance of the quartiles (averaged inverse CDF) of what is not NaN."""
+        check_finite(values, name)
+        present, weight = _present(values, weight)
+        if present.size == 0:
+            return cls(0.0, 0.0)
+        half_range = float(present.max()) / 2 - float(present.min()) / 2
+        first, median, third = _quartiles(present, weight)
+        spread = min(third - first, _LARGEST)
+        if spread < _LEAST:
+            spread = half_range if half_range >= _LEAST else 0.0
+        return cls(median, spread)
+
+    def _z(self, values: Array) -> Array:
+        if self.spread == 0:
+            return np.where(np.isnan(values), np.nan, 0.0)
+        z = (values / 2 - self.median / 2) / (self.spread / 2)
+        # Long before 1e100 the result is 3, and the square below does not overflow.
+        z = np.clip(z, -1e100, 1e100)
+        clipped: Array = z / np.sqrt(1 + (z / 3) ** 2)
+        return clipped
+
+    @property
+    def centre(self) -> float:
+        """The median."""
+        return self.median
+
+    @property
+    def _training(self) -> str:
+        return f"the median is {self.median:.6g} and the spread {self.spread:.6g}"
+
+    def to_config(self) -> dict[str, Any]:
+        """Scale as plain data."""
+        return {"kind": self.kind, "median": self.median, "spread": self.spread}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> RobustScale:
+        """Scale from plain data; `FileError` when it is damaged."""
+        scale = cls(finite_number(config, "median"), finite_number(config, "spread"))
+        if scale.spread != 0 and scale.spread < _LEAST:
+            raise FileError("spread must be positive, or 0 of a constant", received=scale.spread)
+        return scale
+
+
+@dataclass(frozen=True)
+class Unscaled(Scaling):
+    """The numbers as they are."""
+
+    kind: ClassVar[str] = "none"
+
+    @classmethod
+    def fit(cls, values: Array, name: str, weight: Array | None = None) -> Unscaled:
+        """Learn nothing; `DataError` for ±inf."""
+        check_finite(values, name)
+        return cls()
+
+    def _z(self, values: Array) -> Array:
+        return values
+
+    @property
+    def centre(self) -> float:
+        """0."""
+        return 0.0
+
+    @property
+    def _training(self) -> str:
+        return "numbers are not scaled"
+
+    def to_config(self) -> dict[str, Any]:
+        """Scaling as plain data."""
+        return {"kind": self.kind}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Unscaled:
+        """Scaling from plain data."""
+        return cls()
+
+
+# The closed registry: a file can name one of these and nothing else.
+SCALINGS: dict[str, type[Scaling]] = {
+    scaling.kind: scaling for scaling in (Scale, RobustScale, Unscaled)
+}
+
+
+def scaling_from_config(config: Mapping[str, object]) -> Scaling:
+    """Scaling of the kind that the config names; without a kind it is a mean and a deviation.
+
+    Raises `FileError` when there is no such kind.
+
+    >>> scaling_from_config({"mean": 0.0, "std": 2.0})
+    Scale(mean=0.0, std=2.0)
+    """
+    kind = entry(config, "kind", str) if "kind" in config else Scale.kind
+    if kind not in SCALINGS:
+        raise FileError(f"a scaling is one of {', '.join(SCALINGS)}", received=repr(kind))
+    return SCALINGS[kind].from_config(config)
 
 
 def check_finite(values: Array, name: str) -> None:
@@ -93,3 +278,48 @@ def check_finite(values: Array, name: str) -> None:
             received=f"{float(values[row])} in row {row + 1}",
             remedy="correct the cell, or leave it empty",
         )
+
+
+def _present(values: Array, weight: Array | None) -> tuple[Array, Array | None]:
+    """Copy of the numbers that are there and count, with their weights of at most 1."""
+    counts = ~np.isnan(values)
+    if weight is None:
+        return values[counts], None
+    counts &= weight > 0
+    weight = weight[counts]
+    if weight.size:
+        # Only what weights are to each other matters: a power of two keeps sums from overflowing.
+        weight = np.ldexp(weight, -int(np.frexp(weight.max())[1]))
+    return values[counts], weight
+
+
+def _quartiles(present: Array, weight: Array | None) -> tuple[float, float, float]:
+    """Averaged inverse CDF at ¼, ½ and ¾; the numbers are put into another order.
+
+    The least number that at least this share of the weight does not exceed; where it is this share
+    exactly, halfway to the next number. The median is the usual one, and a weight of 2 is the
+    same as two equal rows.
+    """
+    n = present.size
+    if weight is None:
+        found = [divmod(quarter * n, 4) for quarter in (1, 2, 3)]
+        pairs = [(at, at) if rest else (at - 1, at) for at, rest in found]
+        present.partition(sorted({place for pair in pairs for place in pair}))
+    else:
+        order = np.argsort(present, kind="stable")
+        present[:] = present[order]
+        below = np.cumsum(weight[order])
+        # Sums of weights such as 0.1 are rounded.
+        slack = n * np.finfo(np.float64).eps * below[-1]
+        pairs = []
+        for share in (0.25, 0.5, 0.75):
+            at = int(np.searchsorted(below, share * below[-1] - slack))
+            exactly = below[at] <= share * below[-1] + slack
+            pairs.append((at, min(at + 1, n - 1) if exactly else at))
+    first, median, third = (_halfway(*present[list(pair)].tolist()) for pair in pairs)
+    return first, median, third
+
+
+def _halfway(low: float, high: float) -> float:
+    """Middle of two numbers, whose sum can overflow."""
+    return low if low == high else low / 2 + high / 2

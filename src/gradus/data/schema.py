@@ -45,14 +45,17 @@ class Column:
     note: str = ""
 
 
-def infer_schema(table: Table, overrides: Mapping[str, str] | None = None) -> tuple[Column, ...]:
+def infer_schema(
+    table: Table, overrides: Mapping[str, str] | None = None, *, codes: bool = False
+) -> tuple[Column, ...]:
     """Choose a kind for every column, in the table's order.
 
     Numbers are numeric, booleans boolean, dates and times date. Text is boolean when every cell is
     true, false, yes or no; a date when every cell is an ISO 8601 date; ignored when it looks like
     an id or free text (over 100 different values in more than half of the rows, or over 1000 at
     all); else categorical. A column without any value is ignored. `overrides` maps a
-    column's name to the kind it must have.
+    column's name to the kind it must have. With `codes`, for an encoder whose `max_one_hot` makes
+    one column of many categories, there may be more than 1000.
 
     Raises `DataError` for an override of an unknown column, or one that a cell does not fit (named
     with its row), and `ArgumentError` for an unknown kind.
@@ -70,15 +73,17 @@ def infer_schema(table: Table, overrides: Mapping[str, str] | None = None) -> tu
                 f"the kind of a column is one of {', '.join(KINDS)}",
                 received=f"{kind!r} for column {name!r}",
             )
-    return tuple(_describe(name, table.column(name), overrides.get(name)) for name in table.names)
+    return tuple(
+        _describe(name, table.column(name), overrides.get(name), codes) for name in table.names
+    )
 
 
-def _describe(name: str, values: Array, override: str | None) -> Column:
+def _describe(name: str, values: Array, override: str | None, codes: bool) -> Column:
     missing = is_missing(values)
     present = values[~missing]
     distinct = len(set(present.tolist()))
     if override is None:
-        kind, note = _infer(present, distinct, missing)
+        kind, note = _infer(present, distinct, missing, codes)
     else:
         kind, note = override, "chosen by you"
         _check_fits(name, values, kind)
@@ -87,7 +92,7 @@ def _describe(name: str, values: Array, override: str | None) -> Column:
     return Column(name, kind, int(missing.sum()), distinct, note)
 
 
-def _infer(present: Array, distinct: int, missing: Array) -> tuple[str, str]:
+def _infer(present: Array, distinct: int, missing: Array, codes: bool) -> tuple[str, str]:
     """Kind and note of a column from its cells that are not missing."""
     if present.size == 0:
         return "ignored", "every cell is missing"
@@ -101,16 +106,16 @@ def _infer(present: Array, distinct: int, missing: Array) -> tuple[str, str]:
         return "boolean", ""
     if all(date(cell) is not None for cell in present):
         return "date", ""
-    return _infer_text(present, distinct, missing)
+    return _infer_text(present, distinct, missing, codes)
 
 
-def _infer_text(present: Array, distinct: int, missing: Array) -> tuple[str, str]:
+def _infer_text(present: Array, distinct: int, missing: Array, codes: bool) -> tuple[str, str]:
     note = mostly_numbers(present, np.flatnonzero(~missing))
     override = "override its kind with 'categorical' to use it"
     if distinct > _ID_VALUES and distinct > len(missing) / 2:
         why = f"{distinct} different texts in {len(missing)} rows look like an id or free text"
         return "ignored", _join(note, f"{why}; {override}")
-    if distinct > _MOST_CATEGORIES:
+    if distinct > _MOST_CATEGORIES and not codes:
         why = f"{distinct} different texts are more than {_MOST_CATEGORIES} categories"
         return "ignored", _join(note, f"{why}; {override}")
     return "categorical", note

@@ -36,11 +36,15 @@ from gradus.nn.attention import (
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
+from gradus.nn.ensemble import MemberInput, MemberLinear, MemberMean
+from gradus.nn.featurewise import Clamp, ParametricActivation, ScalingLayer, Temperature
 from gradus.nn.file import load, read, save
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
 from gradus.nn.linear import Flatten, Identity, Linear, Maxout, Unflatten
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
+from gradus.nn.ntk import NTKLinear, start_from_data
+from gradus.nn.numeric import PeriodicEmbedding, PiecewiseLinearEmbedding
 from gradus.nn.parameter import parameter
 from gradus.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -55,6 +59,7 @@ from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.registry import from_config, to_config
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
+from gradus.nn.table import SparseInput, TableInput
 from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
@@ -70,6 +75,7 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "BatchNorm",
+    "Clamp",
     "Constant",
     "Conv1d",
     "Conv2d",
@@ -89,11 +95,19 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "Maxout",
+    "MemberInput",
+    "MemberLinear",
+    "MemberMean",
     "Mish",
     "Module",
     "MultiheadAttention",
+    "NTKLinear",
     "Normal",
+    "ParametricActivation",
+    "PeriodicEmbedding",
+    "PiecewiseLinearEmbedding",
     "ReLU",
+    "ScalingLayer",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -101,8 +115,11 @@ __all__ = [
     "SinusoidalPositions",
     "Softmax",
     "Softplus",
+    "SparseInput",
     "SparseLinear",
+    "TableInput",
     "Tanh",
+    "Temperature",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
     "Unflatten",
@@ -117,5 +134,6 @@ __all__ = [
     "read",
     "save",
     "scaled_dot_product_attention",
+    "start_from_data",
     "to_config",
 ]

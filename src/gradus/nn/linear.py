@@ -77,7 +77,13 @@ class Linear(Module):
 
 def affine(layer: Module, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x Wᵀ + b, or the error of a layer whose weight does not fit x."""
-    features = weight.shape[1]
+    check_rows(layer, x, weight.shape[1])
+    y = ops.matmul(x, weight.T)
+    return y if bias is None else y + bias
+
+
+def check_rows(layer: Module, x: Any, features: int) -> None:
+    """Refuse what is not one tensor whose last axis has so many features."""
     if not isinstance(x, Tensor):
         raise ArgumentError(
             f"{layer.summary()} takes one tensor",
@@ -90,8 +96,16 @@ def affine(layer: Module, x: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
             received=f"an input of shape {x.shape}",
             remedy="check the number of columns, and the out_features of the layer before",
         )
-    y = ops.matmul(x, weight.T)
-    return y if bias is None else y + bias
+
+
+def check_matrix(layer: Module, x: Any, features: int) -> None:
+    """Refuse what is not one tensor (n, features)."""
+    check_rows(layer, x, features)
+    if x.ndim != 2:
+        raise ShapeError(
+            f"{layer.summary()} takes inputs of shape (n, {features})",
+            received=f"an input of shape {x.shape}",
+        )
 
 
 class Maxout(Module):

@@ -20,10 +20,14 @@ from gradus.nn.attention import MultiheadAttention
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
+from gradus.nn.ensemble import MemberInput, MemberLinear, MemberMean
+from gradus.nn.featurewise import Clamp, ParametricActivation, ScalingLayer, Temperature
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
 from gradus.nn.linear import Flatten, Linear, Maxout, Unflatten
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
+from gradus.nn.ntk import NTKLinear
+from gradus.nn.numeric import PeriodicEmbedding, PiecewiseLinearEmbedding
 from gradus.nn.parameter import at_most
 from gradus.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -37,6 +41,7 @@ from gradus.nn.positions import LearnedPositions, SinusoidalPositions
 from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
+from gradus.nn.table import SparseInput, TableInput
 from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 Known = dict[str, type[Any]]
@@ -46,7 +51,9 @@ _LAYERS = (
     Embedding, Conv1d, Conv2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, AdaptiveAvgPool1d,
     AdaptiveAvgPool2d, RNN, LSTM, GRU, EveryStep, LastStep,
     MultiheadAttention, SinusoidalPositions, LearnedPositions, TransformerEncoderLayer,
-    TransformerDecoderLayer,
+    TransformerDecoderLayer, NTKLinear, ScalingLayer, ParametricActivation, Clamp, Temperature,
+    TableInput, SparseInput, PeriodicEmbedding, PiecewiseLinearEmbedding, MemberInput,
+    MemberLinear, MemberMean,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}
@@ -64,8 +71,8 @@ def to_config(module: Module) -> dict[str, Any]:
             one of gradus's, or a layer with parameters that stands in two places.
 
     >>> from gradus import nn
-    >>> to_config(nn.Sequential(nn.ReLU(), nn.Dropout(0.1)))
-    {'type': 'Sequential', 'layers': [{'type': 'ReLU'}, {'type': 'Dropout', 'p': 0.1}]}
+    >>> to_config(nn.Sequential(nn.ReLU(), nn.ELU(2.0)))
+    {'type': 'Sequential', 'layers': [{'type': 'ReLU'}, {'type': 'ELU', 'alpha': 2.0}]}
     """
     return _encode(module, type(module).__name__, set())
 

@@ -12,7 +12,17 @@ from gradus.optim.optimizer import Optimizer, State, clip_by_norm, clip_by_value
 from gradus.optim.plateau import Plateau, PlateauState
 from gradus.optim.registry import OPTIMIZERS, SCHEDULES, from_config, to_config
 from gradus.optim.rmsprop import RMSprop
-from gradus.optim.schedules import Constant, Cosine, Exponential, OneCycle, Schedule, Step, WarmUp
+from gradus.optim.schedules import (
+    Constant,
+    Cosine,
+    CosLog,
+    Exponential,
+    FlatCosine,
+    OneCycle,
+    Schedule,
+    Step,
+    WarmUp,
+)
 from gradus.optim.search import EvolutionStrategy, RandomSearch, Search, SearchState
 from gradus.optim.sgd import SGD
 
@@ -25,9 +35,11 @@ __all__ = [
     "Adam",
     "AdamW",
     "Constant",
+    "CosLog",
     "Cosine",
     "EvolutionStrategy",
     "Exponential",
+    "FlatCosine",
     "OneCycle",
     "Optimizer",
     "Plateau",

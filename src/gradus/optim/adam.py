@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gradus import ops
 from gradus.checks import finite_number, flag, require
 from gradus.optim.optimizer import Optimizer, State
+from gradus.optim.schedules import Schedule
 from gradus.tensor import Tensor, zeros
 
 
@@ -21,6 +22,7 @@ class _Moments(Optimizer):
     eps: float = 1e-8
     weight_decay: float = 0.0
     amsgrad: bool = False
+    epsilon_hat: bool = field(default=False, kw_only=True)
 
     def check(self) -> None:
         """Refuse settings that the rule is not defined for."""
@@ -32,6 +34,7 @@ class _Moments(Optimizer):
         finite_number("eps", self.eps, least=0)
         finite_number("weight_decay", self.weight_decay, least=0)
         flag("amsgrad", self.amsgrad)
+        flag("epsilon_hat", self.epsilon_hat)
 
     def init(self, param: Tensor) -> State:
         """Both moments and, with amsgrad, the largest second moment: all 0."""
@@ -39,13 +42,16 @@ class _Moments(Optimizer):
         return {name: zeros(param.shape, param.dtype) for name in names}
 
     def _direction(self, grad: Tensor, state: State, step: Tensor) -> tuple[Tensor, State]:
-        """m̂ / (√v̂ + ε), and the new moments."""
+        """m̂ / (√v̂ + ε), or what ``epsilon_hat`` makes of it, and the new moments."""
         beta1, beta2 = self.betas
         first = beta1 * state["first"] + (1.0 - beta1) * grad
         second = beta2 * state["second"] + (1.0 - beta2) * ops.square(grad)
         new, size = {"first": first, "second": second}, second
         if self.amsgrad:
             size = new["largest"] = ops.maximum(state["largest"], second)
+        if self.epsilon_hat:
+            scale = ops.sqrt(_correction(beta2, step)) / _correction(beta1, step)
+            return first * scale / (ops.sqrt(size) + self.eps), new
         # The corrections are turned over as single numbers: to divide tensors by them would cost
         # more than all the rest.
         root = ops.sqrt(size) * (1.0 / ops.sqrt(_correction(beta2, step)))
@@ -75,6 +81,9 @@ class Adam(_Moments):
         eps: ε, ≥ 0, keeps the division finite.
         weight_decay: strength λ of the pull towards 0, ≥ 0, added to the gradient.
         amsgrad: never let the second moment shrink.
+        epsilon_hat: add ε to √v before its correction, which makes it 1/√(1 − β₂ᵗ) times as large
+            in the first steps: θ ← θ − γ √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε). The paper's shorter
+            form and its ε̂ (end of section 2), scikit-learn's and TensorFlow's; False is PyTorch's.
 
     Source: Kingma and Ba (2015); amsgrad: Reddi, Kale and Kumar (2018).
     """
@@ -96,15 +105,34 @@ class AdamW(_Moments):
         θ ← (1 − γ λ) θ − γ m̂ / (√v̂ + ε),  the moments without λ
 
     Attributes: as ``Adam``; ``weight_decay`` is 0.01 unless given.
+        decay_schedule: factor f on λ over the course of training, or None for the same λ
+            throughout: a step then shrinks by 1 − γ λ f, where γ follows its own ``schedule``.
 
     Source: Loshchilov and Hutter (2019).
     """
 
     weight_decay: float = 1e-2
+    decay_schedule: Schedule | None = field(default=None, kw_only=True)  # type: ignore[misc]
+
+    def check(self) -> None:
+        """Refuse settings that the rule is not defined for."""
+        super().check()
+        require(
+            self.decay_schedule is None or isinstance(self.decay_schedule, Schedule),
+            "decay_schedule must be a schedule from gradus.optim that is known beforehand, or None",
+            repr(self.decay_schedule),
+            "write decay_schedule=optim.Cosine()",
+        )
 
     def update(
-        self, param: Tensor, grad: Tensor, state: State, step: Tensor, lr: Tensor
+        self,
+        param: Tensor,
+        grad: Tensor,
+        state: State,
+        step: Tensor,
+        lr: Tensor,
+        decay: Any = 1.0,
     ) -> tuple[Tensor, State]:
-        """One step downhill."""
+        """One step downhill; ``decay`` is the factor on the weight decay."""
         direction, new = self._direction(grad, state, step)
-        return param * (1.0 - lr * self.weight_decay) - lr * direction, new
+        return param * (1.0 - lr * (self.weight_decay * decay)) - lr * direction, new

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from gradus import ops
 from gradus.checks import finite_number, require
@@ -31,8 +31,9 @@ class Optimizer(Settings):
     Attributes:
         lr: learning rate γ, > 0.
         schedule: factor on the rate over the course of training, or a ``Plateau``.
-        groups: overrides for some parameters: ``{"*.bias": {"lr": 1e-2}}``. A pattern matches the
-            dotted parameter name; the first that matches counts.
+        groups: overrides for some parameters: ``{"*.bias": {"lr": 1e-2}}``, or with a factor on the
+            optimizer's own rate, ``{"*.bias": {"lr_factor": 0.1}}``. A pattern matches the dotted
+            parameter name; the first that matches counts, and no other.
         clip_norm: largest Euclidean norm of all gradients together, or None.
         clip_value: largest absolute value of a gradient's element, or None.
     """
@@ -42,6 +43,8 @@ class Optimizer(Settings):
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, kw_only=True)
     clip_norm: float | None = field(default=None, kw_only=True)
     clip_value: float | None = field(default=None, kw_only=True)
+    # Factor on the weight decay over the course of training: a setting of rules that have one.
+    decay_schedule: ClassVar[Schedule | None] = None
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         """Tell who knows PyTorch where the parameters go."""
@@ -100,14 +103,20 @@ class Optimizer(Settings):
         mapping = isinstance(overrides, Mapping)
         require(mapping, "the overrides of a group must be a dictionary", repr(overrides))
         own = {f.name for f in dataclasses.fields(self)}
-        own -= {"groups", "schedule", "clip_norm", "clip_value"}
+        own -= {"groups", "schedule", "decay_schedule", "clip_norm", "clip_value"}
+        own |= {"lr_factor"}
         unknown = sorted(set(overrides) - own)
         if unknown:
             raise ArgumentError(
                 f"a group of {type(self).__name__} overrides {', '.join(sorted(own))}",
                 received=unknown[0],
             )
-        return dataclasses.replace(self, groups={}, **overrides)
+        changes = dict(overrides)
+        if "lr_factor" in changes:
+            both = "lr" in changes
+            require(not both, "a group has a rate, lr, or a factor on it, lr_factor", "both")
+            changes["lr"] = self.lr * finite_number("lr_factor", changes.pop("lr_factor"), above=0)
+        return dataclasses.replace(self, groups={}, **changes)
 
     def init_all(self, params: Mapping[str, Tensor]) -> dict[str, State]:
         """States of named parameters before the first step."""
@@ -120,6 +129,7 @@ class Optimizer(Settings):
         states: Mapping[str, State],
         step: Any,
         factor: Any = 1.0,
+        decay: Any = 1.0,
     ) -> tuple[dict[str, Tensor], dict[str, State]]:
         """New values and states of all parameters: clip, then the rule of each one's group.
 
@@ -132,6 +142,7 @@ class Optimizer(Settings):
             states: what ``init_all`` or the last ``apply`` gave.
             step: number of this step, from 1.
             factor: what the schedule says at this step.
+            decay: what the ``decay_schedule`` says, for a rule that has one.
 
         Raises:
             ArgumentError: a name without gradient or state, or a step before the first.
@@ -151,8 +162,11 @@ class Optimizer(Settings):
         for name, param in params.items():
             rule = self.for_parameter(name)
             at, rate = (_scalar(v, param) for v in (step, factor))
+            more: dict[str, Any] = {}
+            if rule.decay_schedule is not None:
+                more["decay"] = _scalar(decay, param)
             new_params[name], new_states[name] = rule.update(
-                param, grads[name], states[name], at, rate * rule.lr
+                param, grads[name], states[name], at, rate * rule.lr, **more
             )
         return new_params, new_states
 

@@ -12,7 +12,16 @@ from gradus.optim.adam import Adam, AdamW
 from gradus.optim.optimizer import Optimizer
 from gradus.optim.plateau import Plateau
 from gradus.optim.rmsprop import RMSprop
-from gradus.optim.schedules import Constant, Cosine, Exponential, OneCycle, Step, WarmUp
+from gradus.optim.schedules import (
+    Constant,
+    Cosine,
+    CosLog,
+    Exponential,
+    FlatCosine,
+    OneCycle,
+    Step,
+    WarmUp,
+)
 from gradus.optim.settings import Settings
 from gradus.optim.sgd import SGD
 
@@ -20,7 +29,8 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     c.__name__: c for c in (SGD, RMSprop, Adagrad, Adam, AdamW)
 }
 SCHEDULES: dict[str, type[Settings]] = {
-    c.__name__: c for c in (Constant, Step, Exponential, Cosine, WarmUp, OneCycle, Plateau)
+    c.__name__: c
+    for c in (Constant, Step, Exponential, Cosine, FlatCosine, CosLog, WarmUp, OneCycle, Plateau)
 }
 
 
@@ -92,5 +102,6 @@ def _read(config: Any, known: Mapping[str, type[Settings]], what: str) -> Any:
 # cannot nest without end.
 _NESTED: dict[str, dict[str, type[Settings]]] = {
     "schedule": SCHEDULES,
+    "decay_schedule": {n: c for n, c in SCHEDULES.items() if c is not Plateau},
     "then": {n: c for n, c in SCHEDULES.items() if c not in (WarmUp, Plateau)},
 }

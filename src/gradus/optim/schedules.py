@@ -111,6 +111,61 @@ class Cosine(Schedule):
 
 
 @dataclass(frozen=True)
+class FlatCosine(Schedule):
+    """Stay at 1, then fall along half a cosine to 0.
+
+    Attributes:
+        flat: share of the training before the fall, in [0, 1].
+
+    Source: RealMLP: Holzmüller, Grinsztajn and Steinwart, "Better by default" (2024).
+
+    >>> FlatCosine().factor(np.array([0.0, 2.0, 3.0, 4.0]), total=4, per_epoch=1).round(3).tolist()
+    [1.0, 1.0, 0.5, 0.0]
+    """
+
+    flat: float = 0.5
+
+    def check(self) -> None:
+        """Refuse settings that the schedule is not defined for."""
+        finite_number("flat", self.flat, least=0, most=1)
+
+    def factor(self, step: Array, total: int, per_epoch: int) -> Array:
+        """1 until step f·T, then (1 + cos π (t − f·T)/(T − f·T)) / 2 at step t of T."""
+        start = self.flat * total
+        return _half_cosine(1.0, 0.0, _share(step - start, total - start))
+
+
+@dataclass(frozen=True)
+class CosLog(Schedule):
+    """Rise and fall several times between 0 and 1, each time for twice as long as before.
+
+    A rate that has come down is a good place to stop, so the best epoch of a validation part is
+    often at the end of an early cycle where few steps are enough.
+
+    Attributes:
+        cycles: how often the factor comes back to 0, ≥ 1.
+
+    Source: RealMLP: Holzmüller, Grinsztajn and Steinwart, "Better by default" (2024).
+
+    >>> peak = np.sqrt(2) - 1  # the middle of the first octave
+    >>> CosLog(2).factor(np.array([0.0, peak, 1.0, 3.0]), total=3, per_epoch=1).round(3).tolist()
+    [0.0, 1.0, 0.0, 0.0]
+    """
+
+    cycles: int = 4
+
+    def check(self) -> None:
+        """Refuse settings that the schedule is not defined for."""
+        whole_number("cycles", self.cycles, least=1)
+        require(self.cycles <= 32, "cycles is at most 32", self.cycles, "the first would be empty")
+
+    def factor(self, step: Array, total: int, per_epoch: int) -> Array:
+        """(1 − cos(2π log₂(1 + (2ᶜ − 1) t/T))) / 2 at step t of T, for c cycles."""
+        turns = np.log2(1.0 + (2.0**self.cycles - 1.0) * _share(step, total))
+        return np.asarray((1.0 - np.cos(2.0 * np.pi * turns)) / 2.0)
+
+
+@dataclass(frozen=True)
 class WarmUp(Schedule):
     """Rise in a straight line from ``start`` to 1, then follow another schedule.
 

@@ -26,6 +26,10 @@ class SGD(Optimizer):
         weight_decay: strength λ of the pull towards 0, ≥ 0.
         nesterov: look ahead along the momentum; needs momentum > 0 and dampening 0.
 
+    As in PyTorch the direction b does not know the rate: where a schedule lowers γ, the whole step
+    becomes shorter at once. scikit-learn and Sutskever et al. keep v = −γ b, so that a step that
+    was taken at a larger rate is still felt; at a constant rate the two are the same.
+
     Source: Robbins and Monro (1951); Polyak (1964); Nesterov (1983), as Sutskever et al. (2013).
 
     The lecture's loop, and the same step by this class:

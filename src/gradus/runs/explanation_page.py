@@ -134,9 +134,9 @@ def _classes(found: Explanation) -> dict[str, Any]:
 def _average(feature: Feature) -> str:
     """What stands in the average row, which is encoded as zeros."""
     if isinstance(feature, NumericFeature):
-        return words.number(feature.scale.mean)
+        return words.number(feature.scale.centre)
     if isinstance(feature, DateFeature):
-        return str(np.datetime64(round(feature.scale.mean), "D"))
+        return str(np.datetime64(round(feature.scale.centre), "D"))
     return "in between" if isinstance(feature, BooleanFeature) else "none of those known"
 
 

@@ -1,4 +1,4 @@
-"""Hooks into training, and the ones that come with gradus: early stopping and convergence.
+"""Hooks into training: one that ends it when it has converged, and dropout on a schedule.
 
 A callback overrides what it needs; every hook does nothing by default.
 """
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradus.errors import ArgumentError
+from gradus.nn import Dropout
+from gradus.optim import Schedule
 
 if TYPE_CHECKING:
     from gradus.train.trainer import Trainer
@@ -35,61 +37,6 @@ class Callback:
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """After the last epoch, however the training ended."""
-
-
-class EarlyStopping(Callback):
-    """Stop when a value has not improved for a number of epochs, and restore the best weights.
-
-    Args:
-        monitor: column of the history, by default ``val_loss`` (``loss`` without validation).
-        patience: epochs without an improvement before stopping.
-        min_delta: least change that counts as an improvement.
-        mode: ``"min"`` or ``"max"``, whichever is better.
-
-    Source: Prechelt (1998), "Early stopping, but when?"
-    """
-
-    def __init__(
-        self,
-        monitor: str | None = None,
-        patience: int = 10,
-        min_delta: float = 0.0,
-        mode: str = "min",
-    ) -> None:
-        if mode not in ("min", "max"):
-            raise ArgumentError("mode is 'min' or 'max'", received=mode)
-        if patience < 1 or min_delta < 0:
-            raise ArgumentError("patience ≥ 1 and min_delta ≥ 0", received=(patience, min_delta))
-        self.monitor, self.patience, self.min_delta, self.mode = monitor, patience, min_delta, mode
-
-    def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
-        """Forget an earlier training."""
-        self._best, self._best_epoch, self._waited = np.inf, 0, 0
-        self._weights: Any = None
-
-    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
-        """Keep the weights where they are the best so far; stop where patience is out."""
-        column = self.monitor or ("val_loss" if "val_loss" in row else "loss")
-        if column not in row:
-            raise ArgumentError(
-                f"early stopping watches one of {', '.join(row)}",
-                received=column,
-                remedy="give fit a validation part, or name another column",
-            )
-        value = row[column] if self.mode == "min" else -row[column]
-        if value < self._best - self.min_delta:
-            self._best, self._best_epoch, self._waited = value, row["epoch"], 0
-            self._weights = trainer.weights()
-            return
-        self._waited += 1
-        if self._waited >= self.patience:
-            trainer.stop(f"{column} has not improved for {self.patience} epochs")
-
-    def on_fit_end(self, trainer: Trainer) -> None:
-        """Restore the best weights."""
-        if self._weights is not None:
-            trainer.restore(self._weights)
-            trainer.history.best_epoch = self._best_epoch
 
 
 class Convergence(Callback):
@@ -122,3 +69,50 @@ class Convergence(Callback):
         ):
             trainer.stop(f"converged: the loss changed by at most {self.loss_change:g} of itself")
         self._before = loss
+
+
+class DropoutSchedule(Callback):
+    """Let dropout follow a schedule: before each epoch, p times the factor at its first step.
+
+    It moves every ``nn.Dropout(p, scheduled=True)`` of the network. When training is over their
+    factor is 1 again.
+
+    Args:
+        schedule: a schedule that knows the step alone, such as ``optim.FlatCosine()``.
+
+    Raises:
+        ArgumentError: a network without scheduled dropout.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        if not isinstance(schedule, Schedule):
+            raise ArgumentError(
+                "dropout follows a schedule of the step, such as optim.FlatCosine()",
+                received=repr(schedule)[:100],
+            )
+        self.schedule = schedule
+
+    def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
+        """Find the layers, and set them for the first epoch."""
+        layers = [m for _, m in trainer.network.named_modules() if isinstance(m, Dropout)]
+        self._moved = [layer.factor for layer in layers if layer.factor is not None]
+        if not self._moved:
+            raise ArgumentError(
+                "a dropout schedule moves layers nn.Dropout(p, scheduled=True)",
+                received="a network without one",
+            )
+        total, starts = epochs * steps_per_epoch, np.arange(epochs) * float(steps_per_epoch)
+        self._factors = iter(self.schedule.factor(starts, total, steps_per_epoch).tolist())
+        self._set(next(self._factors))
+
+    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
+        """Set the layers for the next epoch."""
+        self._set(next(self._factors, 1.0))
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Drop with the full probability again."""
+        self._set(1.0)
+
+    def _set(self, factor: float) -> None:
+        for tensor in self._moved:
+            tensor.assign(factor)

@@ -15,7 +15,8 @@ from gradus.nn import Module
 from gradus.nn.module import in_mode
 from gradus.tensor import Tensor, tensor
 from gradus.train.examples import Examples
-from gradus.train.step import REDUCTIONS, Loss
+from gradus.train.penalty import Penalty, penalty_of, reduced
+from gradus.train.step import Loss
 
 REMEDY = (
     "lower the learning rate, clip the gradients (clip_norm=1), or scale the inputs; the network "
@@ -54,7 +55,13 @@ def explosion(row: Mapping[str, Any], began: float) -> DivergenceError:
 
 
 def first_fault(
-    network: Module, loss: Loss, reduction: str, batch: Examples, seed: int, step: int
+    network: Module,
+    loss: Loss,
+    reduction: str,
+    penalty: Penalty | None,
+    batch: Examples,
+    seed: int,
+    step: int,
 ) -> str:
     """Say in words where a step with these weights and this batch leaves the finite numbers.
 
@@ -71,11 +78,15 @@ def first_fault(
         _watched(network) as faults,
     ):
         values = loss(network(tensor(batch.x)), tensor(batch.y))
+        extra = penalty_of(penalty, network)
     if faults:
         return f"the output of layer {faults[0]} is not finite"
     if not _finite(values):
         return "the loss is not finite although every layer's output is"
-    total = REDUCTIONS[reduction](values, batch.weight)
+    if extra is not None and not _finite(extra):
+        return "the penalty is not finite although the loss is"
+    weight = None if batch.weight is None else tensor(batch.weight)
+    total = reduced(reduction, values, weight, extra)
     gradients = grad(total, list(params.values()), allow_unused=True)
     for name, g in reversed(list(zip(params, gradients, strict=True))):
         if not _finite(g):

@@ -26,19 +26,19 @@ from gradus.compiler import (
     Traced,
     settings,
 )
-from gradus.data import batch_bounds
-from gradus.errors import ArgumentError, DivergenceError, ShapeError
+from gradus.errors import DivergenceError
 from gradus.modes import no_grad
 from gradus.nn import Module, Sequential
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor, tensor
 from gradus.train.divergence import REMEDY, first_fault
 from gradus.train.examples import Examples
+from gradus.train.factors import Factors, part
+from gradus.train.penalty import Penalty, penalty_of
 from gradus.train.step import Loss, evaluation_graph, prefixed, training_graph
 from gradus.train.untraced import untraced
 from gradus.types import Array, TensorType
 
-_ROWS = 1024  # rows whose losses are computed at once: large enough to be fast, small in memory
 _KINDS = 8  # programs kept for training, and for predicting: other batches, other settings
 
 Kinds = tuple[tuple[str, TensorType], ...]  # names and types, of a row or of a batch
@@ -66,12 +66,12 @@ class Portion:
 
     Attributes:
         batches: row numbers, (steps, batch).
-        factors: the schedule's factor for each step.
+        factors: what the schedules say at each step, by the names of ``factor_types``.
         monitored: whether to record the norm of each parameter's gradient too.
     """
 
     batches: Array
-    factors: Array
+    factors: Factors
     monitored: bool
 
 
@@ -102,15 +102,17 @@ class Engine:
         optimizer: Optimizer,
         executor: Executor,
         seed: int,
+        penalty: Penalty | None = None,
     ) -> None:
         self.network, self.loss, self.reduction = network, loss, reduction
         self.optimizer, self.executor, self.seed = optimizer, executor, seed
+        self.penalty = penalty
         self.dtype = network.parameters()[0].dtype
         self.step = 0
         self._moments: dict[str, dict[str, Array]] = {}  # of each parameter, by name in the program
         self.shortcut: Shortcut = _no_shortcut
         self._trainings = lru_cache(_KINDS)(
-            partial(_training_program, network, loss, reduction, optimizer, executor)
+            partial(_training_program, network, loss, reduction, optimizer, executor, penalty)
         )
         self._rows = lru_cache(_KINDS)(partial(_row_program, network, loss, executor))
 
@@ -205,10 +207,10 @@ class Engine:
         return prepared.program.steps(
             carry,
             data=prefixed("batch", rows.arrays),
-            order=portion.batches,
+            order=rows.numbers(portion.batches),
             per_step={
                 "step": np.arange(self.step, self.step + count, dtype=np.int64),
-                "factor": portion.factors.astype(self.dtype),
+                **{n: f.astype(self.dtype) for n, f in portion.factors.items()},
             },
             fixed={"seed": np.asarray(self.seed, np.int64), **prepared.fixed()},
             watch="loss",
@@ -228,11 +230,19 @@ class Engine:
         Steps are pure functions of what they are given, so the repetition meets the same numbers.
         """
         for k, batch in enumerate(portion.batches):
-            one = Portion(portion.batches[k : k + 1], portion.factors[k : k + 1], portion.monitored)
+            one = Portion(
+                portion.batches[k : k + 1], part(portion.factors, k, k + 1), portion.monitored
+            )
             found = self._steps(prepared, carry, rows, one, lambda _: False)
             if not _sound(carry, found):
                 fault = first_fault(
-                    self.network, self.loss, self.reduction, rows.take(batch), self.seed, self.step
+                    self.network,
+                    self.loss,
+                    self.reduction,
+                    self.penalty,
+                    rows.take(batch),
+                    self.seed,
+                    self.step,
                 )
                 return DivergenceError(
                     f"training left the finite numbers at step {self.step + 1}",
@@ -284,35 +294,14 @@ class Engine:
         found = program.shortcut(modules, shared) if all(map(_by_fields, modules)) else None
         return found if found and settings(self.network) == now else None
 
-    def losses_of(self, prediction: Array, y: Array) -> Array:
-        """Loss of every target beside one and the same prediction, (1, …).
-
-        The loss is so shown all targets: in a trace it sees no values, and could not refuse a
-        label or a probability out of range.
-
-        Raises:
-            ArgumentError, ShapeError: a loss that gives anything but one value an example.
-        """
-        parts: list[Array] = []
-        for start, end in batch_bounds(len(y), _ROWS):
-            repeated = np.repeat(prediction, end - start, axis=0)
-            with no_grad():
-                values = self.loss(tensor(repeated), tensor(y[start:end]))
-            if not isinstance(values, Tensor):
-                raise ArgumentError(
-                    "a loss gives a tensor, one value an example",
-                    received=type(values).__name__,
-                    remedy="compute it from the prediction with tensors and gradus.ops",
-                )
-            if values.shape != (end - start,):
-                raise ShapeError(
-                    f"a loss gives one value an example, here {(end - start,)}",
-                    received=f"values of {values.shape}",
-                    remedy="leave losses.mean and losses.sum to reduction=; sum over the outputs "
-                    "of an example with ops.sum(…, axis=1)",
-                )
-            parts.append(values.numpy())
-        return np.concatenate(parts)
+    def penalty_with(self, weights: Mapping[str, Array]) -> float:
+        """What these weights are charged with, 0 without a penalty."""
+        with untraced:
+            found = _tensors(self.network)
+            given = {n: tensor(weights[n], requires_grad=t.requires_grad) for n, t in found.items()}
+            with no_grad(), self.network.bind(given):
+                penalty = penalty_of(self.penalty, self.network)
+        return 0.0 if penalty is None else float(penalty.numpy())
 
     # Programs -----------------------------------------------------------------------------------
 
@@ -334,12 +323,13 @@ def _training_program(
     reduction: str,
     optimizer: Optimizer,
     executor: Executor,
+    penalty: Penalty | None,
     batch: Kinds,
     monitored: bool,
     _: Hashable,
 ) -> _Prepared:
     """Program of a step, with the settings that the network has now, for batches of these types."""
-    traced = training_graph(network, loss, reduction, optimizer, dict(batch), monitored)
+    traced = training_graph(network, loss, reduction, optimizer, dict(batch), monitored, penalty)
     return _Prepared(executor.prepare(traced.graph), traced.captured)
 
 

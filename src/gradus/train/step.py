@@ -1,9 +1,9 @@
 """The step: forward, loss, backward and update as one traced function of explicit state.
 
 ``(params, state, moments, batch, …) → (params, state, moments, loss)``. The loss that is given is
-summed over the examples, whatever the reduction that is differentiated. Everything a step
-changes goes in and comes out, so that a compiled step, a checkpoint and a resumed run hold the
-same thing.
+summed over the examples, with the penalty, whatever the reduction that is differentiated.
+Everything a step changes goes in and comes out, so that a compiled step, a checkpoint and a
+resumed run hold the same thing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradus import losses, ops, random
+from gradus import ops, random
 from gradus.autodiff import grad
 from gradus.compiler import Traced, trace
 from gradus.errors import ArgumentError, ShapeError
@@ -19,11 +19,12 @@ from gradus.nn import Module
 from gradus.nn.module import in_mode
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor
+from gradus.train.factors import factor_types
+from gradus.train.penalty import Penalty, penalty_of, reduced, summed
 from gradus.types import TensorType, int64
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Named = dict[str, Tensor]
-REDUCTIONS = {"mean": losses.mean, "sum": losses.sum}
 
 
 def prefixed(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def training_graph(
     optimizer: Optimizer,
     batch: dict[str, TensorType],
     monitored: bool,
+    penalty: Penalty | None = None,
 ) -> Traced:
     """One training step.
 
@@ -48,6 +50,7 @@ def training_graph(
         optimizer: the update rule.
         batch: types of ``x``, ``y`` and, where examples are weighted, ``weight``.
         monitored: whether to give the norm of each parameter's gradient too.
+        penalty: added to the sum of the losses.
 
     Raises:
         ArgumentError: network or loss read a parameter that is no field of a module.
@@ -61,21 +64,25 @@ def training_graph(
         factor: Tensor,
         step: Tensor,
         seed: Tensor,
+        decay: Any = 1.0,
     ) -> dict[str, Any]:
         stream = random.Stream(seed, step)
         with network.bind({**params, **state}), random.use_stream(stream):
             values = loss(network(batch["x"]), batch["y"])
             weight = batch.get("weight")
-            total = REDUCTIONS[reduction](values, weight)
+            extra = penalty_of(penalty, network)
+            total = reduced(reduction, values, weight, extra)
             new_state = {n: t for n, t in network.named_buffers().items() if n in state}
         found = grad(total, list(params.values()), allow_unused=True)
         gradients = dict(zip(params, found, strict=True))
-        new_params, new_moments = optimizer.apply(params, gradients, moments, step + 1, factor)
+        new_params, new_moments = optimizer.apply(
+            params, gradients, moments, step + 1, factor, decay
+        )
         outputs: dict[str, Any] = {
             "params": new_params,
             "state": new_state,
             "moments": new_moments,
-            "loss": losses.sum(values, weight),
+            "loss": summed(values, weight, extra),
         }
         if monitored:
             norms = {n: ops.sqrt(ops.sum(ops.square(g))) for n, g in gradients.items()}
@@ -92,7 +99,7 @@ def training_graph(
         state=network.named_buffers(),
         moments=optimizer.init_all(params),
         batch=batch,
-        factor=TensorType((), dtype),
+        **factor_types(optimizer, dtype),
         step=TensorType((), int64),
         seed=TensorType((), int64),
     )

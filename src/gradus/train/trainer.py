@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gradus.checks import whole_number
 from gradus.compiler import Executor, executor_named
 from gradus.data import batch_bounds, epoch_order
-from gradus.errors import ArgumentError, DivergenceError, ShapeError
+from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
 from gradus.train.callbacks import Callback, Row
@@ -23,12 +23,15 @@ from gradus.train.checks import check_callbacks, check_loss, check_network, chec
 from gradus.train.diagnosis.kept import Facts, Kept
 from gradus.train.divergence import explodes, explosion
 from gradus.train.engine import Engine, Portion, Position
+from gradus.train.evaluation import evaluated, total_beside
 from gradus.train.examples import Examples, as_features, examples, hold_out
+from gradus.train.factors import Factors, decays_at, factors_at, part
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
 from gradus.train.metrics import Metric, check_metrics, metrics_named
+from gradus.train.penalty import REDUCTIONS, Penalty, check_penalty
 from gradus.train.progress import Progress, wanted
-from gradus.train.step import REDUCTIONS, Loss
+from gradus.train.step import Loss
 from gradus.types import Array
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -71,6 +74,10 @@ class Trainer:
             The native executor gives the same bits for any number.
         executor: what runs the compiled step: ``"reference"`` (NumPy), ``"native"`` (C++),
             ``"auto"`` (native where the installation has it), or an executor.
+        penalty: ``(network) → one number``, such as ``train.L2Penalty(1e-4)``: added once to the
+            sum of a batch's losses, before it becomes a mean. The loss that is recorded has it too:
+            Σ (Σ wᵢ ℓᵢ + penalty) over the batches, over Σ wᵢ for a mean. Losses on validation rows
+            and of ``evaluate`` are without it.
 
     Attributes:
         history: one row an epoch, of all calls of ``fit``.
@@ -96,11 +103,13 @@ class Trainer:
         seed: int = 0,
         threads: int | None = None,
         executor: str | Executor = "auto",
+        penalty: Penalty | None = None,
     ) -> None:
         optimizer = Adam(1e-3) if optimizer is None else optimizer
         check_network(network)
         check_loss(loss)
         check_optimizer(optimizer, network)
+        check_penalty(penalty)
         if reduction not in REDUCTIONS:
             raise ArgumentError(f"reduction is one of {', '.join(REDUCTIONS)}", received=reduction)
         self.network = network
@@ -110,7 +119,7 @@ class Trainer:
         self.threads = None if threads is None else whole_number("threads", threads, least=1)
         self.history = History()
         chosen = executor_named(executor, self.threads)
-        self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed)
+        self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed, penalty)
         self._plateau = PlateauState()
         self._fitting = threading.Lock()
         self._reasons: list[str] = []  # why the training ends after this epoch
@@ -125,7 +134,7 @@ class Trainer:
         *,
         epochs: int = 10,
         batch_size: int = 32,
-        validation: float | tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation: float | tuple[npt.ArrayLike, ...] | None = None,
         sample_weight: npt.ArrayLike | None = None,
         shuffle: bool = True,
         callbacks: Sequence[Callback] = (),
@@ -142,7 +151,8 @@ class Trainer:
             y: targets, (rows, …); class numbers for classification.
             epochs: passes over the rows.
             batch_size: rows a step; larger than the rows means all of them.
-            validation: share of the rows to hold out (0 or None: none), or ``(X, y)`` of their own.
+            validation: share of the rows to hold out (0 or None: none), or rows of their own,
+                ``(X, y)`` or ``(X, y, weight)``.
             sample_weight: weight of each row, ≥ 0; weight 2 counts a row twice.
             shuffle: whether to change the order from epoch to epoch.
             callbacks: a list of hooks, such as ``[EarlyStopping()]``.
@@ -170,7 +180,7 @@ class Trainer:
 
         @cache
         def began() -> float:
-            return self._size(training, start)
+            return self._size(training, start, per_epoch)
 
         first, started = self._engine.step, time.perf_counter()
         self._reasons.clear()
@@ -246,13 +256,13 @@ class Trainer:
     ) -> tuple[Examples, Examples | None]:
         """Rows to train on, and rows to validate on where there are any."""
         rows = self._examples(X, y, weight)
-        if isinstance(validation, (tuple, list)) and len(validation) == 2:
-            X_held, y_held = validation
-            return rows, self._examples(X_held, y_held, None)
+        if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
+            X_held, y_held, *weights = validation
+            return rows, self._examples(X_held, y_held, *(weights or [None]))
         share = 0 if validation is None else validation
         if not isinstance(share, (int, float, np.number)) or isinstance(share, bool):
             raise ArgumentError(
-                "validation is a share of the rows between 0 and 1, (X, y), or None",
+                "validation is a share of the rows (0 to 1), (X, y) or (X, y, weight), or None",
                 received=type(validation).__name__,
             )
         return hold_out(rows, float(share), self.seed) if share else (rows, None)
@@ -263,7 +273,7 @@ class Trainer:
         rows: Examples,
         batch_size: int,
         shuffle: bool,
-        factors: Array,
+        factors: Factors,
         stop: Callable[[int], bool],
     ) -> Row | None:
         """All steps of an epoch: full batches, the last of them monitored, then the short one.
@@ -275,7 +285,7 @@ class Trainer:
         portions, at = [], 0
         for steps, size, monitored in _portions(len(rows), batch_size):
             batches = order[at * batch_size :][: steps * size].reshape(steps, size)
-            portions.append(Portion(batches, factors[at : at + steps], monitored))
+            portions.append(Portion(batches, part(factors, at, at + steps), monitored))
             at += steps
         records = self._engine.train(start, rows, portions, stop)
         if self._engine.step == start.step:
@@ -293,27 +303,22 @@ class Trainer:
             "epoch": number,
             "steps": self._engine.step,
             "loss": self._reduced(loss, weight),
-            "learning_rate": self.optimizer.lr * float(factors[-1]),
+            "learning_rate": self.optimizer.lr * float(factors["factor"][-1]),
             "gradient_norm": float(np.sqrt(sum(squares))) if squares else float("nan"),
             "gradient_norms": norms,
         }
 
-    def _factors(self, done: int, total: int, per_epoch: int) -> Array:
-        """What the schedule says for each step of the coming epoch."""
+    def _factors(self, done: int, total: int, per_epoch: int) -> Factors:
+        """What the schedules say for each step of the coming epoch."""
         schedule = self.optimizer.schedule
+        steps = np.arange(done, done + per_epoch, dtype=np.float64)
+        factors = decays_at(self.optimizer, steps, total, per_epoch)
         if not isinstance(schedule, Plateau):
-            steps = np.arange(done, done + per_epoch, dtype=np.float64)
-            factors = np.asarray(schedule.factor(steps, total, per_epoch))
-            if factors.shape != steps.shape:
-                raise ShapeError(
-                    f"a schedule gives one factor a step, here {steps.shape}",
-                    received=f"factors of {factors.shape}",
-                )
-            return factors
+            return {"factor": factors_at(schedule, steps, total, per_epoch), **factors}
         if done:
             row = self.history.rows[-1]
             self._plateau = schedule.next(self._plateau, row.get("val_loss", row["loss"]))
-        return np.full(per_epoch, self._plateau.factor)
+        return {"factor": np.full(per_epoch, self._plateau.factor), **factors}
 
     # Evaluating and predicting ------------------------------------------------------------------
 
@@ -326,8 +331,7 @@ class Trainer:
             DataError, ShapeError, DtypeError: inputs that do not fit.
         """
         rows = self._examples(X, y, sample_weight)
-        outputs = self._engine.forward(rows.x, rows.y, limit=self._thread_limit)
-        return {"loss": self._loss(outputs["losses"], rows), **self._metrics(outputs, rows)}
+        return self._judged(rows, self._thread_limit)
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Outputs of the network for the rows of X, (rows, …).
@@ -351,22 +355,33 @@ class Trainer:
         """Add what the weights give on the rows to the row of the history."""
         if not (self.metrics or prefix):
             return
-        outputs = self._engine.forward(rows.x, rows.y)
-        if prefix:
-            row["val_loss"] = self._loss(outputs["losses"], rows)
-        row.update({prefix + n: v for n, v in self._metrics(outputs, rows).items()})
+        found = self._judged(rows)
+        if not prefix:
+            del found["loss"]  # the epoch's own, over which the weights changed, stays
+        row.update({prefix + n: v for n, v in found.items()})
 
-    def _size(self, rows: Examples, weights: dict[str, Array]) -> float:
-        """The loss of the rows with these weights, or where all are predicted as the first."""
-        outputs = self._engine.forward(rows.x, rows.y, weights)
-        alike = self._engine.losses_of(outputs["prediction"][:1], rows.y)
-        return float(np.max([self._loss(v, rows) for v in (outputs["losses"], alike)]))
+    def _judged(
+        self, rows: Examples, limit: Callable[[], AbstractContextManager[Any]] = nullcontext
+    ) -> dict[str, float]:
+        """Loss and metrics of the rows."""
+        total, prediction = evaluated(
+            self._engine, rows, predictions=bool(self.metrics), limit=limit
+        )
+        found = {"loss": self._reduced(total, rows.total)}
+        if self.metrics:
+            y, weight = rows.targets()
+            found |= {n: float(f(prediction, y, weight)) for n, f in self.metrics.items()}
+        return found
 
-    def _loss(self, values: Array, rows: Examples) -> float:
-        """The trainer's reduction of one value an example."""
-        values = values.astype(np.float64)
-        total = values.sum() if rows.weight is None else values @ rows.weight.astype(np.float64)
-        return self._reduced(float(total), rows.total)
+    def _size(self, rows: Examples, weights: dict[str, Array], batches: int) -> float:
+        """The loss of the rows with these weights, or where all are predicted as the first.
+
+        With the penalty, as an epoch of so many batches records it.
+        """
+        total, prediction = evaluated(self._engine, rows, predictions=False, weights=weights)
+        alike = total_beside(self._engine.loss, prediction[:1], rows)
+        penalty = batches * self._engine.penalty_with(weights)
+        return self._reduced(float(np.max([total, alike])) + penalty, rows.total)
 
     def _unit(self, rows: Examples) -> float:
         """The loss of the rows if each had a loss of 1."""
@@ -376,15 +391,11 @@ class Trainer:
         """The trainer's reduction of values with this weighted sum and sum of weights."""
         return total if self._engine.reduction == "sum" else total / weight
 
-    def _metrics(self, outputs: dict[str, Array], rows: Examples) -> dict[str, float]:
-        prediction = outputs["prediction"]
-        return {n: float(f(prediction, rows.y, rows.weight)) for n, f in self.metrics.items()}
-
     def _examples(self, X: Any, y: Any, weight: Any) -> Examples:
         x = as_features(X, self._engine.dtype)
         first = self._engine.forward(x[:1])["prediction"]
         rows = examples(x, y, weight, self._engine.dtype, first.shape)
-        self._engine.losses_of(first, rows.y)
+        total_beside(self._engine.loss, first, rows)
         check_metrics(self.metrics, first, rows.y[:1])
         return rows
 

@@ -1,0 +1,5 @@
+"""Estimators that follow scikit-learn's contract: point them at a table."""
+
+from gradus.estimators.mlp import MLPClassifier, MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

@@ -1,0 +1,122 @@
+"""What estimators of classes share: labels of any kind, probabilities, weights of classes."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_y
+
+from gradus.data.target import Task
+from gradus.errors import DataError
+from gradus.estimators.base import NetworkEstimator, Rows
+from gradus.estimators.targets import Classes, SeveralClasses, Targets, YesNo, one_axis
+from gradus.types import Array
+
+
+class NetworkClassifierBase(ClassifierMixin, NetworkEstimator):
+    """Base of the estimators that train a network to tell classes.
+
+    Attributes:
+        classes_: the labels, sorted; of several questions a list of them.
+    """
+
+    _task: Task = "classification"
+    targets_: Classes | YesNo | SeveralClasses
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: npt.ArrayLike | None = None,
+    ) -> Self:
+        """One pass over further rows, at a constant rate.
+
+        What encodes the columns is learnt from the rows of the first call.
+
+        Args:
+            X: as in ``fit``.
+            y: as in ``fit``.
+            classes: all classes that may come; needed in the first call unless y has them all.
+            sample_weight: as in ``fit``.
+            X_val: rows to validate on; with ``early_stopping=True`` the weights that were best on
+                them are kept.
+            y_val: their targets.
+            sample_weight_val: their weights.
+
+        Raises:
+            ValueError, TypeError: as ``fit``.
+        """
+        validation = X_val, y_val, sample_weight_val
+        return self._fit_further(X, y, sample_weight, classes, validation)
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each row, (rows,), or the answers, (rows, answers)."""
+        raw = self._raw(X)
+        return self.targets_.predicted(raw)
+
+    def predict_proba(self, X: Any) -> Array | list[Array]:
+        """Probabilities: (rows, classes); of yes, (rows, answers); of several questions a list."""
+        raw = self._raw(X)
+        return self.targets_.probabilities(raw)
+
+    def predict_log_proba(self, X: Any) -> Array | list[Array]:
+        """Logarithms of the probabilities, in the same shape."""
+        found = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            if isinstance(found, list):
+                return [np.log(p) for p in found]
+            return np.log(found)
+
+    def decision_function(self, X: Any) -> Array | list[Array]:
+        """Scores before they become probabilities; of two classes that of the second."""
+        raw = self._raw(X)
+        return self.targets_.scores(raw)
+
+    @property
+    def classes_(self) -> Any:
+        """The labels, sorted."""
+        return self.targets_.classes
+
+    def _check_y(self, y: Any) -> Any:
+        y = one_axis(_check_y(y, multi_output=True, estimator=self))
+        if y.ndim == 1 and y.dtype.kind == "O":
+            y = np.array(y.tolist())
+        check_classification_targets(y)
+        return y
+
+    def _read_targets(self, rows: Rows, classes: Any) -> Targets:
+        if rows.y.ndim == 2:
+            if type_of_target(rows.y) == "multilabel-indicator":
+                return YesNo(rows.y.shape[1])
+            return SeveralClasses.fit(rows.y)
+        labels = rows.y if classes is None else np.asarray(classes)
+        return Classes.fit(labels, single=self.recipe_.loss in ("auto", "cross_entropy"))
+
+    def _weighted(self, y: Any, weight: Array | None) -> Array | None:
+        given = self.get_params(deep=False).get("class_weight")
+        if given is None:
+            return weight
+        if y.ndim == 2 and not isinstance(given, (str, list)):
+            raise DataError(
+                "weights of the classes of several questions are a list of dictionaries",
+                received=repr(given)[:100],
+            )
+        of_class = compute_sample_weight(given, y)
+        return np.asarray(of_class if weight is None else of_class * weight)
+
+    def __sklearn_tags__(self) -> Tags:
+        """What the estimator takes."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags

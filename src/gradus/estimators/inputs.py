@@ -1,0 +1,153 @@
+"""What X is: a matrix, a table or sparse rows; and how it becomes the numbers of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gradus.data import SparseEncoder, Table, TableEncoder, infer_schema
+from gradus.data.features import NumericFeature
+from gradus.data.schema import Column
+from gradus.estimators.recipe import Recipe
+from gradus.types import Array
+
+Encoder = TableEncoder | SparseEncoder
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Rows as they were given, checked: a table, a matrix of numbers, or a sparse one.
+
+    Attributes:
+        rows: the data.
+        names: of the columns.
+    """
+
+    rows: Any
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows) if isinstance(self.rows, Table) else int(self.rows.shape[0])
+
+    def take(self, indices: Array) -> Inputs:
+        """The named rows, in this order."""
+        rows = self.rows.take(indices) if isinstance(self.rows, Table) else self.rows[indices]
+        return Inputs(rows, self.names)
+
+    def schema(self, kinds: Mapping[str, str] | None, recipe: Recipe) -> tuple[Column, ...]:
+        """What each column is; a matrix holds numbers."""
+        if isinstance(self.rows, Table):
+            return infer_schema(self.rows, kinds, codes=True)
+        return tuple(Column(name, "numeric", 0, 0) for name in self.names)
+
+    def encoder(self, schema: tuple[Column, ...], recipe: Recipe, weight: Array | None) -> Encoder:
+        """What these rows, with these weights, say on how to encode rows."""
+        if isinstance(self.rows, Table):
+            return TableEncoder.fit(
+                self.rows,
+                schema,
+                scaling=recipe.scaling,
+                max_one_hot=recipe.max_one_hot,
+                weight=weight,
+            )
+        if isinstance(self.rows, np.ndarray):
+            return TableEncoder.fit_matrix(
+                self.rows, self.names, scaling=recipe.scaling, weight=weight
+            )
+        return SparseEncoder.fit(self.rows, weight=weight)
+
+    def encoded(
+        self, encoder: Encoder, dtype: npt.DTypeLike, indices: Array | None = None
+    ) -> Array:
+        """The numbers that a network takes, of all rows or of those named.
+
+        Raises:
+            DataError: rows of other columns or kinds than those the encoder was made from.
+        """
+        if isinstance(encoder, SparseEncoder):
+            rows = self._sparse()
+            return encoder.transform(rows if indices is None else rows[indices], dtype)
+        if isinstance(self.rows, np.ndarray) and _takes_matrix(encoder, self.names):
+            return encoder.transform_matrix(self.rows, indices, dtype)
+        table = self._table(encoder)
+        return encoder.transform(table if indices is None else table.take(indices), dtype)
+
+    def _sparse(self) -> Any:
+        from scipy import sparse
+
+        if isinstance(self.rows, Table):
+            columns = [self.rows.column(n).astype(np.float64) for n in self.rows.names]
+            return sparse.csr_array(np.column_stack(columns))
+        return sparse.csr_array(self.rows)
+
+    def _table(self, encoder: TableEncoder) -> Table:
+        """The rows under the names of the encoder's columns, which they have by their place."""
+        if isinstance(self.rows, Table):
+            return self.rows
+        rows = self.rows if isinstance(self.rows, np.ndarray) else self.rows.toarray()
+        return Table.from_any(rows, list(self.names))
+
+
+def _takes_matrix(encoder: TableEncoder, names: tuple[str, ...]) -> bool:
+    """Whether the encoder reads all these columns, and as numbers."""
+    return encoder.columns == names and all(isinstance(f, NumericFeature) for f in encoder.features)
+
+
+def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
+    """Check rows as scikit-learn does: the names and the number of the columns, the shape.
+
+    Args:
+        estimator: whose ``n_features_in_`` and ``feature_names_in_`` are set or compared.
+        X: a data frame (pandas, Polars, Arrow), a Table, an array, a list, or a sparse matrix.
+        reset: whether the estimator begins anew.
+
+    Raises:
+        ValueError, TypeError: no such data, or data that do not fit those of training.
+    """
+    from sklearn.utils.validation import validate_data
+
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2 and not _numbers(X):
+        X = Table.from_any(X.astype(object))
+    if _is_frame(X):
+        table = Table.from_any(X)
+        # A Table's own names are always texts; it goes as Arrow, whose names scikit-learn reads.
+        seen = table.arrow if isinstance(X, Table) else X
+        validate_data(estimator, seen, reset=reset, skip_check_array=True)
+        if reset:
+            estimator._columns = table.names
+        return Inputs(_renamed(table, estimator._columns), estimator._columns)
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        accept_sparse="csr",
+        dtype=(np.float64, np.float32),
+        ensure_all_finite="allow-nan",
+    )
+    if reset:
+        estimator._columns = tuple(f"x{i}" for i in range(X.shape[1]))
+    return Inputs(X, estimator._columns)
+
+
+def _renamed(table: Table, names: tuple[str, ...]) -> Table:
+    """The table under the names of training, which a column has by its place."""
+    return table if table.names == names else Table(table.arrow.rename_columns(list(names)))
+
+
+def _is_frame(X: Any) -> bool:
+    import pyarrow as pa
+
+    if isinstance(X, (Table, pa.Table, pa.RecordBatch)):
+        return True
+    return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "__arrow_c_stream__"))
+
+
+def _numbers(X: Array) -> bool:
+    """Whether an array of objects or texts holds numbers alone."""
+    if X.dtype.kind != "O":
+        return False
+    return all(isinstance(v, (int, float, complex, np.number)) or v is None for v in X.flat)

@@ -1,0 +1,243 @@
+"""Multilayer perceptrons that follow scikit-learn's contract, with presets that learn well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from gradus import nn
+from gradus.errors import ArgumentError
+from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.classes import NetworkClassifierBase
+from gradus.estimators.networks import perceptron
+from gradus.estimators.numbers import NetworkRegressorBase
+from gradus.estimators.recipe import Recipe, settled
+from gradus.estimators.store import store
+from gradus.estimators.targets import Classes, YesNo
+from gradus.types import Array
+
+
+class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
+    """What both have: a recipe from a preset and options, and its network."""
+
+    def _recipe(self) -> Recipe:
+        options = self.get_params(deep=False)
+        return settled(options["preset"], self._task, options)
+
+    def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
+        return perceptron(self.recipe_, self.encoder_, x, self.targets_.outputs, self._tail())
+
+    def _tail(self) -> list[nn.Module]:
+        """Modules behind the last layer."""
+        return []
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """Weights of each layer as scikit-learn has them, (inputs, units), NTK's scale included."""
+        return [_weight(layer) for layer in self._layers()]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """Biases of each layer, (units,)."""
+        return [layer.bias.numpy() for layer in self._layers()]
+
+    def _layers(self) -> list[Any]:
+        return [m for m in self.network_ if isinstance(m, (nn.Linear, nn.NTKLinear))]
+
+
+class MLPClassifier(_Perceptron, NetworkClassifierBase):
+    """A multilayer perceptron that tells classes.
+
+    Every option that is None is what the preset says; ``recipe_`` shows what that came to. What
+    each means stands at ``gradus.estimators.recipe.Recipe``.
+
+    Args:
+        hidden_layer_sizes: units of each hidden layer.
+        activation: of the hidden layers, or one a layer: names, modules, functions of a tensor.
+        preset: ``"classic"`` (one layer, as in the lectures and in scikit-learn), ``"default"``,
+            ``"strong"`` (some times the time, lower error), ``"ensemble"``.
+        scaling, max_one_hot, embedding_size, numeric_embedding: how columns are encoded.
+        kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.
+        dropout, ntk, scaling_layer, parametric_activation, members: the network.
+        loss: ``"cross_entropy"``, ``"max_margin"``, or ``(prediction, target) → one value a row``.
+        label_smoothing, alpha: what is added to the loss.
+        solver, learning_rate_init, learning_rate, layer_rates, beta_1, beta_2, epsilon,
+            weight_decay, clip_norm, batch_size, max_iter, shuffle: the descent.
+        tol, n_iter_no_change, early_stopping, validation_fraction, monitor: when it ends, and
+            which weights are kept.
+        class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
+        random_state: of all that is random.
+        warm_start: whether a further ``fit`` goes on from the weights of the last.
+        verbose: whether to show progress.
+        callbacks: hooks into the training, see ``gradus.train.Callback``.
+        n_threads: the most threads to use; None: as ``gradus doctor`` says.
+        executor: ``"auto"``, ``"native"`` or ``"reference"``.
+        dtype: of the network: ``"float32"``, ``"float64"``, or ``"auto"``: float64 where one
+            batch holds all rows, else float32.
+
+    Attributes:
+        classes_: the labels, sorted.
+        network_, encoder_, schema_, targets_, recipe_, history_, n_iter_: see ``NetworkEstimator``.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(random_state=0).fit(X[::2], y[::2])
+    >>> bool(model.score(X[1::2], y[1::2]) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = None,
+        activation: Any = None,
+        *,
+        preset: str = "default",
+        scaling: str | None = None,
+        max_one_hot: int | None = None,
+        embedding_size: int | None = None,
+        numeric_embedding: str | None = None,
+        kinds: Any = None,
+        dropout: float | None = None,
+        ntk: bool | None = None,
+        scaling_layer: bool | None = None,
+        parametric_activation: bool | None = None,
+        members: int | None = None,
+        loss: Any = None,
+        label_smoothing: float | None = None,
+        alpha: float | None = None,
+        solver: Any = None,
+        learning_rate_init: float | None = None,
+        learning_rate: Any = None,
+        layer_rates: Any = None,
+        beta_1: float | None = None,
+        beta_2: float | None = None,
+        epsilon: float | None = None,
+        weight_decay: float | None = None,
+        clip_norm: float | None = None,
+        batch_size: Any = None,
+        max_iter: int | None = None,
+        shuffle: bool | None = None,
+        tol: float | None = None,
+        n_iter_no_change: float | None = None,
+        early_stopping: Any = None,
+        validation_fraction: float | None = None,
+        monitor: str | None = None,
+        class_weight: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: bool = False,
+        callbacks: Any = None,
+        n_threads: int | None = None,
+        executor: Any = "auto",
+        dtype: str = "auto",
+    ) -> None:
+        store(locals())
+
+    def _tail(self) -> list[nn.Module]:
+        if self.recipe_.members == 1:
+            return []
+        targets = self.targets_
+        yes_no = isinstance(targets, YesNo) or (isinstance(targets, Classes) and targets.single)
+        return [nn.MemberMean("labels" if yes_no else "classes")]
+
+
+class MLPRegressor(_Perceptron, NetworkRegressorBase):
+    """A multilayer perceptron that predicts numbers, or quantiles of them.
+
+    Every option that is None is what the preset says; ``recipe_`` shows what that came to. What
+    each means stands at ``gradus.estimators.recipe.Recipe``, and those that are not named here at
+    ``MLPClassifier``.
+
+    Args:
+        loss: ``"squared_error"``, ``"absolute_error"``, ``"huber"``, ``"quantile"``, or
+            ``(prediction, target) → one value a row``, of standardised targets.
+        quantiles: what ``loss="quantile"`` predicts; ``predict`` gives the one nearest to ½.
+        clamp: whether predictions stay in the range of the targets of training.
+
+    Attributes:
+        network_, encoder_, schema_, targets_, recipe_, history_, n_iter_: see ``NetworkEstimator``.
+
+    >>> X = np.linspace(-1, 1, 200).reshape(-1, 1)
+    >>> model = MLPRegressor(random_state=0).fit(X, np.sin(3 * X[:, 0]))
+    >>> bool(model.score(X, np.sin(3 * X[:, 0])) > 0.99)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = None,
+        activation: Any = None,
+        *,
+        preset: str = "default",
+        scaling: str | None = None,
+        max_one_hot: int | None = None,
+        embedding_size: int | None = None,
+        numeric_embedding: str | None = None,
+        kinds: Any = None,
+        dropout: float | None = None,
+        ntk: bool | None = None,
+        scaling_layer: bool | None = None,
+        parametric_activation: bool | None = None,
+        members: int | None = None,
+        loss: Any = None,
+        quantiles: Any = None,
+        clamp: bool | None = None,
+        alpha: float | None = None,
+        solver: Any = None,
+        learning_rate_init: float | None = None,
+        learning_rate: Any = None,
+        layer_rates: Any = None,
+        beta_1: float | None = None,
+        beta_2: float | None = None,
+        epsilon: float | None = None,
+        weight_decay: float | None = None,
+        clip_norm: float | None = None,
+        batch_size: Any = None,
+        max_iter: int | None = None,
+        shuffle: bool | None = None,
+        tol: float | None = None,
+        n_iter_no_change: float | None = None,
+        early_stopping: Any = None,
+        validation_fraction: float | None = None,
+        monitor: str | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: bool = False,
+        callbacks: Any = None,
+        n_threads: int | None = None,
+        executor: Any = "auto",
+        dtype: str = "auto",
+    ) -> None:
+        store(locals())
+
+    def predict_quantiles(self, X: Any) -> Array:
+        """Quantiles in rising order, (rows, quantiles), or (rows, values, quantiles).
+
+        Raises:
+            ArgumentError: an estimator of another loss than ``"quantile"``.
+        """
+        raw = self._raw(X)
+        if not self.targets_.quantiles:
+            raise ArgumentError(
+                "quantiles are predicted by an estimator that was trained on them",
+                received=f"loss={self.get_params()['loss']!r}",
+                remedy='fit with loss="quantile"',
+            )
+        cube = self.targets_.decoded(raw)
+        return cube[:, 0] if self.targets_.flat else cube
+
+    def _tail(self) -> list[nn.Module]:
+        tail: list[nn.Module] = []
+        if self.recipe_.members > 1:
+            tail.append(nn.MemberMean("values"))
+        if self.recipe_.clamp:
+            low, high = self.targets_.range
+            tail.append(nn.Clamp(low, high))
+        return tail
+
+
+def _weight(layer: Any) -> Array:
+    weight: Array = layer.weight.numpy().T
+    return weight / np.sqrt(len(weight)) if isinstance(layer, nn.NTKLinear) else weight

@@ -1,0 +1,352 @@
+"""The recipe of a training: every option with its meaning, and the presets as plain data.
+
+An estimator's option that is None is for its preset to say. What stands behind the presets, with
+sources, is in ``docs/design/estimators.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from gradus.checks import choice, finite_number, flag, require, whole_number, whole_numbers
+from gradus.data.target import Task
+from gradus.errors import ArgumentError
+from gradus.nn import ACTIVATIONS, Module
+from gradus.optim import (
+    OPTIMIZERS,
+    Constant,
+    Cosine,
+    CosLog,
+    FlatCosine,
+    OneCycle,
+    Optimizer,
+    Plateau,
+    Schedule,
+)
+
+SCALINGS = ("standard", "robust", "none")
+EMBEDDINGS = ("none", "periodic", "piecewise")
+SCHEDULES: Mapping[str, Schedule] = {
+    "constant": Constant(),
+    "cosine": Cosine(),
+    "coslog4": CosLog(4),
+    "flat_cosine": FlatCosine(),
+    "one_cycle": OneCycle(),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All options of a training, settled and checked; each field is an option of the estimators.
+
+    Attributes:
+        hidden_layer_sizes: units of each hidden layer.
+        activation: of the hidden layers: a name, a module, a function of a tensor, or one a layer.
+        dropout: probability of dropping a hidden unit.
+        scaling: of numbers: ``"standard"`` (mean 0, deviation 1), ``"robust"`` (median 0,
+            quartiles 1 apart, far values drawn in smoothly), ``"none"``.
+        max_one_hot: categories up to which a column has one input each; beyond, an embedding.
+        embedding_size: length of a category's embedding.
+        numeric_embedding: of numbers: ``"none"``, ``"periodic"`` or ``"piecewise"`` (linear).
+        scaling_layer: whether a learned factor an input stands in front.
+        ntk: whether layers divide by √fan-in and begin with weights of size 1.
+        parametric_activation: whether each unit learns how much of the activation it applies.
+        members: networks that share all but the ends, and whose predictions are averaged.
+        loss: a name or a function; ``"auto"``: by the target.
+        label_smoothing: ε of the cross-entropy.
+        quantiles: what ``loss="quantile"`` predicts.
+        clamp: whether predictions of numbers stay in the range of training.
+        alpha: factor of the squared weights in the loss, α/2 ‖W‖² a batch.
+        solver: name of an optimizer, or one of ``gradus.optim``, which then says all of its own.
+        learning_rate_init: the rate, γ.
+        learning_rate: its schedule, by name or from ``gradus.optim``.
+        layer_rates: factors on the rate, by pattern of parameter names: ``{"*.bias": 0.1}``.
+        beta_1: decay of the first moment, β₁; momentum of ``"sgd"``.
+        beta_2: decay of the second moment, β₂.
+        epsilon: what keeps Adam from dividing by 0.
+        weight_decay: decoupled decay of weights, not of biases, on a flat-then-cosine schedule.
+        clip_norm: largest norm of all gradients together; 0: no limit.
+        batch_size: rows a step; ``"auto"``: min(200, rows), scikit-learn's choice.
+        max_iter: passes over the rows.
+        shuffle: whether each pass has an order of its own.
+        tol: least improvement that counts.
+        n_iter_no_change: passes without one before training ends; ``inf``: it goes on.
+        early_stopping: whether to watch a validation part and keep the best weights; ``"auto"``:
+            where there is one, or rows enough for one.
+        validation_fraction: share of the rows in that part.
+        monitor: what is watched: ``"loss"`` or ``"score"`` (accuracy, R²).
+    """
+
+    hidden_layer_sizes: tuple[int, ...]
+    activation: Any
+    dropout: float
+    scaling: str
+    max_one_hot: int
+    embedding_size: int
+    numeric_embedding: str
+    scaling_layer: bool
+    ntk: bool
+    parametric_activation: bool
+    members: int
+    loss: Any
+    clamp: bool
+    alpha: float
+    solver: Any
+    learning_rate_init: float
+    learning_rate: Any
+    layer_rates: Mapping[str, float]
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    weight_decay: float
+    clip_norm: float
+    batch_size: Any
+    max_iter: int
+    shuffle: bool
+    tol: float
+    n_iter_no_change: float
+    early_stopping: Any
+    validation_fraction: float
+    monitor: str
+    label_smoothing: float = 0.0
+    quantiles: tuple[float, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        settle = object.__setattr__
+        sizes = self.hidden_layer_sizes
+        settle(self, "hidden_layer_sizes", whole_numbers("hidden_layer_sizes", sizes, least=1))
+        for name in ("embedding_size", "members", "max_iter"):
+            whole_number(name, getattr(self, name), least=1)
+        whole_number("max_one_hot", self.max_one_hot, least=0)
+        for name in ("scaling_layer", "ntk", "parametric_activation", "shuffle", "clamp"):
+            flag(name, getattr(self, name))
+        for name in ("learning_rate_init", "epsilon"):
+            finite_number(name, getattr(self, name), above=0)
+        for name in ("alpha", "weight_decay", "clip_norm", "tol"):
+            finite_number(name, getattr(self, name), least=0)
+        for name in ("dropout", "beta_1", "beta_2"):
+            finite_number(name, getattr(self, name), least=0, below=1)
+        finite_number("label_smoothing", self.label_smoothing, least=0, most=1)
+        finite_number("validation_fraction", self.validation_fraction, above=0, below=1)
+        for q in self.quantiles:
+            finite_number("each of quantiles", q, above=0, below=1)
+        if self.n_iter_no_change != np.inf:
+            whole_number("n_iter_no_change", self.n_iter_no_change, least=1)
+        if self.batch_size != "auto":
+            whole_number("batch_size", self.batch_size, least=1)
+        if self.early_stopping != "auto":
+            flag("early_stopping", self.early_stopping)
+        choice("scaling", self.scaling, *SCALINGS)
+        choice("numeric_embedding", self.numeric_embedding, *EMBEDDINGS)
+        choice("monitor", self.monitor, "loss", "score")
+        self._check_objects()
+        for factor in self.layer_rates.values():
+            finite_number("each of layer_rates", factor, least=0)
+
+    def _check_objects(self) -> None:
+        for one in self.activations:
+            known = isinstance(one, Module) or callable(one) or one in ACTIVATIONS
+            require(
+                known and one != "sign",
+                "an activation is a name, a module or a function of a tensor",
+                repr(one)[:100],
+                f"choose one of {', '.join(n for n in ACTIVATIONS if n != 'sign')}",
+            )
+        named = isinstance(self.solver, str) and self.solver.lower() in _SOLVERS
+        require(
+            named or isinstance(self.solver, Optimizer),
+            f"solver is one of {', '.join(_SOLVERS)}, or an optimizer of gradus.optim",
+            repr(self.solver)[:100],
+        )
+        schedule = self.learning_rate
+        named = isinstance(schedule, str) and schedule in SCHEDULES
+        require(
+            named or isinstance(schedule, (Schedule, Plateau)),
+            f"learning_rate is a schedule: {', '.join(SCHEDULES)}, or one of gradus.optim",
+            repr(schedule)[:100],
+            "the rate itself is learning_rate_init",
+        )
+        require(
+            isinstance(self.layer_rates, Mapping),
+            "layer_rates is a dictionary of patterns and factors",
+            repr(self.layer_rates)[:100],
+            'write layer_rates={"*.bias": 0.1}',
+        )
+
+    @property
+    def activations(self) -> tuple[Any, ...]:
+        """The activation of each hidden layer."""
+        given, layers = self.activation, len(self.hidden_layer_sizes)
+        if not isinstance(given, Sequence) or isinstance(given, str):
+            return (given,) * layers
+        if len(given) != layers:
+            raise ArgumentError(
+                f"there is one activation, or one a hidden layer, here {layers}",
+                received=f"{len(given)}",
+            )
+        return tuple(given)
+
+    @property
+    def schedule(self) -> Schedule | Plateau:
+        """The schedule of the rate."""
+        given = self.learning_rate
+        return SCHEDULES[given] if isinstance(given, str) else given
+
+    def optimizer(self, parameters: Collection[str]) -> Optimizer:
+        """The update rule for parameters of these names."""
+        if isinstance(self.solver, Optimizer):
+            return self.solver
+        name = _SOLVERS[self.solver.lower()]
+        made = OPTIMIZERS[name]
+        own = {f.name for f in fields(made)}
+        options: dict[str, Any] = {"schedule": self.schedule, "clip_norm": self.clip_norm or None}
+        groups = {
+            pattern: {"lr_factor": factor}
+            for pattern, factor in self.layer_rates.items()
+            if pattern not in _PRESET_RATES or any(fnmatchcase(n, pattern) for n in parameters)
+        }
+        if "betas" in own:
+            options["betas"] = (self.beta_1, self.beta_2)
+        if "eps" in own:
+            options["eps"] = self.epsilon
+        if name == "SGD":
+            options["momentum"] = self.beta_1
+        if self.weight_decay:
+            name, made = "AdamW", OPTIMIZERS["AdamW"]
+            options |= {"weight_decay": self.weight_decay, "decay_schedule": FlatCosine()}
+            groups["*.bias"] = {**groups.get("*.bias", {}), "weight_decay": 0.0}
+        elif name == "Adam":
+            options["epsilon_hat"] = True
+        return made(self.learning_rate_init, groups=groups, **options)
+
+    def rows_a_step(self, rows: int) -> int:
+        """Rows of a batch, where there are so many in all."""
+        return min(200, rows) if self.batch_size == "auto" else min(int(self.batch_size), rows)
+
+
+_SOLVERS = {name.lower(): name for name in OPTIMIZERS}
+
+# Rates that presets name for parameters that a network need not have.
+_PRESET_RATES = {"*.scale": 6.0, "*.mix": 0.1, "*.numeric_embedding.*": 0.1, "*.bias": 0.1}
+
+_CLASSIC: Mapping[str, Any] = {
+    "hidden_layer_sizes": (100,),
+    "activation": "relu",
+    "dropout": 0.0,
+    "scaling": "standard",
+    "max_one_hot": 1000,
+    "embedding_size": 8,
+    "numeric_embedding": "none",
+    "scaling_layer": False,
+    "ntk": False,
+    "parametric_activation": False,
+    "members": 1,
+    "loss": "auto",
+    "label_smoothing": 0.0,
+    "quantiles": (0.05, 0.5, 0.95),
+    "clamp": False,
+    "alpha": 1e-4,
+    "solver": "adam",
+    "learning_rate_init": 1e-3,
+    "learning_rate": "constant",
+    "layer_rates": {},
+    "beta_1": 0.9,
+    "beta_2": 0.999,
+    "epsilon": 1e-8,
+    "weight_decay": 0.0,
+    "clip_norm": 0.0,
+    "batch_size": "auto",
+    "max_iter": 200,
+    "shuffle": True,
+    "tol": 1e-4,
+    "n_iter_no_change": 10,
+    "early_stopping": False,
+    "validation_fraction": 0.1,
+    "monitor": "score",
+}
+
+_DEFAULT: Mapping[str, Any] = {
+    **_CLASSIC,
+    "hidden_layer_sizes": (256, 256, 256),
+    "scaling": "robust",
+    "max_one_hot": 9,
+    "scaling_layer": True,
+    "ntk": True,
+    "alpha": 0.0,
+    "learning_rate": "coslog4",
+    "layer_rates": _PRESET_RATES,
+    "beta_2": 0.95,
+    "batch_size": 256,
+    "max_iter": 256,
+    "n_iter_no_change": np.inf,
+    "early_stopping": "auto",
+    "validation_fraction": 0.15,
+}
+
+_STRONG: Mapping[str, Any] = {
+    **_DEFAULT,
+    "numeric_embedding": "periodic",
+    "parametric_activation": True,
+    "dropout": 0.15,
+    "weight_decay": 0.02,
+}
+
+_ENSEMBLE: Mapping[str, Any] = {
+    **_CLASSIC,
+    "hidden_layer_sizes": (512, 512, 512),
+    "scaling": "robust",
+    "max_one_hot": 9,
+    "numeric_embedding": "piecewise",
+    "members": 32,
+    "dropout": 0.1,
+    "alpha": 0.0,
+    "learning_rate_init": 2e-3,
+    "weight_decay": 3e-4,
+    "batch_size": 256,
+    "max_iter": 256,
+    "n_iter_no_change": 16,
+    "early_stopping": "auto",
+    "validation_fraction": 0.15,
+}
+
+# What a preset says, and what it says otherwise by the task.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "classic": _CLASSIC,
+    "default": _DEFAULT,
+    "strong": _STRONG,
+    "ensemble": _ENSEMBLE,
+}
+_BY_TASK: Mapping[tuple[str, Task], Mapping[str, Any]] = {
+    ("default", "classification"): {
+        "activation": "selu",
+        "learning_rate_init": 0.04,
+        "label_smoothing": 0.1,
+    },
+    ("default", "regression"): {"activation": "mish", "learning_rate_init": 0.07, "clamp": True},
+    ("strong", "classification"): {
+        "activation": "selu",
+        "learning_rate_init": 0.04,
+        "label_smoothing": 0.1,
+    },
+    ("strong", "regression"): {"activation": "mish", "learning_rate_init": 0.2, "clamp": True},
+}
+
+
+def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
+    """Recipe of a preset, with the options that are not None in its place.
+
+    Raises:
+        ArgumentError: no such preset, or an option outside its range.
+
+    >>> settled("classic", "classification", {"max_iter": 5, "alpha": None}).max_iter
+    5
+    """
+    choice("preset", preset, *PRESETS)
+    said = {**PRESETS[preset], **_BY_TASK.get((preset, task), {})}
+    names = {f.name for f in fields(Recipe)}
+    return Recipe(**said | {n: v for n, v in options.items() if n in names and v is not None})

@@ -1,0 +1,412 @@
+"""What y is: classes, yes and no, several answers, or numbers; and how outputs are read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import column_or_1d
+
+from gradus import losses, ops
+from gradus.data.scaling import Scale
+from gradus.errors import ArgumentError, DataError
+from gradus.estimators.recipe import Recipe
+from gradus.tensor import Tensor, tensor
+from gradus.train import metrics
+from gradus.types import Array
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+Metric = Callable[[Array, Array], float]
+
+
+class Targets(ABC):
+    """How one kind of y is learnt: numbers for the network, its loss, and the way back.
+
+    Attributes:
+        outputs: numbers that the network gives a row.
+    """
+
+    outputs: int
+
+    @abstractmethod
+    def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
+        """Targets of the loss, a row a row."""
+
+    @abstractmethod
+    def loss(self, recipe: Recipe) -> Loss:
+        """What the recipe's loss is for targets of this kind."""
+
+    @property
+    @abstractmethod
+    def score(self) -> Metric:
+        """What a network is judged by, larger for better: from its outputs and encoded targets."""
+
+    def labels(self, y: Array) -> Array | None:
+        """One class a row, to hold out in proportion; None where there is none."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Classes(Targets):
+    """One of K classes a row.
+
+    Two classes have one output, the score of the second, or two; more have one each.
+
+    Attributes:
+        classes: the labels, sorted.
+        single: whether two classes share an output.
+    """
+
+    classes: Array
+    single: bool
+
+    @property
+    def outputs(self) -> int:  # type: ignore[override]
+        """Numbers that the network gives a row."""
+        return 1 if self.single else len(self.classes)
+
+    @classmethod
+    def fit(cls, labels: Array, single: bool) -> Classes:
+        """Learn the classes."""
+        classes = np.unique(labels)
+        if len(classes) < 2:
+            raise DataError(
+                "a classifier needs at least two classes",
+                received=f"one class, {classes.tolist()[0]!r}, in all rows",
+                remedy="check that the right column is the target, or add rows of another class",
+            )
+        return cls(classes, single and len(classes) == 2)
+
+    def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
+        """Class numbers; or 0 and 1, (rows, 1)."""
+        numbers = numbered(y, self.classes)
+        return numbers[:, None].astype(dtype) if self.single else numbers
+
+    def loss(self, recipe: Recipe) -> Loss:
+        """Cross-entropy, the hinge loss, or the user's own."""
+        if callable(recipe.loss):
+            return own(recipe.loss)
+        if recipe.loss == "max_margin":
+            return losses.max_margin
+        _check_loss(recipe.loss, "auto", "cross_entropy", "max_margin")
+        if self.single:
+            return _smoothed_yes_no(recipe.label_smoothing)
+        return _smoothed(recipe.label_smoothing)
+
+    def labels(self, y: Array) -> Array:
+        """The class numbers."""
+        return numbered(y, self.classes)
+
+    @property
+    def score(self) -> Metric:
+        """Share of the rows whose class is predicted."""
+
+        def accuracy(prediction: Array, target: Array) -> float:
+            return metrics.accuracy(prediction, target)
+
+        return accuracy
+
+    def probabilities(self, raw: Array) -> Array:
+        """(rows, K), float64."""
+        if self.single:
+            p = ops.sigmoid(tensor(raw.reshape(-1), "float64")).numpy()
+            return np.stack([1 - p, p], axis=1)
+        return np.asarray(ops.softmax(tensor(raw, "float64")).numpy())
+
+    def scores(self, raw: Array) -> Array:
+        """(rows,) for two classes, above 0 for the second; else (rows, K)."""
+        raw = raw.astype(np.float64)
+        if self.single:
+            return raw.reshape(-1)
+        return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
+
+    def predicted(self, raw: Array) -> Array:
+        """Labels."""
+        best = raw.reshape(-1) > 0 if self.single else raw.argmax(axis=1)
+        return self.classes[np.asarray(best, np.int64)]
+
+
+@dataclass(frozen=True, eq=False)
+class YesNo(Targets):
+    """Several independent yes-or-no answers a row (multilabel), (rows, L) of 0 and 1.
+
+    Attributes:
+        outputs: number of answers.
+    """
+
+    outputs: int
+
+    @property
+    def classes(self) -> Array:
+        """Numbers of the labels, as scikit-learn's binarizer has them."""
+        return np.arange(self.outputs)
+
+    def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
+        """0 and 1 in the network's dtype."""
+        dense = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        return np.ascontiguousarray(dense, dtype)
+
+    def loss(self, recipe: Recipe) -> Loss:
+        """Binary cross-entropy, summed over the answers."""
+        if callable(recipe.loss):
+            return own(recipe.loss)
+        _check_loss(recipe.loss, "auto", "cross_entropy")
+        return _smoothed_yes_no(recipe.label_smoothing)
+
+    def probabilities(self, raw: Array) -> Array:
+        """Of yes, (rows, L)."""
+        return np.asarray(ops.sigmoid(tensor(raw, "float64")).numpy())
+
+    def scores(self, raw: Array) -> Array:
+        """(rows, L), above 0 for yes."""
+        return raw.astype(np.float64)
+
+    def predicted(self, raw: Array) -> Array:
+        """0 and 1."""
+        return np.asarray(raw > 0, np.int64)
+
+    @property
+    def score(self) -> Metric:
+        """Share of the answers that are right."""
+
+        def accuracy(prediction: Array, target: Array) -> float:
+            return float(np.mean((prediction > 0) == (target > 0.5)))
+
+        return accuracy
+
+
+@dataclass(frozen=True, eq=False)
+class SeveralClasses(Targets):
+    """Several questions a row, each with classes of its own: (rows, questions)."""
+
+    parts: tuple[Classes, ...]
+
+    @property
+    def outputs(self) -> int:  # type: ignore[override]
+        """Numbers that the network gives a row."""
+        return sum(part.outputs for part in self.parts)
+
+    @property
+    def classes(self) -> list[Array]:
+        """The classes of each question."""
+        return [part.classes for part in self.parts]
+
+    @classmethod
+    def fit(cls, y: Array) -> SeveralClasses:
+        """Learn the classes of each column."""
+        return cls(tuple(Classes.fit(column, single=False) for column in y.T))
+
+    def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
+        """Class numbers, (rows, questions)."""
+        columns = zip(self.parts, np.asarray(y).T, strict=True)
+        return np.stack([numbered(column, part.classes) for part, column in columns], axis=1)
+
+    def loss(self, recipe: Recipe) -> Loss:
+        """The sum of the questions' losses."""
+        if callable(recipe.loss):
+            return own(recipe.loss)
+        each = [part.loss(recipe) for part in self.parts]
+        bounds = self._bounds()
+
+        def summed(prediction: Tensor, target: Tensor) -> Tensor:
+            total: Any = 0.0
+            for k, (loss, (start, stop)) in enumerate(zip(each, bounds, strict=True)):
+                total = total + loss(prediction[..., start:stop], target[..., k])
+            return total
+
+        return summed
+
+    def probabilities(self, raw: Array) -> list[Array]:
+        """Of each question's classes."""
+        return [part.probabilities(r) for part, r in self._split(raw)]
+
+    def scores(self, raw: Array) -> list[Array]:
+        """Of each question's classes."""
+        return [part.scores(r) for part, r in self._split(raw)]
+
+    def predicted(self, raw: Array) -> Array:
+        """Labels, (rows, questions)."""
+        return np.stack([part.predicted(r) for part, r in self._split(raw)], axis=1)
+
+    @property
+    def score(self) -> Metric:
+        """Share of the answers that are right."""
+
+        def accuracy(prediction: Array, target: Array) -> float:
+            best = [r.argmax(axis=1) for _, r in self._split(prediction)]
+            return float(np.mean(np.stack(best, axis=1) == target))
+
+        return accuracy
+
+    def _bounds(self) -> list[tuple[int, int]]:
+        ends = np.cumsum([part.outputs for part in self.parts]).tolist()
+        return list(zip([0, *ends], ends, strict=False))
+
+    def _split(self, raw: Array) -> list[tuple[Classes, Array]]:
+        bounds = self._bounds()
+        return [(p, raw[:, a:b]) for p, (a, b) in zip(self.parts, bounds, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Values(Targets):
+    """Numbers, standardised for the network: (rows,) or (rows, values).
+
+    Attributes:
+        scales: mean and deviation of each.
+        flat: whether y had one axis.
+        range: least and greatest standardised target of training, of each output.
+        quantiles: what is predicted of each, where it is not the mean.
+    """
+
+    scales: tuple[Scale, ...]
+    flat: bool
+    quantiles: tuple[float, ...] = ()
+    range: tuple[list[float], list[float]] = ([], [])
+
+    @property
+    def outputs(self) -> int:  # type: ignore[override]
+        """Numbers that the network gives a row."""
+        return len(self.scales) * max(len(self.quantiles), 1)
+
+    @classmethod
+    def fit(cls, y: Array, recipe: Recipe, weight: Array | None) -> Values:
+        """Learn mean and deviation of each column."""
+        columns = y.reshape(len(y), -1).T.astype(np.float64)
+        scales = tuple(Scale.fit(c, f"target {i}", weight) for i, c in enumerate(columns))
+        quantiles = tuple(sorted(recipe.quantiles)) if recipe.loss == "quantile" else ()
+        z = cls(scales, y.ndim == 1).encode(y, np.float64)
+        copies = max(len(quantiles), 1)
+        ends = [np.repeat(end, copies).tolist() for end in (z.min(axis=0), z.max(axis=0))]
+        return cls(scales, y.ndim == 1, quantiles, (ends[0], ends[1]))
+
+    def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
+        """Standardised, (rows, values)."""
+        columns = np.asarray(y, np.float64).reshape(len(y), -1).T
+        z = [(c - s.mean) / s.std for s, c in zip(self.scales, columns, strict=True)]
+        return np.stack(z, axis=1).astype(dtype)
+
+    def loss(self, recipe: Recipe) -> Loss:
+        """The named loss of standardised numbers, or the user's own."""
+        if callable(recipe.loss):
+            return own(recipe.loss)
+        named: dict[str, Loss] = {
+            "auto": losses.squared_error,
+            "squared_error": losses.squared_error,
+            "absolute_error": losses.absolute_error,
+            "huber": losses.huber,
+            "quantile": self._pinball,
+        }
+        _check_loss(recipe.loss, *named)
+        return named[recipe.loss]
+
+    def _pinball(self, prediction: Tensor, target: Tensor) -> Tensor:
+        count = len(self.quantiles)
+        total: Any = 0.0
+        for k, q in enumerate(self.quantiles):
+            total = total + losses.pinball(prediction[..., k::count], target, quantile=q)
+        return total
+
+    def decoded(self, raw: Array) -> Array:
+        """In the unit of y: (rows, values, quantiles), quantiles in order."""
+        cube = raw.astype(np.float64).reshape(len(raw), len(self.scales), -1)
+        mean, std = (np.array([getattr(s, n) for s in self.scales]) for n in ("mean", "std"))
+        return np.sort(cube * std[:, None] + mean[:, None], axis=2)
+
+    def predicted(self, raw: Array) -> Array:
+        """The mean, or the quantile nearest to the median, in the shape of y."""
+        cube = self.decoded(raw)
+        at = int(np.argmin(np.abs(np.array(self.quantiles) - 0.5))) if self.quantiles else 0
+        return cube[:, 0, at] if self.flat else cube[:, :, at]
+
+    @property
+    def score(self) -> Metric:
+        """R² of standardised numbers."""
+
+        def r2(prediction: Array, target: Array) -> float:
+            z = prediction.reshape(len(prediction), len(self.scales), -1)
+            middle = z[:, :, z.shape[2] // 2]
+            return metrics.r2(middle, target)
+
+        return r2
+
+
+def one_axis(y: Any) -> Array:
+    """Targets as a dense array, of one axis where there is one a row."""
+    y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def numbered(y: Array, classes: Array) -> Array:
+    """Place of each label among the sorted classes, int64.
+
+    Raises:
+        DataError: a label that is none of them.
+
+    >>> numbered(np.array(["b", "a"]), np.array(["a", "b"])).tolist()
+    [1, 0]
+    """
+    y = np.asarray(y)
+    places = np.searchsorted(classes, y)
+    places[places == len(classes)] = 0
+    wrong = classes[places] != y
+    if np.any(wrong):
+        raise DataError(
+            f"every label is one of the classes of training, {classes.tolist()!r:.100}",
+            received=repr(y[np.flatnonzero(wrong)[0]]),
+            remedy="name all classes in the first call: partial_fit(X, y, classes=…)",
+        )
+    return places.astype(np.int64)
+
+
+def own(loss: Loss) -> Loss:
+    """A loss of the user's, under its own name."""
+    return loss
+
+
+def over_members(loss: Loss) -> Loss:
+    """The mean of the members' losses, where there are several predictions (rows, members, …)."""
+
+    def averaged(prediction: Tensor, target: Tensor) -> Tensor:
+        if prediction.ndim < 3:
+            return loss(prediction, target)
+        n, k, *rest = prediction.shape
+        flat = ops.reshape(prediction, shape=(n * k, *rest))
+        each = ops.broadcast_to(ops.expand_dims(target, axis=1), shape=(n, k, *target.shape[1:]))
+        repeated = ops.reshape(each, shape=(n * k, *target.shape[1:]))
+        return ops.mean(ops.reshape(loss(flat, repeated), shape=(n, k)), axis=1)
+
+    return averaged
+
+
+def _smoothed(epsilon: float) -> Loss:
+    if not epsilon:
+        return losses.cross_entropy
+
+    def cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:
+        return losses.cross_entropy(prediction, target, label_smoothing=epsilon)
+
+    return cross_entropy
+
+
+def _smoothed_yes_no(epsilon: float) -> Loss:
+    if not epsilon:
+        return losses.binary_cross_entropy_with_logits
+
+    def binary_cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:
+        smooth = (1.0 - epsilon) * target + 0.5 * epsilon
+        return losses.binary_cross_entropy_with_logits(prediction, smooth)
+
+    return binary_cross_entropy
+
+
+def _check_loss(given: Any, *known: str) -> None:
+    if given not in known:
+        raise ArgumentError(
+            f"the loss is one of {', '.join(known)}, or a function (prediction, target) → one "
+            "value an example",
+            received=repr(given)[:100],
+        )

@@ -1,0 +1,141 @@
+"""Linear layers whose weights are of size 1 and are made small in the forward pass."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gradus import random
+from gradus.checks import flag, whole_number
+from gradus.errors import ShapeError
+from gradus.modes import no_grad
+from gradus.nn.init import Normal, Zeros
+from gradus.nn.linear import affine
+from gradus.nn.module import Module, in_mode
+from gradus.nn.parameter import float_dtype, parameter
+from gradus.nn.sequential import Sequential
+from gradus.tensor import Tensor, as_array, tensor
+from gradus.types import Array, float64, int64
+
+_POINTS = 5  # the 5 of "he+5"
+
+
+class NTKLinear(Module):
+    """Every output is a weighted sum of the inputs, by weights of size 1: y = x Wᵀ / √m + b.
+
+    A Linear layer divides its first weights by √m once, this one in every forward pass. An
+    optimizer whose steps do not follow the size of the gradient, such as Adam, so moves the outputs
+    of wide and of narrow layers by as much, and one rate does for all widths.
+
+    Source: Jacot, Gabriel and Hongler, "Neural tangent kernel" (2018); RealMLP: Holzmüller,
+    Grinsztajn and Steinwart, "Better by default" (2024).
+
+    Attributes:
+        weight: (out_features, in_features), standard normal at the start.
+        bias: (out_features,), standard normal at the start, or None.
+
+    Args:
+        in_features: m, length of the input rows.
+        out_features: length of the output rows.
+        bias: whether to add b.
+        zero: start W and b at 0 instead, so that a last layer first says 0 to everything.
+        dtype: of the parameters.
+
+    Raises:
+        ShapeError: an input (…, k) with k ≠ m.
+
+    >>> layer = NTKLinear(4, 1)
+    >>> layer.weight, layer.bias = [[1.0, 1.0, 1.0, 1.0]], [0.5]
+    >>> layer([[1.0, 2.0, 3.0, 4.0]]).tolist()  # 10 / √4 + 0.5
+    [[5.5]]
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        zero: bool = False,
+        dtype: npt.DTypeLike = "float32",
+    ) -> None:
+        self.in_features = whole_number("in_features", in_features, least=1)
+        self.out_features = whole_number("out_features", out_features, least=1)
+        self.zero = flag("zero", zero)
+        self.dtype = float_dtype(dtype)
+        start = Zeros() if self.zero else Normal(1.0)
+        self.weight = parameter(start, (self.out_features, self.in_features), self.dtype)
+        self.bias = None
+        if flag("bias", bias):
+            self.bias = parameter(start, (self.out_features,), self.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, in_features) to (…, out_features)."""
+        # The weights are divided, not the outputs: where they stay, that is done once for all rows.
+        return affine(self, x, self.weight * (1.0 / math.sqrt(self.in_features)), self.bias)
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().config(), "bias": self.bias is not None}
+
+
+def start_from_data(network: Module, x: npt.ArrayLike) -> None:
+    """Start the NTK layers of a network from the rows that it will see.
+
+    Layer by layer, each output z = w · x / √m of an ``NTKLinear`` gets weights with which z has
+    deviation 1 over the rows, and a bias that puts its bend among them: b = −Σᵢ aᵢ zᵢ over five
+    rows drawn at random, with weights aᵢ ≥ 0 drawn evenly from those that add up to 1. Layers made
+    with ``zero=True`` stay at 0, and layers of other kinds as they are. Dropout stands aside.
+
+    Source: Steinwart, "A sober look at neural network initializations" (2019), whose "he+5" the
+    biases are; RealMLP: Holzmüller, Grinsztajn and Steinwart, "Better by default" (2024).
+
+    Args:
+        network: ``nn.Sequential``, or one layer.
+        x: inputs, (n, …): a few thousand rows say enough.
+
+    Raises:
+        ShapeError: inputs that the network does not take, or none.
+
+    >>> from gradus import nn
+    >>> net = nn.Sequential(nn.NTKLinear(1, 100), nn.ReLU(), nn.NTKLinear(100, 1, zero=True))
+    >>> nn.start_from_data(net, [[3.0], [4.0], [5.0]])
+    >>> z = net[0]([[3.0], [5.0]]).numpy()
+    >>> bool((z.min(axis=0) < 1e-5).all() and (z.max(axis=0) > -1e-5).all())  # bent within the rows
+    True
+    """
+    rows = as_array(x)
+    if rows.ndim < 2 or not len(rows):
+        raise ShapeError("a network starts from one row or more", received=rows.shape)
+    with in_mode(network, False), no_grad():
+        _start(network, tensor(rows))
+
+
+def _start(layer: Module, x: Tensor) -> Tensor:
+    """Start a layer from its inputs, and give its outputs."""
+    if isinstance(layer, Sequential):
+        for inner in layer:
+            x = _start(inner, x)
+        return x
+    if isinstance(layer, NTKLinear) and not layer.zero:
+        without = layer(x).numpy().astype(float64).reshape(-1, layer.out_features)
+        bias = 0.0 if layer.bias is None else layer.bias.numpy()
+        z = without - bias
+        spread = z.std(axis=0)
+        factor = np.where(spread > 0, 1.0 / np.where(spread > 0, spread, 1.0), 1.0)
+        layer.weight.assign(layer.weight.numpy() * factor[:, None])
+        if layer.bias is not None:
+            layer.bias.assign(-_among(z * factor))
+    return layer(x)
+
+
+def _among(z: Array) -> Array:
+    """A random convex combination of five rows, drawn anew for each column."""
+    rows, weights = (
+        random.uniform(*random.current_stream().next(), (_POINTS, z.shape[1])) for _ in range(2)
+    )
+    weights = -np.log1p(-weights)  # exponential: divided by their sum, even over the simplex
+    chosen = np.take_along_axis(z, (rows * len(z)).astype(int64), axis=0)
+    return np.asarray((weights * chosen).sum(axis=0) / weights.sum(axis=0))
