@@ -48,7 +48,7 @@ class Recipe:
         hidden_layer_sizes: units of each hidden layer.
         activation: of the hidden layers: a name, a module, a function of a tensor, or one a layer.
         dropout: probability of dropping a hidden unit.
-        dropout_schedule: how that goes over the training: ``"constant"``, or the name of a schedule.
+        dropout_schedule: how that goes over the training, by the name of a schedule.
         start_from_data: whether the first weights are set by a look at the rows (he+5).
         scaling: of numbers: ``"standard"`` (mean 0, deviation 1), ``"robust"`` (median 0,
             quartiles 1 apart, far values drawn in smoothly), ``"none"``.
