@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus.checks import choice, whole_number
-from gradus.data.checks import check_weight, float_dtype, listing
+from gradus.data.checks import check_names, check_weight, float_dtype, listing, row_indices
 from gradus.data.config import entry
 from gradus.data.features import (
     FEATURES,
@@ -27,8 +27,11 @@ from gradus.data.features import (
 from gradus.data.scaling import SCALINGS
 from gradus.data.schema import Column
 from gradus.data.table import Table
-from gradus.errors import DataError, FileError
+from gradus.errors import ArgumentError, DataError, DtypeError, FileError, ShapeError
 from gradus.types import Array
+
+# Cells of a matrix that are encoded together: 1 MB of float64.
+_CELLS_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,7 @@ class TableEncoder:
                 column's kind, or no column left to learn from.
             ArgumentError: settings outside their ranges.
         """
-        if len(table) == 0:
-            raise DataError("an encoder learns from at least one row", received="an empty table")
+        _check_rows(len(table))
         used = [column for column in schema if column.kind != "ignored"]
         if not used:
             notes = "; ".join(f"{column.name!r}: {column.note}" for column in schema)
@@ -93,7 +95,7 @@ class TableEncoder:
                 remedy="override the kind of a column",
             )
         _check_columns([column.name for column in used], table)
-        how = Fitting(choice("scaling", scaling, *SCALINGS), check_weight(weight, len(table)))
+        how = _fitting(scaling, weight, len(table))
         if max_one_hot is not None:
             max_one_hot = whole_number("max_one_hot", max_one_hot, least=0)
 
@@ -114,10 +116,111 @@ class TableEncoder:
         """
         _check_columns(self.columns, table)
         encoded = np.empty((len(table), len(self.feature_names)), float_dtype(dtype))
-        for feature, place in zip(self.features, self.places.values(), strict=True):
-            cells = table.column(feature.column)
-            encoded[:, place.start : place.stop] = feature.encode(cells, encoded.dtype)
+        self._fill(encoded, map(table.column, self.columns))
         return encoded
+
+    @classmethod
+    def fit_matrix(
+        cls,
+        X: Array,
+        names: Sequence[str],
+        *,
+        scaling: str = "standard",
+        weight: npt.ArrayLike | None = None,
+    ) -> TableEncoder:
+        """The encoder that `fit` gives for a matrix of numbers (n, d), column by column.
+
+        All its columns are numeric. Beyond the matrix, memory for one or two of its columns is
+        needed.
+
+        Args:
+            X: floats (NaN is missing), integers or booleans.
+            names: of the columns.
+            scaling: as for `fit`.
+            weight: as for `fit`.
+
+        Raises:
+            ShapeError: no matrix, or not one name a column.
+            DataError: no rows, no columns, or ±inf (with column and row).
+            ArgumentError: settings outside their ranges.
+
+        >>> encoder = TableEncoder.fit_matrix(np.array([[1.0, 5.0], [3.0, np.nan]]), ["a", "b"])
+        >>> encoder.feature_names
+        ('a', 'b', 'b is missing')
+        """
+        _check_matrix(X)
+        if len(names) != X.shape[1]:
+            raise ShapeError(
+                "a matrix needs one name a column",
+                received=f"{len(names)} names for {X.shape[1]} columns",
+            )
+        check_names(names, "names")
+        _check_rows(len(X))
+        if not X.shape[1]:
+            raise DataError("a matrix needs a column to learn from", received="no columns")
+        how = _fitting(scaling, weight, len(X))
+        return cls(tuple(NumericFeature.fit(name, X[:, j], how) for j, name in enumerate(names)))
+
+    def transform_matrix(
+        self, X: Array, rows: npt.ArrayLike | None = None, dtype: npt.DTypeLike = np.float32
+    ) -> Array:
+        """What `transform` gives for a matrix of numbers, some rows at a time.
+
+        Args:
+            X: the columns that the encoder was fitted to, in their order, (n, d).
+            rows: which of them, counted from 0, in which order; None for all.
+            dtype: float32 or float64.
+
+        Returns:
+            Features (rows, features), the only memory of their size that is needed.
+
+        Raises:
+            ShapeError: no matrix, or one of other columns.
+            ArgumentError: an encoder that reads other kinds than numbers, or rows that there are
+                not.
+            DataError: ±inf or a number too far from training, with its column and row in X.
+
+        >>> X = np.array([[1.0], [3.0], [5.0]])
+        >>> TableEncoder.fit_matrix(X, ["a"], scaling="none").transform_matrix(X, rows=[2, 0])
+        array([[5.],
+               [1.]], dtype=float32)
+        """
+        _check_matrix(X)
+        others = [f.column for f in self.features if not isinstance(f, NumericFeature)]
+        if others:
+            raise ArgumentError(
+                "a matrix holds numbers, and so do all columns of its encoder",
+                received=f"an encoder with {listing(others)}",
+                remedy="use transform(table)",
+            )
+        if X.shape[1] != len(self.features):
+            raise ShapeError(
+                f"the matrix must have the {len(self.features)} columns of training",
+                received=f"shape {X.shape}",
+            )
+        chosen = slice(None) if rows is None else row_indices(rows, len(X))
+        n = len(X) if isinstance(chosen, slice) else len(chosen)
+        encoded = np.empty((n, len(self.feature_names)), float_dtype(dtype))
+        step = max(1, _CELLS_AT_ONCE // X.shape[1])
+        try:
+            for start in range(0, n, step):
+                part = slice(start, start + step)
+                cells = X[part] if isinstance(chosen, slice) else X[chosen[part]]
+                self._fill(encoded[part], cells.T)
+        except DataError:
+            # Once more by whole columns, where the cell stands in the row that the message names.
+            for feature, column in zip(self.features, X.T, strict=True):
+                cells = np.full(len(X), np.nan)
+                cells[chosen] = column[chosen]
+                feature.encode(cells, encoded.dtype)
+            raise
+        return encoded
+
+    def _fill(self, encoded: Array, columns: Iterable[Array]) -> None:
+        """Write the features of the cells of each column."""
+        places = self.places.values()
+        for feature, place, cells in zip(self.features, places, columns, strict=True):
+            encoded[:, place.start : place.stop] = feature.encode(cells, encoded.dtype)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -207,6 +310,30 @@ class TableEncoder:
                 received=listing(encoder.columns) or "none",
             )
         return encoder
+
+
+def _fitting(scaling: str, weight: npt.ArrayLike | None, n: int) -> Fitting:
+    return Fitting(choice("scaling", scaling, *SCALINGS), check_weight(weight, n))
+
+
+def _check_rows(n: int) -> None:
+    if n == 0:
+        raise DataError("an encoder learns from at least one row", received="an empty table")
+
+
+def _check_matrix(X: Array) -> None:
+    if not isinstance(X, np.ndarray) or X.ndim != 2:
+        raise ShapeError(
+            "a matrix is a 2-D array (rows, columns)",
+            received=f"shape {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__,
+            remedy="reshape it, for example with array.reshape(-1, 1)",
+        )
+    if X.dtype.kind not in "iufb" or X.dtype.itemsize > 8:
+        raise DtypeError(
+            "a matrix holds floats of up to 64 bits, integers or booleans",
+            received=str(X.dtype),
+            remedy="convert it, or use a table for text and dates",
+        )
 
 
 def _check_columns(expected: Sequence[str], table: Table) -> None:
