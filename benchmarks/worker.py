@@ -130,6 +130,20 @@ class PredictionServer:
         return {"seconds": spent / calls}
 
 
+class LearningServer:
+    """Fits one model to folds of data sets; see `learning/`."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.model = {"kind": job["model"], "settings": job["settings"]}
+        self.threads = len(job["cores"])
+
+    def fit(self, **fold: Any) -> Answer:
+        """Errors of a fit, and its seconds."""
+        from benchmarks.learning.fitting import fit
+
+        return {"row": fit(**fold, **self.model, threads=self.threads)}
+
+
 class FloorServer:
     """Measures what the machine can do at best; see `floor.py`."""
 
@@ -161,7 +175,12 @@ def _seconds(call: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-_SERVERS = {"training": TrainingServer, "prediction": PredictionServer, "floor": FloorServer}
+_SERVERS = {
+    "training": TrainingServer,
+    "prediction": PredictionServer,
+    "floor": FloorServer,
+    "learning": LearningServer,
+}
 
 if __name__ == "__main__":
     main(json.loads(sys.argv[1]))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,6 +135,26 @@ def test_dropout_is_the_identity_when_training_is_over() -> None:
     before = random.current_stream().site
     assert nn.Dropout(0.9).eval()(x) is x
     assert random.current_stream().site == before
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.25, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("run", [lambda f: f, gd.compile], ids=["eager", "compiled"])
+def test_scheduled_dropout_is_dropout_of_the_share_p_times_its_factor(
+    factor: float, run: Callable[[Any], Any]
+) -> None:
+    drop, x = nn.Dropout(0.75, scheduled=True), gd.tensor(np.ones(20_000))
+    drop.factor = factor
+
+    def drawn(x: gd.Tensor, factor: gd.Tensor, layer: nn.Dropout = drop) -> gd.Tensor:
+        bound = {"factor": factor} if layer.scheduled else {}
+        with layer.bind(bound), random.use_stream(random.Stream(gd.tensor(5), gd.tensor(2))):
+            return layer(x)
+
+    found = run(drawn)(x, drop.factor).numpy()
+    share = min(0.75 * factor, 1.0 - 2.0**-24)
+    assert np.array_equal(found != 0, random.bits(5, 2, 0, (20_000,)) >= share * 2**32)
+    # 1 / (1 − p) is rounded to float32.
+    np.testing.assert_allclose(found[found != 0], 1.0 / (1.0 - share), rtol=1e-6)
 
 
 def test_dropout_of_nothing_draws_nothing() -> None:

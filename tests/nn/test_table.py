@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,12 @@ import pytest
 import gradus as gd
 from gradus import nn
 from gradus.errors import ArgumentError, ShapeError
+from gradus.nn.table import integers
 
+Run = Callable[[Any], Callable[..., Any]]
+every_executor = pytest.mark.parametrize(
+    "run", [lambda f: f, gd.compile], ids=["eager", "compiled"]
+)
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
 
 
@@ -59,14 +65,123 @@ def test_a_table_comes_out_as_numbers_then_others_then_codes() -> None:
 STRANGE = [np.nan, np.inf, -np.inf, -1.0, -1e30, 3.0, 2.6, 1e9, 3e38, 0.4, -0.4]
 
 
-@pytest.mark.parametrize("run", [lambda f: f, gd.compile], ids=["eager", "compiled"])
-def test_what_is_no_code_is_the_code_of_the_unknown(run: Callable) -> None:  # type: ignore[type-arg]
+@every_executor
+def test_what_is_no_code_is_the_code_of_the_unknown(run: Run) -> None:
     front = nn.TableInput(2, codes=[(1, 3)], embedding_size=4)
     x = np.array([[0.5, value] for value in STRANGE], np.float32)
     found = run(front)(gd.tensor(x)).numpy()
     assert np.array_equal(found[:, 1:], np.repeat(front.weight.numpy()[:1], len(x), axis=0))
     near = run(front)(gd.tensor(np.array([[0.5, 2.0000002], [0.5, 1.9999999]], np.float32)))
     assert np.array_equal(near.numpy()[:, 1:], np.repeat(front.weight.numpy()[2:], 2, axis=0))
+
+
+def embedding() -> nn.PiecewiseLinearEmbedding:
+    layer = nn.PiecewiseLinearEmbedding(EDGES, size=3, dtype="float64")
+    layer.weight = np.random.default_rng(1).normal(size=layer.weight.shape)
+    return layer
+
+
+EDGES = [[-1.0, 0.1, 1 / 3, 2.0], [0.0, 1.0], [-2.5, -1e-7, 4.0]]
+
+
+def test_a_piecewise_linear_embedding_is_linear_between_its_edges_and_beyond() -> None:
+    layer = embedding()
+    for j, edges in enumerate(EDGES):
+        inner = edges[1:-1]
+        for a, b in zip([-9.0, *inner], [*inner, 9.0], strict=True):
+            x = np.zeros((3, 3))
+            x[:, j] = [a, (a + b) / 2, b]
+            low, middle, high = layer(x).numpy()
+            np.testing.assert_allclose(middle, (low + high) / 2, rtol=1e-12, atol=1e-12)
+            assert np.abs(high - low).max() > 0.1, "it is not constant either"
+
+
+def test_a_piecewise_linear_embedding_starts_linear() -> None:
+    layer = nn.PiecewiseLinearEmbedding(EDGES, size=2, dtype="float64")
+    x = np.random.default_rng(2).normal(size=(5, 3))
+    y = x[:, :, None] * layer.linear.numpy() + layer.bias.numpy()
+    np.testing.assert_allclose(layer(x).numpy(), y.reshape(5, 6), rtol=1e-15)
+
+
+def test_edges_come_out_of_a_file_as_they_went_in(tmp_path: Path) -> None:
+    layer = embedding()
+    nn.TableInput(4, [0, 1, 3], numeric_embedding=layer).save(tmp_path / "front.safetensors")
+    again = gd.load(tmp_path / "front.safetensors").numeric_embedding
+    assert again.edges == EDGES
+    x = np.random.default_rng(2).normal(size=(5, 3))
+    assert np.array_equal(again(x).numpy(), layer(x).numpy())
+
+
+def test_a_layer_with_many_edges_shows_their_number() -> None:
+    assert embedding().summary() == "PiecewiseLinearEmbedding(3 → 9, bins: 1 to 3)"
+
+
+@pytest.mark.parametrize("x", [1e4, -1e4, 3e7])
+def test_embeddings_of_far_numbers_are_finite(x: float) -> None:
+    row = np.full((1, 3), x, np.float32)
+    assert np.isfinite(nn.PiecewiseLinearEmbedding(EDGES)(row).numpy()).all()
+    assert np.isfinite(nn.PeriodicEmbedding(3)(row).numpy()).all()
+
+
+def test_a_periodic_embedding_gives_each_feature_and_its_waves() -> None:
+    layer = nn.PeriodicEmbedding(2, frequencies=5, size=3, sigma=2.0, dtype="float64")
+    w, b, v, c = (t.numpy() for t in layer.parameters())
+    x = np.array([[0.3, -1.7]])
+    for j in range(2):
+        waves = np.cos(2 * np.pi * w[j] * x[0, j] + b[j])
+        expected = [x[0, j], *(waves @ v[j] + c[j])]
+        np.testing.assert_allclose(layer(x).numpy()[0, 3 * j : 3 * j + 3], expected, rtol=1e-12)
+    assert np.abs(nn.PeriodicEmbedding(40).phase.numpy()).max() == pytest.approx(np.pi, rel=0.02)
+    assert nn.PeriodicEmbedding(400, sigma=0.1).frequency.numpy().std() == pytest.approx(0.1, 0.1)
+
+
+def packed(dense: np.ndarray, places: int) -> np.ndarray:
+    found = np.zeros((len(dense), 2, places), dense.dtype)
+    for i, row in enumerate(dense):
+        (columns,) = np.nonzero(row)
+        found[i, :, : len(columns)] = columns, row[columns]
+    return found
+
+
+@pytest.mark.parametrize("ntk", [False, True])
+@every_executor
+def test_packed_rows_give_what_full_rows_give_with_gradients(ntk: bool, run: Run) -> None:
+    rng = np.random.default_rng(4)
+    dense = np.where(rng.random((6, 50)) < 0.1, rng.normal(size=(6, 50)), 0.0)
+    dense[2] = 0.0
+    sparse = nn.SparseInput(50, 3, ntk=ntk, dtype="float64")
+    full = (nn.NTKLinear if ntk else nn.Linear)(50, 3, dtype="float64")
+    full.weight, full.bias = sparse.weight.T, sparse.bias
+    x = packed(dense, 12)
+
+    def both(layer: nn.Module) -> Callable[..., object]:
+        def function(x: gd.Tensor, weight: gd.Tensor, bias: gd.Tensor) -> object:
+            with layer.bind({"weight": weight, "bias": bias}):
+                y = layer(x)
+            return y, *gd.grad((y * y).sum(), [weight, bias])
+
+        return run(function)
+
+    y, dw, db = both(sparse)(gd.tensor(x), sparse.weight, sparse.bias)
+    expected, dw2, db2 = both(full)(gd.tensor(dense), full.weight, full.bias)
+    np.testing.assert_allclose(y.numpy(), expected.numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(dw.numpy().T, dw2.numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(db.numpy(), db2.numpy(), rtol=1e-12)
+
+
+def test_float32_writes_every_column_number_that_a_layer_may_have() -> None:
+    columns = np.concatenate([k + np.arange(-3, 3) for k in (3, 2**22, 2**23, 2**24 - 3)])
+    found = integers(gd.tensor(columns, "float32"))
+    assert np.array_equal(found.numpy(), columns)
+    assert integers(gd.tensor([1.9999999, 2.0000002, -1.0, -2.0])).tolist() == [2, 2, -1, -2]
+
+
+@pytest.mark.parametrize("column", [-1.0, 3.0, 1e9])
+@every_executor
+def test_a_column_that_is_none_is_refused(column: float, run: Run) -> None:
+    x = gd.tensor(np.array([[[column], [1.0]]], np.float32))
+    with pytest.raises(ArgumentError, match="length 3"):
+        run(nn.SparseInput(3, 1))(x)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +202,15 @@ def test_what_is_no_code_is_the_code_of_the_unknown(run: Callable) -> None:  # t
         (lambda: nn.TableInput(2, codes=[(0, 0)]), "a count from 1"),
         (lambda: nn.TableInput(2, codes=[0]), r"a pair \(place, count\)"),
         (lambda: nn.TableInput(2, codes=[(0, 1.5)]), "whole numbers"),
+        (lambda: nn.SparseInput(2**24 + 1, 1), "at most 16777216"),
+        (lambda: nn.PeriodicEmbedding(1, size=1), "size must be at least 2"),
+        (lambda: nn.PeriodicEmbedding(1, sigma=-1.0), "sigma must be a finite number"),
+        (lambda: nn.PiecewiseLinearEmbedding([]), "a list for each feature"),
+        (lambda: nn.PiecewiseLinearEmbedding([[1.0]]), r"edges\[0\] is a list of two numbers"),
+        (lambda: nn.PiecewiseLinearEmbedding([0.0, 1.0]), r"edges\[0\] is a list of two numbers"),
+        (lambda: nn.PiecewiseLinearEmbedding([[0, 1], [1, 1]]), r"edges\[1\] rises"),
+        (lambda: nn.PiecewiseLinearEmbedding([[1.0, 1.0 + 1e-9]]), "rises .* as float32"),
+        (lambda: nn.PiecewiseLinearEmbedding([[0.0, np.nan]]), r"each number of edges\[0\]"),
         (
             lambda: nn.TableInput(3, [0], numeric_embedding=nn.ScalingLayer(1)),
             "numeric_embedding is a module for as many features",
@@ -106,6 +230,9 @@ def test_arguments_without_meaning_are_refused(make: Callable[[], object], says:
         nn.ParametricActivation(nn.SELU(), 3),
         nn.Clamp([0.0] * 3, [1.0] * 3),
         nn.TableInput(3),
+        nn.PeriodicEmbedding(3),
+        nn.PiecewiseLinearEmbedding([[0.0, 1.0]] * 3),
+        nn.MemberInput(2, 3),
     ],
     ids=lambda layer: type(layer).__name__,
 )

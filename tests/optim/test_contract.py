@@ -29,6 +29,7 @@ PARABOLA: dict[str, Optimizer] = {
     "amsgrad": optim.Adam(0.1, amsgrad=True),
     "epsilon hat": optim.Adam(0.1, epsilon_hat=True),
     "AdamW": optim.AdamW(0.1, weight_decay=0.0),
+    "AdamW scheduled decay": optim.AdamW(0.1, weight_decay=0.0, decay_schedule=optim.Step(1)),
 }
 # Rosenbrock's valley is curved and 2,500 times as steep as long: (rule, number of steps).
 ROSENBROCK: dict[str, tuple[Optimizer, int]] = {
@@ -229,6 +230,32 @@ def test_decoupled_decay_shrinks_by_the_rate_whatever_the_gradient() -> None:
         assert plain - decayed == pytest.approx([0.1 * 0.5 * 2.0], rel=1e-12)
 
 
+def test_the_factor_on_the_decay_leaves_the_rest_of_the_step_alone() -> None:
+    def moved(rule: Optimizer, **factors: float) -> float:
+        return float(one_step(rule, np.array([2.0]), np.array([1.0]), **factors)[0] - 2.0)
+
+    rule = optim.AdamW(0.1, weight_decay=0.5, decay_schedule=optim.Cosine())
+    without = moved(optim.AdamW(0.1, weight_decay=0.0), factor=0.5)
+    # The rate that the decay is multiplied by is that of the step, 0.1 · 0.5.
+    assert moved(rule, factor=0.5, decay=0.3) - without == pytest.approx(-0.05 * 0.15 * 2, rel=1e-9)
+    assert moved(rule, factor=0.5, decay=0.0) == without
+    plain = optim.AdamW(0.1, weight_decay=0.5)
+    assert moved(plain, factor=0.5, decay=0.3) == moved(plain, factor=0.5), "none is scheduled"
+
+
+def test_a_group_may_be_without_the_scheduled_decay() -> None:
+    rule = optim.AdamW(
+        weight_decay=0.5, decay_schedule=optim.Cosine(), groups={"*.bias": {"weight_decay": 0.0}}
+    )
+    params = {n: gd.tensor(np.array([2.0])) for n in ("0.weight", "0.bias")}
+    zero = {n: gd.tensor(np.array([0.0])) for n in params}
+    new, _ = rule.apply(params, zero, rule.init_all(params), step=1, decay=0.5)
+    assert new["0.bias"].item() == 2.0
+    assert new["0.weight"].item() == pytest.approx(2.0 * (1 - 1e-3 * 0.25), rel=1e-14)
+    with pytest.raises(ArgumentError, match="a group of AdamW overrides"):
+        optim.AdamW(groups={"*": {"decay_schedule": optim.Cosine()}})
+
+
 def test_coupled_decay_disappears_in_adams_normalisation() -> None:
     # The first step of Adam has length lr whatever the gradient, decay included.
     decayed = one_step(optim.Adam(0.1, weight_decay=0.5), np.array([2.0]), np.array([1.0]))
@@ -355,6 +382,8 @@ def test_the_norm_is_that_of_the_updated_parameters_alone() -> None:
         (lambda: optim.Adam(1e-3, clip_norm=0.0), r"clip_norm must be .* in \(0, inf\)"),
         (lambda: optim.Adam(1e-3, clip_value=True), "clip_value must be"),
         (lambda: optim.Adam(1e-3, schedule=0.9), "schedule must be one from gradus.optim"),
+        (lambda: optim.AdamW(decay_schedule=0.9), "decay_schedule must be a schedule"),
+        (lambda: optim.AdamW(decay_schedule=optim.Plateau()), "that is known beforehand"),
         (lambda: optim.Adam(1e-3, groups=["bias"]), "groups must be a dictionary"),
         (
             lambda: optim.Adam(1e-3, groups={"bias": 0.1}),
@@ -415,6 +444,9 @@ CONFIGURED = [
     optim.Adam(1e-3, groups={"*.bias": {"lr": 0.1, "betas": (0.5, 0.6)}, "x": {"amsgrad": True}}),
     optim.AdamW(1e-3, schedule=optim.WarmUp(100, start=0.1, then=optim.Cosine(0.1))),
     optim.AdamW(1e-3, schedule=optim.WarmUp(epochs=2, then=optim.Exponential(0.9))),
+    optim.AdamW(
+        1e-3, schedule=optim.Plateau(), decay_schedule=optim.WarmUp(9, then=optim.Cosine())
+    ),
     optim.RMSprop(1e-3, schedule=optim.OneCycle(0.4, start=0.1, final=0.0)),
     optim.Adagrad(1e-3, schedule=optim.Exponential(0.9)),
     optim.Adam(1e-3, schedule=optim.CosLog(3)),
@@ -463,6 +495,7 @@ def test_an_optimizer_survives_json(rule: Optimizer) -> None:
         ({"type": "Adam", "groups": {"b": {"lr": []}}}, "finite number"),
         ({"type": "Adam", "groups": {"b": []}}, "overrides .* must be a dictionary"),
         ({"type": "Adam", "groups": {"b": {"groups": {}}}}, "settings of Adam must be valid"),
+        ({"type": "AdamW", "decay_schedule": {"type": "Plateau"}}, "decay_schedule of AdamW must"),
         ({"type": "Adam", "schedule": "Cosine"}, "schedule of Adam must be a table"),
         ({"type": "Adam", "schedule": {"type": "SGD"}}, "one of Constant, Step"),
         ({"type": "Adam", "schedule": {"type": "Step"}}, "settings of Step must be valid"),

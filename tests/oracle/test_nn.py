@@ -14,6 +14,7 @@ from gradus.ops.primitive import Draw
 from gradus.tensor import Tensor
 
 torch = pytest.importorskip("torch")
+table = pytest.importorskip("tests.oracle.table_twins")
 prune = pytest.importorskip("torch.nn.utils.prune")
 pytestmark = [
     pytest.mark.oracle,
@@ -26,6 +27,12 @@ IMAGES = Draw()(2, 3, 4)
 PICTURES = Draw()(3, 4, 6, 5)
 SIGNALS = Draw()(3, 4, 9)
 INDICES = np.array([[0, 2], [2, 6]])
+# Columns of a table: numbers, and codes of categories at the places 1 and 4.
+COLUMNS = Draw()(4, 5)
+COLUMNS[:, [1, 4]] = [[3, 0], [0, 2], [1, 1], [3, 2]]
+PACKED = np.stack([np.array([[1.0, 6.0, 0.0], [2.0, 2.0, 5.0]]), Draw()(2, 3)], axis=1)
+EDGES = [[-0.5, 0.1, 0.4], [-0.9, 0.9], [0.05, 0.2], [-1.5, -1.0, 0.05, 1.5]]
+LOW, HIGH = [-0.1, 0.1, -1.0, 0.2], [0.3, 0.5, 1.0, 0.3]
 
 Pair = tuple[Callable[[str], nn.Module], Callable[[Any], Any], np.ndarray]
 
@@ -83,6 +90,54 @@ TABLE: dict[str, Pair] = {
             torch.nn.BatchNorm1d(6, dtype=d), torch.nn.Linear(6, 2, dtype=d),
         ),
         X,
+    ),
+    "NTKLinear": (
+        lambda d: nn.NTKLinear(4, 3, dtype=d), lambda d: table.NTKLinear(4, 3, d), IMAGES,
+    ),
+    "ScalingLayer": (
+        lambda d: nn.ScalingLayer(4, dtype=d), lambda d: table.ScalingLayer(4, d), IMAGES,
+    ),
+    "ParametricActivation": (
+        lambda d: nn.ParametricActivation(nn.Mish(), 4, dtype=d),
+        lambda d: table.ParametricActivation(torch.nn.Mish(), 4, d), X,
+    ),
+    "Clamp": (lambda d: nn.Clamp(LOW, HIGH), lambda d: table.Clamp(LOW, HIGH), X),
+    "Temperature": (lambda d: nn.Temperature(), lambda d: table.Temperature(), X),
+    "PeriodicEmbedding": (
+        lambda d: nn.PeriodicEmbedding(4, 5, 3, dtype=d),
+        lambda d: table.PeriodicEmbedding(4, 5, 3, d), X,
+    ),
+    "PiecewiseLinearEmbedding": (
+        lambda d: nn.PiecewiseLinearEmbedding(EDGES, size=3, dtype=d),
+        lambda d: table.PiecewiseLinearEmbedding(EDGES, 3, d), X,
+    ),
+    "TableInput": (
+        lambda d: nn.TableInput(5, [2, 0], [(1, 4), (4, 3)], 2, dtype=d),
+        lambda d: table.TableInput(2, d), COLUMNS,
+    ),
+    "SparseInput": (
+        lambda d: nn.SparseInput(7, 2, dtype=d),
+        lambda d: table.SparseInput(7, 2, False, d), PACKED,
+    ),
+    "SparseInput-ntk": (
+        lambda d: nn.SparseInput(7, 2, ntk=True, dtype=d),
+        lambda d: table.SparseInput(7, 2, True, d), PACKED,
+    ),
+    "MemberInput": (
+        lambda d: nn.MemberInput(3, 4, dtype=d), lambda d: table.MemberInput(3, 4, d), X,
+    ),
+    "MemberLinear": (
+        lambda d: nn.MemberLinear(3, 4, 2, dtype=d),
+        lambda d: table.MemberLinear(3, 4, 2, d), IMAGES,
+    ),
+    "MemberMean": (
+        lambda d: nn.MemberMean("values"), lambda d: table.MemberMean("values"), IMAGES,
+    ),
+    "MemberMean-classes": (
+        lambda d: nn.MemberMean("classes"), lambda d: table.MemberMean("classes"), IMAGES,
+    ),
+    "MemberMean-labels": (
+        lambda d: nn.MemberMean("labels"), lambda d: table.MemberMean("labels"), IMAGES,
     ),
     "Sigmoid": (lambda d: nn.Sigmoid(), lambda d: torch.nn.Sigmoid(), X),
     "Tanh": (lambda d: nn.Tanh(), lambda d: torch.nn.Tanh(), X),

@@ -10,7 +10,7 @@ import pytest
 import gradus as gd
 from gradus import losses, nn, optim
 from gradus.errors import ArgumentError
-from gradus.train import Callback, Convergence, EarlyStopping, NoImprovement
+from gradus.train import Callback, Convergence, DropoutSchedule, EarlyStopping, NoImprovement
 from gradus.types import Array
 
 X = np.random.default_rng(0).normal(size=(20, 2))
@@ -399,3 +399,50 @@ def test_a_training_that_goes_on_has_not_converged() -> None:
 def test_a_convergence_without_a_criterion_is_refused() -> None:
     with pytest.raises(ArgumentError, match="gradient_norm or loss_change"):
         Convergence()
+
+
+# ── Dropout on a schedule ───────────────────────────────────────────────────────────────────────
+
+
+def dropping(executor: str = "auto", *, scheduled: bool = True) -> gd.Trainer:
+    gd.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 30), nn.ReLU(), nn.Dropout(0.5, scheduled), nn.Linear(30, 1))
+    return gd.Trainer(net, losses.squared_error, optim.SGD(0.05), executor=executor)
+
+
+class Factors(Callback):
+    """The factors that the steps of each epoch have seen."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def on_step(self, trainer: gd.Trainer, step: int) -> None:
+        if step % 2 == 0:
+            self.seen.append(trainer.network[2].factor.item())
+
+
+def test_a_dropout_schedule_sets_the_factor_before_each_epoch_and_1_in_the_end() -> None:
+    made, factors = dropping("reference"), Factors()
+    fit(made, DropoutSchedule(optim.FlatCosine(0.5)), factors, epochs=4)
+    # Of float32; a half cosine from the second epoch's end to the fourth's.
+    assert factors.seen == pytest.approx([1.0, 1.0, 1.0, 0.5], rel=1e-6)
+    assert made.network[2].factor.item() == 1.0
+
+
+@pytest.mark.parametrize("schedule", [optim.Constant(), optim.Cosine()], ids=repr)
+def test_scheduled_dropout_trains_alike_on_every_executor(schedule: optim.Schedule) -> None:
+    losses = [
+        fit(dropping(executor), DropoutSchedule(schedule), epochs=6)["loss"]
+        for executor in ("reference", "auto")
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-4)  # of float32, and of sums in another order
+    plain = fit(dropping(scheduled=False), epochs=6)["loss"]
+    same = np.allclose(losses[0], plain, rtol=1e-4)
+    assert same == isinstance(schedule, optim.Constant), "and a factor of 1 changes nothing"
+
+
+def test_a_dropout_schedule_without_layers_to_move_or_without_a_schedule_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"moves layers nn\.Dropout\(p, scheduled=True\)"):
+        fit(dropping(scheduled=False), DropoutSchedule(optim.Cosine()))
+    with pytest.raises(ArgumentError, match="a schedule of the step"):
+        DropoutSchedule(optim.Plateau())  # type: ignore[arg-type]

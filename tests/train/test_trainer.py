@@ -346,6 +346,53 @@ def test_a_schedule_sets_the_rate_of_each_step() -> None:
         assert np.allclose(warm[name], change, rtol=1e-4, atol=1e-7), "the first of ten steps"
 
 
+@pytest.mark.parametrize("executor", ["reference", "auto"])
+def test_a_schedule_sets_the_decay_of_each_step(executor: str) -> None:
+    def trained(decay: float, schedule: optim.Schedule | None) -> nn.Module:
+        net = perceptron(dtype="float64")
+        rule = optim.AdamW(
+            0.1,
+            weight_decay=decay,
+            schedule=optim.Exponential(0.5),
+            decay_schedule=schedule,
+            groups={"*.bias": {"weight_decay": 0.0}},
+        )
+
+        def nothing(prediction: gd.Tensor, target: gd.Tensor) -> gd.Tensor:
+            return 0.0 * losses.cross_entropy(prediction, target)
+
+        trainer = gd.Trainer(net, nothing, rule, executor=executor)
+        for epochs in (3, 1):  # a further call begins its schedules anew
+            trainer.fit(X, LABELS, epochs=epochs, batch_size=20, progress=False)
+        return net
+
+    start, scheduled = weights(perceptron(dtype="float64")), weights(trained(0.5, optim.Cosine()))
+    shrink = 1.0
+    for total in (9, 3):
+        steps = np.arange(total)
+        factors = (1 + np.cos(np.pi * steps / total)) / 2
+        shrink *= np.prod(1 - 0.1 * 0.5 ** (steps // 3) * 0.5 * factors)
+    for name, before in start.items():
+        expected = before if name.endswith("bias") else before * shrink
+        assert np.allclose(scheduled[name], expected, rtol=1e-13)
+    constant = weights(trained(0.5, optim.Constant()))
+    assert same_bits(constant, weights(trained(0.5, None))), "a factor of 1 changes nothing"
+
+
+def test_a_program_has_a_factor_on_the_decay_only_where_it_is_scheduled() -> None:
+    from gradus.train.step import training_graph
+    from gradus.types import TensorType, float32, int64
+
+    batch = {"x": TensorType((5, 4), float32), "y": TensorType((5,), int64)}
+    given = []
+    for schedule in (None, optim.Cosine()):
+        rule = optim.AdamW(decay_schedule=schedule)
+        made = training_graph(perceptron(), losses.cross_entropy, "mean", rule, batch, False)
+        given.append(list(made.graph.inputs))
+    assert "decay" not in given[0]
+    assert [n for n in given[1] if n != "decay"] == given[0]
+
+
 def test_a_schedule_of_another_length_is_refused_before_the_first_step() -> None:
     @dataclass(frozen=True)
     class Short(optim.Schedule):

@@ -1,10 +1,11 @@
-"""Tables, encoders, text, bundled and toy data, splits and batches: arrays, never tensors."""
+"""Tables, sparse rows, encoders, text, bundled and toy data, splits, batches; never tensors."""
 
 from gradus.data.batches import batch_bounds, epoch_order
 from gradus.data.bundled import BUNDLED, load
 from gradus.data.encoders import TableEncoder
 from gradus.data.ngrams import NGrams
 from gradus.data.schema import KINDS, Column, infer_schema
+from gradus.data.sparse import SparseEncoder, pack_rows
 from gradus.data.split import split_indices
 from gradus.data.table import Table
 from gradus.data.target import TargetEncoder
@@ -17,6 +18,7 @@ __all__ = [
     "Alphabet",
     "Column",
     "NGrams",
+    "SparseEncoder",
     "Table",
     "TableEncoder",
     "TargetEncoder",
@@ -27,6 +29,7 @@ __all__ = [
     "infer_schema",
     "load",
     "moons",
+    "pack_rows",
     "spirals",
     "split_indices",
     "split_text",

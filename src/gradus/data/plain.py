@@ -9,6 +9,7 @@ arrays. A missing cell is an Arrow null; a NaN becomes one, so there is one kind
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, datetime, time
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def plain_column(name: str, column: Any) -> Any:
     kind, is_ = column.type, pa.types
     try:
         if is_.is_dictionary(kind):
-            return column.cast(kind.value_type).cast(pa.string())
+            return _words(name, column)
         if is_.is_integer(kind):
             return column.cast(pa.int64())
         if is_.is_floating(kind) or is_.is_decimal(kind):
@@ -64,8 +65,19 @@ def plain_column(name: str, column: Any) -> Any:
     raise DataError(
         "a table holds numbers, booleans, text and dates",
         received=f"column {name!r} of type {kind}",
-        remedy="convert the column, or drop it",
+        remedy="convert the column to text or to a number (a length of time: to days), or drop it",
     )
+
+
+def _words(name: str, column: Any) -> Any:
+    """Text of a dictionary column, whatever plain type its words have; unused ones are lost."""
+    import pyarrow as pa
+
+    chunks = []
+    for chunk in column.chunks:
+        words = plain_column(name, pa.chunked_array([chunk.dictionary])).cast(pa.string())
+        chunks.append(words.combine_chunks().take(chunk.indices))
+    return pa.chunked_array(chunks, pa.string())
 
 
 def arrow_column(name: str, values: Any) -> Any:
@@ -88,8 +100,12 @@ def arrow_column(name: str, values: Any) -> Any:
                 remedy="give each column a name of its own",
             )
         values = _native(values)
+    elif type(getattr(values, "dtype", None)).__name__ == "SparseDtype":  # of pandas
+        values = np.asarray(values)
     elif not hasattr(values, "__len__"):
         values = list(values)
+    if isinstance(values, list) or str(getattr(values, "dtype", "")) == "object":
+        values = _dates(values)
     try:
         # from_pandas: NaN and NaT count as missing.
         return pa.chunked_array([pa.array(values, from_pandas=True)])
@@ -109,6 +125,23 @@ def numpy_column(column: Any) -> np.ndarray[Any, np.dtype[Any]]:
         return np.full(len(column), None, dtype=object)
     array: np.ndarray[Any, np.dtype[Any]] = column.to_numpy()
     return array
+
+
+def _dates(cells: Any) -> Any:
+    """Cells in which NumPy's dates are Python's, and days are times where there are both.
+
+    Where the first cell is a day, Arrow would cut off the time of day of the others.
+    """
+    types = set(map(type, cells))
+    if np.datetime64 in types:
+        cells = [
+            cell.astype("datetime64[us]").item() if isinstance(cell, np.datetime64) else cell
+            for cell in cells
+        ]
+        types = set(map(type, cells))
+    if date in types and any(issubclass(found, datetime) for found in types):
+        return [datetime.combine(c, time()) if type(c) is date else c for c in cells]
+    return cells
 
 
 def _native(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:

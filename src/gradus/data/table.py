@@ -85,10 +85,11 @@ class Table:
 
     @classmethod
     def from_any(cls, data: object, names: Sequence[str] | None = None) -> Table:
-        """Table from a Table, dictionary, pandas or other Arrow data frame, or 2-D array.
+        """Table from a Table, dictionary, pandas, Polars or Arrow data frame, or 2-D array.
 
-        `names` belongs to an array alone; without it the columns are x0, x1, …. The index of a
-        pandas frame is left out.
+        `names` belongs to an array alone; without it the columns are x0, x1, …. Each column of an
+        array of objects has a type of its own. The index of a pandas frame is left out, and
+        categories become text.
 
         >>> Table.from_any(np.eye(2)).names
         ('x0', 'x1')
@@ -105,6 +106,8 @@ class Table:
             return cls.from_arrays(data)
         if isinstance(data, pa.Table):
             return cls(data)
+        if isinstance(data, pa.RecordBatch):
+            return cls(pa.Table.from_batches([data]))
         if isinstance(data, np.ndarray):
             return cls._from_matrix(data, names)
         if type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns"):
@@ -114,12 +117,16 @@ class Table:
             return cls.from_arrays(
                 {label: data.iloc[:, i] for i, label in enumerate(labels)}  # type: ignore[attr-defined]
             )
+        received = type(data).__name__
         if hasattr(data, "__arrow_c_stream__"):
-            return cls(pa.table(data))
+            try:
+                return cls(pa.table(data))
+            except pa.ArrowException as error:  # a single column, or a type that Arrow lacks
+                received = f"{received}: {error}"
         raise DataError(
             "a table is made from a Table, dictionary, data frame, pyarrow.Table or 2-D array",
-            received=type(data).__name__,
-            remedy="wrap lists in a dictionary: {'name': [...]}",
+            received=received,
+            remedy="wrap columns in a dictionary: {'name': [...]}",
         )
 
     @classmethod

@@ -16,7 +16,7 @@ from gradus.data.target import Task
 from gradus.errors import DataError
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.rows import Rows
-from gradus.estimators.targets import Classes, SeveralClasses, Targets, YesNo
+from gradus.estimators.targets import Classes, SeveralClasses, Targets, YesNo, one_axis
 from gradus.types import Array
 
 
@@ -33,11 +33,13 @@ class LabelsMixin(ClassifierMixin):
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each row, (rows,), or the answers, (rows, answers)."""
-        return self.targets_.predicted(self._raw(X))
+        raw = self._raw(X)
+        return self.targets_.predicted(raw)
 
     def decision_function(self, X: Any) -> Array | list[Array]:
         """Scores before they become probabilities; of two classes that of the second."""
-        return self.targets_.scores(self._raw(X))
+        raw = self._raw(X)
+        return self.targets_.scores(raw)
 
     @property
     def classes_(self) -> Any:
@@ -45,12 +47,7 @@ class LabelsMixin(ClassifierMixin):
         return self.targets_.classes
 
     def _check_y(self, y: Any) -> Any:
-        if _is_sparse(y) or getattr(y, "ndim", 1) == 2:
-            y = y.toarray() if _is_sparse(y) else np.asarray(y)
-        if isinstance(y, list) and y and isinstance(y[0], (list, tuple)):
-            y = np.asarray(y)
-        several = getattr(y, "ndim", 1) == 2 and y.shape[1] > 1
-        y = np.asarray(_check_y(y, multi_output=several, estimator=self))
+        y = one_axis(_check_y(y, multi_output=True, estimator=self))
         if y.ndim == 1 and y.dtype.kind == "O":
             y = np.array(y.tolist())
         check_classification_targets(y)
@@ -74,7 +71,8 @@ class ProbabilitiesMixin(LabelsMixin):
 
     def predict_proba(self, X: Any) -> Array | list[Array]:
         """Probabilities: (rows, classes); of yes, (rows, answers); of several questions a list."""
-        return self.targets_.probabilities(self._raw(X))
+        raw = self._raw(X)
+        return self.targets_.probabilities(raw)
 
     def predict_log_proba(self, X: Any) -> Array | list[Array]:
         """Logarithms of the probabilities, in the same shape."""
@@ -135,7 +133,3 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         tags.classifier_tags.multi_label = True
         tags.target_tags.multi_output = True
         return tags
-
-
-def _is_sparse(y: Any) -> bool:
-    return hasattr(y, "toarray")

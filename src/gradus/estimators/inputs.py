@@ -109,13 +109,14 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
 
     if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2 and not _numbers(X):
         X = Table.from_any(X.astype(object))
-    elif isinstance(X, Table):
-        X = X.arrow
     if _is_frame(X):
-        table = X if isinstance(X, Table) else Table.from_any(X)
-        seen = X if not isinstance(X, Table) else np.empty((len(X), len(X.names)))
+        table = Table.from_any(X)
+        # A Table's own names are always texts; it goes as Arrow, whose names scikit-learn reads.
+        seen = table.arrow if isinstance(X, Table) else X
         validate_data(estimator, seen, reset=reset, skip_check_array=True)
-        return Inputs(_named(table, estimator, reset), _names(estimator, len(table.names)))
+        if reset:
+            estimator._columns = table.names
+        return Inputs(_renamed(table, estimator._columns), estimator._columns)
     X = validate_data(
         estimator,
         X,
@@ -124,20 +125,14 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
         dtype=(np.float64, np.float32),
         ensure_all_finite="allow-nan",
     )
-    return Inputs(X, _names(estimator, X.shape[1]))
+    if reset:
+        estimator._columns = tuple(f"x{i}" for i in range(X.shape[1]))
+    return Inputs(X, estimator._columns)
 
 
-def _named(table: Table, estimator: Any, reset: bool) -> Table:
-    """The table under the names of training, where the place of a column says its name."""
-    names = _names(estimator, len(table.names))
-    if reset or table.names == names:
-        return table
-    return Table(table.arrow.rename_columns(list(names)))
-
-
-def _names(estimator: Any, columns: int) -> tuple[str, ...]:
-    named = getattr(estimator, "feature_names_in_", None)
-    return tuple(f"x{i}" for i in range(columns)) if named is None else tuple(map(str, named))
+def _renamed(table: Table, names: tuple[str, ...]) -> Table:
+    """The table under the names of training, which a column has by its place."""
+    return table if table.names == names else Table(table.arrow.rename_columns(list(names)))
 
 
 def _is_frame(X: Any) -> bool:

@@ -11,8 +11,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_y
 
 from gradus.data.target import Task
-from gradus.estimators.base import NetworkEstimator, Rows
-from gradus.estimators.targets import Targets, Values
+from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.rows import Rows
+from gradus.estimators.targets import Targets, Values, one_axis
 from gradus.types import Array
 
 
@@ -52,11 +53,11 @@ class NetworkRegressorBase(RegressorMixin, NetworkEstimator):
 
     def predict(self, X: Any) -> Array:
         """Numbers in the unit of y, (rows,) or (rows, values)."""
-        return self.targets_.predicted(self._raw(X))
+        raw = self._raw(X)
+        return self.targets_.predicted(raw)
 
     def _check_y(self, y: Any) -> Any:
-        several = np.ndim(y) == 2 and np.shape(y)[1] > 1
-        y = _check_y(y, multi_output=several, y_numeric=True, estimator=self)
+        y = one_axis(_check_y(y, multi_output=True, y_numeric=True, estimator=self))
         return np.asarray(y, np.float64)
 
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:

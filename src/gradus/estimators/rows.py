@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
+from gradus.errors import DataError
 from gradus.estimators.inputs import Inputs, received
 from gradus.types import Array
 
@@ -46,6 +47,10 @@ class TableEstimator(BaseEstimator):
     def _rows(self, X: Any, y: Any, weight: Any, *, reset: bool) -> Rows:
         """Rows, checked; those of weight 0 are left out."""
         inputs = received(self, X, reset=reset)
+        if y is None:
+            raise DataError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
         y = self._check_y(y)
         check_consistent_length(np.empty((len(inputs), 0)), y)
         if weight is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils import column_or_1d
 
 from gradus import losses, ops
 from gradus.data.scaling import Scale
@@ -74,7 +75,7 @@ class Classes(Targets):
         if len(classes) < 2:
             raise DataError(
                 "a classifier needs at least two classes",
-                received=f"only {classes.tolist()!r}, in all rows",
+                received=f"one class, {classes.tolist()[0]!r}, in all rows",
                 remedy="check that the right column is the target, or add rows of another class",
             )
         return cls(classes, single and len(classes) == 2)
@@ -328,6 +329,12 @@ class Values(Targets):
             return metrics.r2(middle, target)
 
         return r2
+
+
+def one_axis(y: Any) -> Array:
+    """Targets as a dense array, of one axis where there is one a row."""
+    y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def numbered(y: Array, classes: Array) -> Array:

@@ -36,6 +36,7 @@ from gradus.nn.attention import (
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
+from gradus.nn.ensemble import MemberInput, MemberLinear, MemberMean
 from gradus.nn.featurewise import Clamp, ParametricActivation, ScalingLayer, Temperature
 from gradus.nn.file import load, read, save
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
@@ -58,7 +59,7 @@ from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.registry import from_config, to_config
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
-from gradus.nn.table import TableInput
+from gradus.nn.table import SparseInput, TableInput
 from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
@@ -94,6 +95,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "Maxout",
+    "MemberInput",
+    "MemberLinear",
+    "MemberMean",
     "Mish",
     "Module",
     "MultiheadAttention",
@@ -111,6 +115,7 @@ __all__ = [
     "SinusoidalPositions",
     "Softmax",
     "Softplus",
+    "SparseInput",
     "SparseLinear",
     "TableInput",
     "Tanh",

@@ -20,6 +20,7 @@ from gradus.nn.attention import MultiheadAttention
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
+from gradus.nn.ensemble import MemberInput, MemberLinear, MemberMean
 from gradus.nn.featurewise import Clamp, ParametricActivation, ScalingLayer, Temperature
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
 from gradus.nn.linear import Flatten, Linear, Maxout, Unflatten
@@ -40,7 +41,7 @@ from gradus.nn.positions import LearnedPositions, SinusoidalPositions
 from gradus.nn.recurrent import GRU, LSTM, RNN, EveryStep, LastStep
 from gradus.nn.sequential import Sequential
 from gradus.nn.sparse import SparseLinear
-from gradus.nn.table import TableInput
+from gradus.nn.table import SparseInput, TableInput
 from gradus.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 Known = dict[str, type[Any]]
@@ -51,7 +52,8 @@ _LAYERS = (
     AdaptiveAvgPool2d, RNN, LSTM, GRU, EveryStep, LastStep,
     MultiheadAttention, SinusoidalPositions, LearnedPositions, TransformerEncoderLayer,
     TransformerDecoderLayer, NTKLinear, ScalingLayer, ParametricActivation, Clamp, Temperature,
-    TableInput, PeriodicEmbedding, PiecewiseLinearEmbedding,
+    TableInput, SparseInput, PeriodicEmbedding, PiecewiseLinearEmbedding, MemberInput,
+    MemberLinear, MemberMean,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}
@@ -69,8 +71,8 @@ def to_config(module: Module) -> dict[str, Any]:
             one of gradus's, or a layer with parameters that stands in two places.
 
     >>> from gradus import nn
-    >>> to_config(nn.Sequential(nn.ReLU(), nn.Dropout(0.1)))
-    {'type': 'Sequential', 'layers': [{'type': 'ReLU'}, {'type': 'Dropout', 'p': 0.1}]}
+    >>> to_config(nn.Sequential(nn.ReLU(), nn.ELU(2.0)))
+    {'type': 'Sequential', 'layers': [{'type': 'ReLU'}, {'type': 'ELU', 'alpha': 2.0}]}
     """
     return _encode(module, type(module).__name__, set())
 

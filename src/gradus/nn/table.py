@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus import ops
-from gradus.checks import whole_number, whole_numbers
-from gradus.errors import ArgumentError
-from gradus.nn.init import Normal
+from gradus.checks import flag, whole_number, whole_numbers
+from gradus.errors import ArgumentError, ShapeError
+from gradus.nn.init import Normal, Uniform
 from gradus.nn.linear import check_matrix
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
+from gradus.ops.index import from_zero
 from gradus.tensor import Tensor
 from gradus.types import int64
 
+_MOST_COLUMNS = 2**24  # up to here, float32 holds every whole number
 _MOST_CODES = 2**23  # up to here, float32 holds the numbers half way between two codes
 
 
@@ -119,8 +122,81 @@ class TableInput(Module):
         found = _columns(x, places)
         known = ops.logical_and(found >= 0, found < np.array(counts, np.float32) - 0.5)
         first_rows = np.cumsum([0, *counts[:-1]])
-        rows = ops.take(weight, _whole(ops.where(known, found, 0.0)) + first_rows, axis=0)
+        rows = ops.take(weight, integers(ops.where(known, found, 0.0)) + first_rows, axis=0)
         return ops.reshape(rows, shape=(x.shape[0], len(places) * self.embedding_size))
+
+
+class SparseInput(Module):
+    """A linear layer for rows given by what is in them: y = Σⱼ valueⱼ · W[columnⱼ] + b.
+
+    A row of many columns that are mostly 0 is packed into the m that are not: x[i, 0] holds their
+    numbers, written as floats, and x[i, 1] their values. A place that is not needed is column 0
+    with value 0. It gives what Linear gives on the full rows, in a time that grows with m.
+
+    Attributes:
+        weight: W, (in_features, out_features): a row for each column.
+        bias: b, (out_features,), or None.
+
+    Args:
+        in_features: number of columns of the full rows, at most 2²⁴, up to where float32 holds
+            every whole number.
+        out_features: length of the output rows.
+        bias: whether to add b.
+        ntk: weights of size 1, divided by √in_features in the forward pass, as in ``NTKLinear``;
+            without it all are drawn from U(−1/√in_features, 1/√in_features).
+        dtype: of the parameters.
+
+    Raises:
+        ShapeError: an input that is not (n, 2, m).
+        ArgumentError: a column number outside 0 … in_features − 1.
+
+    >>> layer = SparseInput(1000, 1, bias=False)
+    >>> layer.weight = [[float(row)] for row in range(1000)]
+    >>> layer([[[7.0, 900.0, 0.0], [2.0, 0.5, 0.0]]]).tolist()  # 2 · 7 + 0.5 · 900
+    [[464.0]]
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        ntk: bool = False,
+        dtype: npt.DTypeLike = "float32",
+    ) -> None:
+        self.in_features = whole_number("in_features", in_features, least=1)
+        if self.in_features > _MOST_COLUMNS:
+            raise ArgumentError(
+                f"in_features is at most {_MOST_COLUMNS}: column numbers are written as floats",
+                received=in_features,
+                remedy="hash the columns to fewer",
+            )
+        self.out_features = whole_number("out_features", out_features, least=1)
+        self.ntk = flag("ntk", ntk)
+        self.dtype = float_dtype(dtype)
+        root = math.sqrt(self.in_features)
+        start = Normal(1.0) if self.ntk else Uniform(1.0 / root)
+        self.weight = parameter(start, (self.in_features, self.out_features), self.dtype)
+        self.bias = None
+        if flag("bias", bias):
+            self.bias = parameter(start, (self.out_features,), self.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, 2, m) to (n, out_features)."""
+        if x.ndim != 3 or x.shape[1] != 2:
+            raise ShapeError(
+                f"{self.summary()} takes inputs of shape (n, 2, m): column numbers, and values",
+                received=f"an input of shape {x.shape}",
+            )
+        rows = ops.take(self.weight, from_zero(integers(x[:, 0])), axis=0)
+        # The values are divided, not the weights, of which a batch needs few.
+        values = x[:, 1:] * (1.0 / math.sqrt(self.in_features)) if self.ntk else x[:, 1:]
+        y = ops.reshape(ops.matmul(values, rows), shape=(x.shape[0], self.out_features))
+        return y if self.bias is None else y + self.bias
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().config(), "bias": self.bias is not None}
 
 
 def _pair(code: Any) -> tuple[int, int]:
@@ -134,9 +210,10 @@ def _pair(code: Any) -> tuple[int, int]:
     return pair[0], pair[1]
 
 
-def _whole(x: Tensor) -> Tensor:
+def integers(x: Tensor) -> Tensor:
     """Whole numbers that are written as floats; one that came out of arithmetic is still itself."""
-    return (x + 0.25).astype(int64)  # with ½, float32 would be rounded up from 2²³ on
+    # With ½ instead of ¼, float32 would be rounded up from 2²³ on; a cast goes towards 0.
+    return (ops.where(x < -0.5, x - 1.0, x) + 0.25).astype(int64)
 
 
 def _columns(x: Tensor, places: Sequence[int]) -> Tensor:

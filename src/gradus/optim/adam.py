@@ -9,6 +9,7 @@ from typing import Any
 from gradus import ops
 from gradus.checks import finite_number, flag, require
 from gradus.optim.optimizer import Optimizer, State
+from gradus.optim.schedules import Schedule
 from gradus.tensor import Tensor, zeros
 
 
@@ -104,15 +105,34 @@ class AdamW(_Moments):
         θ ← (1 − γ λ) θ − γ m̂ / (√v̂ + ε),  the moments without λ
 
     Attributes: as ``Adam``; ``weight_decay`` is 0.01 unless given.
+        decay_schedule: factor f on λ over the course of training, or None for the same λ
+            throughout: a step then shrinks by 1 − γ λ f, where γ follows its own ``schedule``.
 
     Source: Loshchilov and Hutter (2019).
     """
 
     weight_decay: float = 1e-2
+    decay_schedule: Schedule | None = field(default=None, kw_only=True)  # type: ignore[misc]
+
+    def check(self) -> None:
+        """Refuse settings that the rule is not defined for."""
+        super().check()
+        require(
+            self.decay_schedule is None or isinstance(self.decay_schedule, Schedule),
+            "decay_schedule must be a schedule from gradus.optim that is known beforehand, or None",
+            repr(self.decay_schedule),
+            "write decay_schedule=optim.Cosine()",
+        )
 
     def update(
-        self, param: Tensor, grad: Tensor, state: State, step: Tensor, lr: Tensor
+        self,
+        param: Tensor,
+        grad: Tensor,
+        state: State,
+        step: Tensor,
+        lr: Tensor,
+        decay: Any = 1.0,
     ) -> tuple[Tensor, State]:
-        """One step downhill."""
+        """One step downhill; ``decay`` is the factor on the weight decay."""
         direction, new = self._direction(grad, state, step)
-        return param * (1.0 - lr * self.weight_decay) - lr * direction, new
+        return param * (1.0 - lr * (self.weight_decay * decay)) - lr * direction, new

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from gradus import ops
 from gradus.checks import finite_number, require
@@ -43,6 +43,8 @@ class Optimizer(Settings):
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, kw_only=True)
     clip_norm: float | None = field(default=None, kw_only=True)
     clip_value: float | None = field(default=None, kw_only=True)
+    # Factor on the weight decay over the course of training: a setting of rules that have one.
+    decay_schedule: ClassVar[Schedule | None] = None
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         """Tell who knows PyTorch where the parameters go."""
@@ -101,7 +103,8 @@ class Optimizer(Settings):
         mapping = isinstance(overrides, Mapping)
         require(mapping, "the overrides of a group must be a dictionary", repr(overrides))
         own = {f.name for f in dataclasses.fields(self)}
-        own = own - {"groups", "schedule", "clip_norm", "clip_value"} | {"lr_factor"}
+        own -= {"groups", "schedule", "decay_schedule", "clip_norm", "clip_value"}
+        own |= {"lr_factor"}
         unknown = sorted(set(overrides) - own)
         if unknown:
             raise ArgumentError(
@@ -126,6 +129,7 @@ class Optimizer(Settings):
         states: Mapping[str, State],
         step: Any,
         factor: Any = 1.0,
+        decay: Any = 1.0,
     ) -> tuple[dict[str, Tensor], dict[str, State]]:
         """New values and states of all parameters: clip, then the rule of each one's group.
 
@@ -138,6 +142,7 @@ class Optimizer(Settings):
             states: what ``init_all`` or the last ``apply`` gave.
             step: number of this step, from 1.
             factor: what the schedule says at this step.
+            decay: what the ``decay_schedule`` says, for a rule that has one.
 
         Raises:
             ArgumentError: a name without gradient or state, or a step before the first.
@@ -157,8 +162,11 @@ class Optimizer(Settings):
         for name, param in params.items():
             rule = self.for_parameter(name)
             at, rate = (_scalar(v, param) for v in (step, factor))
+            more: dict[str, Any] = {}
+            if rule.decay_schedule is not None:
+                more["decay"] = _scalar(decay, param)
             new_params[name], new_states[name] = rule.update(
-                param, grads[name], states[name], at, rate * rule.lr
+                param, grads[name], states[name], at, rate * rule.lr, **more
             )
         return new_params, new_states
 

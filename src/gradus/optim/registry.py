@@ -102,5 +102,6 @@ def _read(config: Any, known: Mapping[str, type[Settings]], what: str) -> Any:
 # cannot nest without end.
 _NESTED: dict[str, dict[str, type[Settings]]] = {
     "schedule": SCHEDULES,
+    "decay_schedule": {n: c for n, c in SCHEDULES.items() if c is not Plateau},
     "then": {n: c for n, c in SCHEDULES.items() if c not in (WarmUp, Plateau)},
 }

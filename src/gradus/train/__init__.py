@@ -1,6 +1,6 @@
 """Training: the one loop, hooks into it, what it records, and how it stops."""
 
-from gradus.train.callbacks import Callback, Convergence
+from gradus.train.callbacks import Callback, Convergence, DropoutSchedule
 from gradus.train.diagnosis.verdict import Diagnosis, Verdict
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
@@ -17,6 +17,7 @@ __all__ = [
     "Callback",
     "Convergence",
     "Diagnosis",
+    "DropoutSchedule",
     "EarlyStopping",
     "History",
     "L2Penalty",

@@ -1,4 +1,4 @@
-"""Hooks into training, and one that ends it when it has converged.
+"""Hooks into training: one that ends it when it has converged, and dropout on a schedule.
 
 A callback overrides what it needs; every hook does nothing by default.
 """
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradus.errors import ArgumentError
+from gradus.nn import Dropout
+from gradus.optim import Schedule
 
 if TYPE_CHECKING:
     from gradus.train.trainer import Trainer
@@ -67,3 +69,50 @@ class Convergence(Callback):
         ):
             trainer.stop(f"converged: the loss changed by at most {self.loss_change:g} of itself")
         self._before = loss
+
+
+class DropoutSchedule(Callback):
+    """Let dropout follow a schedule: before each epoch, p times the factor at its first step.
+
+    It moves every ``nn.Dropout(p, scheduled=True)`` of the network. When training is over their
+    factor is 1 again.
+
+    Args:
+        schedule: a schedule that knows the step alone, such as ``optim.FlatCosine()``.
+
+    Raises:
+        ArgumentError: a network without scheduled dropout.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        if not isinstance(schedule, Schedule):
+            raise ArgumentError(
+                "dropout follows a schedule of the step, such as optim.FlatCosine()",
+                received=repr(schedule)[:100],
+            )
+        self.schedule = schedule
+
+    def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
+        """Find the layers, and set them for the first epoch."""
+        layers = [m for _, m in trainer.network.named_modules() if isinstance(m, Dropout)]
+        self._moved = [layer.factor for layer in layers if layer.factor is not None]
+        if not self._moved:
+            raise ArgumentError(
+                "a dropout schedule moves layers nn.Dropout(p, scheduled=True)",
+                received="a network without one",
+            )
+        total, starts = epochs * steps_per_epoch, np.arange(epochs) * float(steps_per_epoch)
+        self._factors = iter(self.schedule.factor(starts, total, steps_per_epoch).tolist())
+        self._set(next(self._factors))
+
+    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
+        """Set the layers for the next epoch."""
+        self._set(next(self._factors, 1.0))
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Drop with the full probability again."""
+        self._set(1.0)
+
+    def _set(self, factor: float) -> None:
+        for tensor in self._moved:
+            tensor.assign(factor)

@@ -34,6 +34,7 @@ from gradus.optim import Optimizer
 from gradus.tensor import Tensor, tensor
 from gradus.train.divergence import REMEDY, first_fault
 from gradus.train.examples import Examples
+from gradus.train.factors import Factors, part
 from gradus.train.penalty import Penalty, penalty_of
 from gradus.train.step import Loss, evaluation_graph, prefixed, training_graph
 from gradus.train.untraced import untraced
@@ -67,12 +68,12 @@ class Portion:
 
     Attributes:
         batches: row numbers, (steps, batch).
-        factors: the schedule's factor for each step.
+        factors: what the schedules say at each step, by the names of ``factor_types``.
         monitored: whether to record the norm of each parameter's gradient too.
     """
 
     batches: Array
-    factors: Array
+    factors: Factors
     monitored: bool
 
 
@@ -211,7 +212,7 @@ class Engine:
             order=portion.batches,
             per_step={
                 "step": np.arange(self.step, self.step + count, dtype=np.int64),
-                "factor": portion.factors.astype(self.dtype),
+                **{n: f.astype(self.dtype) for n, f in portion.factors.items()},
             },
             fixed={"seed": np.asarray(self.seed, np.int64), **prepared.fixed()},
             watch="loss",
@@ -231,7 +232,9 @@ class Engine:
         Steps are pure functions of what they are given, so the repetition meets the same numbers.
         """
         for k, batch in enumerate(portion.batches):
-            one = Portion(portion.batches[k : k + 1], portion.factors[k : k + 1], portion.monitored)
+            one = Portion(
+                portion.batches[k : k + 1], part(portion.factors, k, k + 1), portion.monitored
+            )
             found = self._steps(prepared, carry, rows, one, lambda _: False)
             if not _sound(carry, found):
                 fault = first_fault(

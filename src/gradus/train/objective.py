@@ -14,6 +14,7 @@ from gradus.errors import ArgumentError, ShapeError
 from gradus.optim import Optimizer, global_norm
 from gradus.tensor import Tensor
 from gradus.train.arguments import Arguments, Named
+from gradus.train.factors import Factors, factor_types
 from gradus.train.step import prefixed
 from gradus.types import Array, TensorType, int64, is_float
 
@@ -96,12 +97,18 @@ class Objective:
         """Steps by an optimizer; ``sees_points``: record where each step began."""
 
         def take_step(
-            params: Tensors, moments: dict[str, Tensors], factor: Tensor, step: Tensor
+            params: Tensors,
+            moments: dict[str, Tensors],
+            factor: Tensor,
+            step: Tensor,
+            decay: Any = 1.0,
         ) -> dict[str, Any]:
             value = self._value(params)
             found = grad(value, list(params.values()), allow_unused=True)
             gradients = dict(zip(params, found, strict=True))
-            new_params, new_moments = rule.apply(params, gradients, moments, step + 1, factor)
+            new_params, new_moments = rule.apply(
+                params, gradients, moments, step + 1, factor, decay
+            )
             outputs = {"params": new_params, "moments": new_moments, "value": value}
             # A point may be infinite where its value is not, as in a sigmoid.
             largest = [ops.max(ops.abs(p)) for p in params.values() if p.size]
@@ -116,7 +123,7 @@ class Objective:
             take_step,
             params=tensors,
             moments=moments,
-            factor=TensorType((), dtype),
+            **factor_types(rule, dtype),
             step=TensorType((), int64),
         )
         carry = prefixed("params", self.place.arrays)
@@ -141,12 +148,13 @@ class Stepper:
     def __init__(self, program: Program, fixed: Named, start: Named) -> None:
         self.program, self.fixed, self.start = program, fixed, start
 
-    def take(self, carry: Named, first: int, factors: Array, stop: Stop) -> Steps:
-        """Steps numbered from ``first``, one for each factor of the schedule."""
-        count = len(factors)
+    def take(self, carry: Named, first: int, factors: Factors, stop: Stop) -> Steps:
+        """Steps numbered from ``first``, one for each factor of the schedules."""
+        count = len(factors["factor"])
+        dtype = self.program.graph.inputs["factor"].dtype
         per_step = {
             "step": np.arange(first, first + count, dtype=np.int64),
-            "factor": factors.astype(self.program.graph.inputs["factor"].dtype),
+            **{n: f.astype(dtype) for n, f in factors.items()},
         }
         return _steps(self.program, carry, per_step, self.fixed, count, stop)
 

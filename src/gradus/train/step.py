@@ -19,6 +19,7 @@ from gradus.nn import Module
 from gradus.nn.module import in_mode
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor
+from gradus.train.factors import factor_types
 from gradus.train.penalty import Penalty, penalty_of, reduced, summed
 from gradus.types import TensorType, int64
 
@@ -63,6 +64,7 @@ def training_graph(
         factor: Tensor,
         step: Tensor,
         seed: Tensor,
+        decay: Any = 1.0,
     ) -> dict[str, Any]:
         stream = random.Stream(seed, step)
         with network.bind({**params, **state}), random.use_stream(stream):
@@ -73,7 +75,9 @@ def training_graph(
             new_state = {n: t for n, t in network.named_buffers().items() if n in state}
         found = grad(total, list(params.values()), allow_unused=True)
         gradients = dict(zip(params, found, strict=True))
-        new_params, new_moments = optimizer.apply(params, gradients, moments, step + 1, factor)
+        new_params, new_moments = optimizer.apply(
+            params, gradients, moments, step + 1, factor, decay
+        )
         outputs: dict[str, Any] = {
             "params": new_params,
             "state": new_state,
@@ -95,7 +99,7 @@ def training_graph(
         state=network.named_buffers(),
         moments=optimizer.init_all(params),
         batch=batch,
-        factor=TensorType((), dtype),
+        **factor_types(optimizer, dtype),
         step=TensorType((), int64),
         seed=TensorType((), int64),
     )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gradus.checks import whole_number
 from gradus.compiler import Executor, executor_named
 from gradus.data import batch_bounds, epoch_order
-from gradus.errors import ArgumentError, DivergenceError, ShapeError
+from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
 from gradus.train.callbacks import Callback, Row
@@ -24,6 +24,7 @@ from gradus.train.diagnosis.kept import Facts, Kept
 from gradus.train.divergence import explodes, explosion
 from gradus.train.engine import Engine, Portion, Position
 from gradus.train.examples import Examples, as_features, examples, hold_out
+from gradus.train.factors import Factors, decays_at, factors_at, part
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
 from gradus.train.metrics import Metric, check_metrics, metrics_named
@@ -270,7 +271,7 @@ class Trainer:
         rows: Examples,
         batch_size: int,
         shuffle: bool,
-        factors: Array,
+        factors: Factors,
         stop: Callable[[int], bool],
     ) -> Row | None:
         """All steps of an epoch: full batches, the last of them monitored, then the short one.
@@ -282,7 +283,7 @@ class Trainer:
         portions, at = [], 0
         for steps, size, monitored in _portions(len(rows), batch_size):
             batches = order[at * batch_size :][: steps * size].reshape(steps, size)
-            portions.append(Portion(batches, factors[at : at + steps], monitored))
+            portions.append(Portion(batches, part(factors, at, at + steps), monitored))
             at += steps
         records = self._engine.train(start, rows, portions, stop)
         if self._engine.step == start.step:
@@ -300,27 +301,22 @@ class Trainer:
             "epoch": number,
             "steps": self._engine.step,
             "loss": self._reduced(loss, weight),
-            "learning_rate": self.optimizer.lr * float(factors[-1]),
+            "learning_rate": self.optimizer.lr * float(factors["factor"][-1]),
             "gradient_norm": float(np.sqrt(sum(squares))) if squares else float("nan"),
             "gradient_norms": norms,
         }
 
-    def _factors(self, done: int, total: int, per_epoch: int) -> Array:
-        """What the schedule says for each step of the coming epoch."""
+    def _factors(self, done: int, total: int, per_epoch: int) -> Factors:
+        """What the schedules say for each step of the coming epoch."""
         schedule = self.optimizer.schedule
+        steps = np.arange(done, done + per_epoch, dtype=np.float64)
+        factors = decays_at(self.optimizer, steps, total, per_epoch)
         if not isinstance(schedule, Plateau):
-            steps = np.arange(done, done + per_epoch, dtype=np.float64)
-            factors = np.asarray(schedule.factor(steps, total, per_epoch))
-            if factors.shape != steps.shape:
-                raise ShapeError(
-                    f"a schedule gives one factor a step, here {steps.shape}",
-                    received=f"factors of {factors.shape}",
-                )
-            return factors
+            return {"factor": factors_at(schedule, steps, total, per_epoch), **factors}
         if done:
             row = self.history.rows[-1]
             self._plateau = schedule.next(self._plateau, row.get("val_loss", row["loss"]))
-        return np.full(per_epoch, self._plateau.factor)
+        return {"factor": np.full(per_epoch, self._plateau.factor), **factors}
 
     # Evaluating and predicting ------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ from typing import NoReturn
 import numpy as np
 
 from gradus.compiler import Steps
-from gradus.errors import ArgumentError, ShapeError
+from gradus.errors import ArgumentError
 from gradus.optim import LBFGS, Optimizer, Plateau, Search
 from gradus.train.arguments import Named
+from gradus.train.factors import Factors, decays_at, factors_at
 from gradus.train.minimum import Minimum, Path
 from gradus.train.objective import Objective
 from gradus.types import Array
@@ -34,7 +35,7 @@ class Descent:
     """
 
     def __init__(self, objective: Objective, rule: Optimizer, steps: int, path: Path) -> None:
-        self.steps, self.path, self.schedule = steps, path, rule.schedule
+        self.steps, self.path, self.rule, self.schedule = steps, path, rule, rule.schedule
         self.stepper = objective.stepper(rule, path.sees_points)
         self.lowered: list[float] = []  # what a plateau has said, step by step
         self.anchors = [(0, self.stepper.start)]  # steps taken and carry, before the last two calls
@@ -93,17 +94,16 @@ class Descent:
     def _take(self, at: int, carry: Named, count: int, stop: Callable[[int], bool]) -> Steps:
         return self.stepper.take(carry, at, self._factors(at, count), stop)
 
-    def _factors(self, at: int, count: int) -> Array:
-        """What the schedule says at these steps; from the last point, which is only seen, none."""
-        if isinstance(self.schedule, Plateau):
-            return np.array(self.lowered[at : at + count])
+    def _factors(self, at: int, count: int) -> Factors:
+        """What the schedules say at these steps; from the last point, which is only seen, none."""
         steps = np.arange(at, min(at + count, self.steps), dtype=np.float64)
-        factors = np.asarray(self.schedule.factor(steps, self.steps, 1))
-        if factors.shape != steps.shape:
-            raise ShapeError(
-                f"a schedule gives one factor a step, here {steps.shape}", received=factors.shape
-            )
-        return np.append(factors, np.zeros(count - len(steps)))
+        factors = decays_at(self.rule, steps, self.steps, 1)
+        if not isinstance(self.schedule, Plateau):
+            factors["factor"] = factors_at(self.schedule, steps, self.steps, 1)
+        found = {n: np.append(f, np.zeros(count - len(steps))) for n, f in factors.items()}
+        if isinstance(self.schedule, Plateau):
+            found["factor"] = np.array(self.lowered[at : at + count])
+        return found
 
 
 # ── L-BFGS ──────────────────────────────────────────────────────────────────────────────────────

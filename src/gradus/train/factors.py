@@ -1,0 +1,45 @@
+"""What the schedules of an optimizer say at each step, as a program is given it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradus.errors import ShapeError
+from gradus.optim import Optimizer, Schedule
+from gradus.types import Array, DType, TensorType
+
+Factors = dict[str, Array]  # by their names in the program, one number a step
+
+
+def factor_types(optimizer: Optimizer, dtype: DType) -> dict[str, TensorType]:
+    """The factors that a step takes: on the rate and, only where it is scheduled, on the decay."""
+    names = ["factor"] if optimizer.decay_schedule is None else ["factor", "decay"]
+    return dict.fromkeys(names, TensorType((), dtype))
+
+
+def factors_at(schedule: Schedule, steps: Array, total: int, per_epoch: int) -> Array:
+    """Factors of a schedule at these steps.
+
+    Raises:
+        ShapeError: a schedule that gives anything but one factor a step.
+    """
+    factors = np.asarray(schedule.factor(steps, total, per_epoch))
+    if factors.shape != steps.shape:
+        raise ShapeError(
+            f"a schedule gives one factor a step, here {steps.shape}",
+            received=f"factors of {factors.shape}",
+        )
+    return factors
+
+
+def decays_at(optimizer: Optimizer, steps: Array, total: int, per_epoch: int) -> Factors:
+    """Factors on the decay at these steps, where it is scheduled."""
+    schedule = optimizer.decay_schedule
+    if schedule is None:
+        return {}
+    return {"decay": factors_at(schedule, steps, total, per_epoch)}
+
+
+def part(factors: Factors, start: int, stop: int) -> Factors:
+    """Those of some of the steps."""
+    return {n: f[start:stop] for n, f in factors.items()}
