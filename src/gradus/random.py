@@ -24,6 +24,7 @@ _MASK_64 = 0xFFFFFFFFFFFFFFFF
 _MULTIPLIER = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
+_TOGETHER = 1 << 15  # blocks computed at once: what lies between is several times as large
 
 # Sites of the draws that gradus itself makes. A traced step counts its own sites up from 0.
 SITE_SHUFFLE = 0xFFFF0001
@@ -69,12 +70,22 @@ def _bits(seed: int, steps: Sequence[int], site: int, size: int) -> Array:
     # int(): NumPy's integers cannot hold the mask.
     key, at = int(seed) & _MASK_64, [int(step) & _MASK_64 for step in steps]
     low, high = (np.array([n >> shift & 0xFFFFFFFF for n in at], np.uint64) for shift in (0, 32))
-    blocks = np.arange(-(-size // 4), dtype=np.uint64)
-    words = philox(
-        (blocks, np.array([site], np.uint64), low[:, None], high[:, None]),
-        (key & 0xFFFFFFFF, key >> 32),
-    )
-    return np.stack(words, axis=-1).astype(np.uint32).reshape(len(at), 4 * len(blocks))[:, :size]
+    blocks = -(-size // 4)
+    found = np.empty((len(at), blocks, 4), np.uint32)
+    for start in range(0, blocks, _TOGETHER):
+        stop = min(start + _TOGETHER, blocks)
+        words = philox(
+            (
+                np.arange(start, stop, dtype=np.uint64),
+                np.array([site], np.uint64),
+                low[:, None],
+                high[:, None],
+            ),
+            (key & 0xFFFFFFFF, key >> 32),
+        )
+        for k, word in enumerate(words):
+            found[:, start:stop, k] = word
+    return found.reshape(len(at), 4 * blocks)[:, :size]
 
 
 def uniform(seed: int, step: int, site: int, shape: Shape) -> Array:
@@ -100,8 +111,11 @@ def permutation(seed: int, step: int, n: int, *, site: int = SITE_SHUFFLE) -> Ar
 
 def permutations(seed: int, steps: Sequence[int], n: int, *, site: int = SITE_SHUFFLE) -> Array:
     """``permutation`` at each of the steps, (steps, n); together they take less time."""
-    words = _bits(seed, steps, site, 2 * n).reshape(len(steps), n, 2).astype(np.uint64)
-    keys = (words[..., 0] << np.uint64(32)) | words[..., 1]
+    words = _bits(seed, steps, site, 2 * n).reshape(len(steps), n, 2)
+    keys = words[..., 0].astype(np.uint64)
+    keys <<= np.uint64(32)
+    keys |= words[..., 1]
+    del words  # as large as what sorting needs beside the keys
     return np.argsort(keys, axis=-1, kind="stable")
 
 

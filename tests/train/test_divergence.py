@@ -73,6 +73,14 @@ def test_the_error_names_the_step_the_layer_and_the_remedy() -> None:
     assert "last good weights" in str(error)
 
 
+def test_the_step_is_found_among_rows_that_others_were_left_out_of() -> None:
+    net = nn.Sequential(Fault(50.0), *network())
+    weight = np.where(np.arange(24) < 8, 0.0, 1.0)
+    _, error = fit(net, x=broken_row(13), sample_weight=weight)
+    assert "at step 2" in str(error), "rows 12 to 15 are the second batch of those that count"
+    assert "the output of layer 0 (Fault) is not finite" in str(error)
+
+
 @pytest.mark.parametrize("place", [0, 3, 4, 13, 20, 23])
 @pytest.mark.parametrize("batch_size", [4, 5, 24])
 def test_the_last_good_weights_are_those_of_a_run_that_ended_a_step_earlier(

@@ -571,6 +571,57 @@ def test_a_given_validation_set_is_measured_after_each_epoch() -> None:
     }
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_validation_rows_count_by_their_weights(reduction: str) -> None:
+    w = np.array([0.0, 1.0, 2.0, 0.5, 3.0, 0.0, 1.0, 1.0, 4.0, 0.0])
+    net = perceptron()
+    trainer = gd.Trainer(net, losses.cross_entropy, metrics=["accuracy"], reduction=reduction)
+    row = trainer.fit(
+        X[:40], LABELS[:40], epochs=1, validation=(X[40:], LABELS[40:], w), progress=False
+    ).rows[0]
+    scores = net(X[40:])
+    each = losses.cross_entropy(scores, LABELS[40:]).numpy()
+    right = scores.numpy().argmax(axis=1) == LABELS[40:]
+    expected = (each * w).sum() / (w.sum() if reduction == "mean" else 1.0)
+    assert row["val_loss"] == pytest.approx(expected, rel=1e-6)
+    assert row["val_accuracy"] == pytest.approx((right * w).sum() / w.sum(), rel=1e-12)
+    measured = trainer.evaluate(X[40:], LABELS[40:], sample_weight=w)
+    assert measured == {"loss": row["val_loss"], "accuracy": row["val_accuracy"]}
+
+
+@pytest.mark.parametrize("validation", [(X,), (X, LABELS, None, None), "0.2", True])
+def test_what_is_no_validation_is_refused(validation: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"validation is a share .* or \(X, y, weight\)"):
+        trained(validation=validation)
+
+
+def test_a_split_of_weighted_rows_is_that_of_the_rows_that_count() -> None:
+    from gradus.data import split_indices
+
+    w = np.where(np.arange(50) % 7 == 0, 0.0, 1.0 + np.arange(50) % 3)
+    kept = np.flatnonzero(w)
+    training, held = (kept[part] for part in split_indices(len(kept), 0.25, 3, LABELS[kept]))
+    found = []
+    for rows, validation in (
+        (np.arange(50), 0.25),
+        (training, (X[held], LABELS[held], w[held])),
+    ):
+        net = perceptron()
+        trainer = gd.Trainer(net, losses.cross_entropy, seed=3, metrics=["accuracy"])
+        history = trainer.fit(
+            X[rows],
+            LABELS[rows],
+            epochs=2,
+            batch_size=8,
+            sample_weight=w[rows],
+            validation=validation,
+            progress=False,
+        )
+        found.append((weights(net), [history[c].tolist() for c in history.metrics]))
+    assert same_bits(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+
+
 def test_a_split_holds_out_every_class_and_is_the_given_set_of_its_rows() -> None:
     from gradus.data import split_indices
 
@@ -645,6 +696,67 @@ def test_lists_and_wide_floats_are_taken() -> None:
     trainer = gd.Trainer(perceptron(), losses.cross_entropy)
     trainer.fit(X.astype(np.float64).tolist(), LABELS.tolist(), epochs=1, progress=False)
     assert trainer.predict(X[:2].tolist()).dtype == np.float32
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_rows_are_judged_part_by_part_as_all_together(weighted: bool) -> None:
+    n = 40_000
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, 4)), rng.normal(size=(n, 2))
+    w = rng.integers(0, 3, n).astype(float) if weighted else None
+
+    def last(prediction: Array, target: Array) -> float:
+        assert len(prediction) == len(target) == (n if w is None else np.count_nonzero(w))
+        return float(np.abs(prediction[-1] - target[-1]).sum())
+
+    net = perceptron(2, "float64")
+    trainer = gd.Trainer(net, losses.squared_error, metrics=["rmse", last])
+    found = trainer.evaluate(x, y, sample_weight=w)
+    error = net(x).numpy() - y
+    each = (error**2).sum(axis=1)
+    # 40,000 numbers added up in another order.
+    assert found["loss"] == pytest.approx(np.average(each, weights=w), rel=1e-12)
+    assert found["rmse"] == pytest.approx(np.average(each, weights=w) ** 0.5 / 2**0.5, rel=1e-12)
+    kept = np.arange(n) if w is None else np.flatnonzero(w)
+    assert found["last"] == pytest.approx(np.abs(error[kept[-1]]).sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("case", ["plain", "split", "given", "weights", "evaluate"])
+def test_a_large_table_is_neither_copied_nor_joined_by_arrays_of_its_size(case: str) -> None:
+    n = 40_000
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, 100)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int64)
+    w = (np.arange(n) % 4).astype(np.float32)
+    gd.manual_seed(0)
+    net = nn.Sequential(nn.Linear(100, 4), nn.Tanh(), nn.Linear(4, 2))
+    trainer = gd.Trainer(net, losses.cross_entropy, metrics=["accuracy"])
+
+    def run() -> None:
+        if case == "evaluate":
+            trainer.evaluate(x, y, sample_weight=w)
+            return
+        validation = {"split": 0.3, "given": (x, y)}.get(case)
+        weight = w if case == "weights" else None
+        trainer.fit(
+            x,
+            y,
+            epochs=1,
+            batch_size=2000,
+            progress=False,
+            sample_weight=weight,
+            validation=validation,
+        )
+
+    run()  # programs are made
+    tracemalloc.start()
+    try:
+        run()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # 16 MB of table. Parts of 10,240 chosen rows are 4, and some arrays have 40,000 numbers.
+    assert peak < x.nbytes / 2
 
 
 def test_memory_stays_flat_over_epochs() -> None:

@@ -29,7 +29,7 @@ def epoch_order(n: int, seed: int, epoch: int, shuffle: bool = True) -> Array:
         return np.arange(n, dtype=np.int64)
     together = _DRAWN // (n + 1)
     if together < 2:
-        return permutation(seed, epoch, n).astype(np.int64)
+        return permutation(seed, epoch, n).astype(np.int64, copy=False)
     begin, at = epoch // together, epoch % together
     return _orders(n, seed, begin * together, together)[at].astype(np.int64)
 

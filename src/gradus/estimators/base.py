@@ -20,12 +20,20 @@ from gradus.data.target import Task
 from gradus.errors import ArgumentError
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, received
-from gradus.estimators.recipe import Recipe
+from gradus.estimators.recipe import SCHEDULES, Recipe
 from gradus.estimators.rows import Rows, TableEstimator
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
-from gradus.train import Callback, EarlyStopping, History, L2Penalty, NoImprovement, Trainer
+from gradus.train import (
+    Callback,
+    DropoutSchedule,
+    EarlyStopping,
+    History,
+    L2Penalty,
+    NoImprovement,
+    Trainer,
+)
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
@@ -189,6 +197,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         hooks = [
             *(options["callbacks"] or ()),
             *self._stopping(recipe, validating is not None, fresh),
+            *self._scheduled_dropout(recipe, fresh),
             *passes(self, rows.X.rows, rows.y),
         ]
         x, y, weight = training
@@ -198,7 +207,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
                 y,
                 epochs=epochs,
                 batch_size=recipe.rows_a_step(len(x)),
-                validation=validating and validating[: 2 + (validating[2] is not None)],
+                validation=validating,
                 sample_weight=weight,
                 shuffle=recipe.shuffle,
                 callbacks=hooks,
@@ -245,7 +254,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         return Trainer(
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
-            recipe.optimizer(),
+            recipe.optimizer(list(self.network_.named_parameters())),
             metrics=[self.targets_.score],
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
@@ -271,6 +280,11 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         else:
             self._watch = EarlyStopping(column, None, 0.0, mode, ties="last", resume=not fresh)
         return [self._watch]
+
+    def _scheduled_dropout(self, recipe: Recipe, fresh: bool) -> list[Callback]:
+        if recipe.dropout_schedule == "constant" or not recipe.dropout or not fresh:
+            return []
+        return [DropoutSchedule(SCHEDULES[recipe.dropout_schedule])]
 
     # Predicting ----------------------------------------------------------------------------------
 

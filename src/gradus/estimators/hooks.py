@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from gradus.train import Callback, Trainer
 from gradus.train.callbacks import Row
 
+__all__ = ["CallbackSupportMixin", "Passes", "passes", "with_callbacks"]
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn before 1.9
@@ -17,7 +19,7 @@ except ImportError:  # scikit-learn before 1.9
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing: this scikit-learn has no callbacks."""
 
-    def with_callbacks(method: Method) -> Method:  # type: ignore[no-redef]
+    def with_callbacks(method: Method) -> Method:
         """The method as it is."""
         return method
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gradus.data import SparseEncoder, Table, TableEncoder, infer_schema, pack_rows
+from gradus.data import SparseEncoder, Table, TableEncoder, infer_schema
+from gradus.data.features import NumericFeature
 from gradus.data.schema import Column
 from gradus.types import Array
 
@@ -60,7 +61,7 @@ class Inputs:
             )
         if isinstance(self.rows, np.ndarray):
             return TableEncoder.fit_matrix(self.rows, self.names, scaling=scaling, weight=weight)
-        return SparseEncoder.fit(self.rows, scaling=scaling, weight=weight)
+        return SparseEncoder.fit(self.rows, weight=weight)
 
     def encoded(
         self, encoder: Encoder, dtype: npt.DTypeLike, indices: Array | None = None
@@ -72,8 +73,8 @@ class Inputs:
         """
         if isinstance(encoder, SparseEncoder):
             rows = self._sparse()
-            return pack_rows(encoder.transform(rows if indices is None else rows[indices], dtype))
-        if isinstance(self.rows, np.ndarray) and encoder.is_numeric:
+            return encoder.transform(rows if indices is None else rows[indices], dtype)
+        if isinstance(self.rows, np.ndarray) and _takes_matrix(encoder, self.names):
             return encoder.transform_matrix(self.rows, indices, dtype)
         table = self._table(encoder)
         return encoder.transform(table if indices is None else table.take(indices), dtype)
@@ -92,6 +93,11 @@ class Inputs:
             return self.rows
         rows = self.rows if isinstance(self.rows, np.ndarray) else self.rows.toarray()
         return Table.from_any(rows, list(self.names))
+
+
+def _takes_matrix(encoder: TableEncoder, names: tuple[str, ...]) -> bool:
+    """Whether the encoder reads all these columns, and as numbers."""
+    return encoder.columns == names and all(isinstance(f, NumericFeature) for f in encoder.features)
 
 
 def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:

@@ -6,8 +6,9 @@ sources, is in ``docs/design/estimators.md``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,8 @@ class Recipe:
         hidden_layer_sizes: units of each hidden layer.
         activation: of the hidden layers: a name, a module, a function of a tensor, or one a layer.
         dropout: probability of dropping a hidden unit.
+        dropout_schedule: how that goes over the training: ``"constant"``, or the name of a schedule.
+        start_from_data: whether the first weights are set by a look at the rows (he+5).
         scaling: of numbers: ``"standard"`` (mean 0, deviation 1), ``"robust"`` (median 0,
             quartiles 1 apart, far values drawn in smoothly), ``"none"``.
         max_one_hot: categories up to which a column has one input each; beyond, an embedding.
@@ -84,6 +87,8 @@ class Recipe:
     hidden_layer_sizes: tuple[int, ...]
     activation: Any
     dropout: float
+    dropout_schedule: str
+    start_from_data: bool
     scaling: str
     max_one_hot: int
     embedding_size: int
@@ -122,7 +127,9 @@ class Recipe:
         for name in ("embedding_size", "members", "max_iter"):
             whole_number(name, getattr(self, name), least=1)
         whole_number("max_one_hot", self.max_one_hot, least=0)
-        for name in ("scaling_layer", "ntk", "parametric_activation", "shuffle", "clamp"):
+        for name in (
+            "scaling_layer", "ntk", "parametric_activation", "shuffle", "clamp", "start_from_data",
+        ):  # fmt: skip
             flag(name, getattr(self, name))
         for name in ("learning_rate_init", "epsilon"):
             finite_number(name, getattr(self, name), above=0)
@@ -141,6 +148,7 @@ class Recipe:
         if self.early_stopping != "auto":
             flag("early_stopping", self.early_stopping)
         choice("scaling", self.scaling, *SCALINGS)
+        choice("dropout_schedule", self.dropout_schedule, *SCHEDULES)
         choice("numeric_embedding", self.numeric_embedding, *EMBEDDINGS)
         choice("monitor", self.monitor, "loss", "score")
         self._check_objects()
@@ -196,15 +204,19 @@ class Recipe:
         given = self.learning_rate
         return SCHEDULES[given] if isinstance(given, str) else given
 
-    def optimizer(self) -> Optimizer:
-        """The update rule."""
+    def optimizer(self, parameters: Collection[str]) -> Optimizer:
+        """The update rule for parameters of these names."""
         if isinstance(self.solver, Optimizer):
             return self.solver
         name = _SOLVERS[self.solver.lower()]
         made = OPTIMIZERS[name]
         own = {f.name for f in fields(made)}
         options: dict[str, Any] = {"schedule": self.schedule, "clip_norm": self.clip_norm or None}
-        groups = {p: {"lr_factor": f} for p, f in self.layer_rates.items()}
+        groups = {
+            pattern: {"lr_factor": factor}
+            for pattern, factor in self.layer_rates.items()
+            if pattern not in _PRESET_RATES or any(fnmatchcase(n, pattern) for n in parameters)
+        }
         if "betas" in own:
             options["betas"] = (self.beta_1, self.beta_2)
         if "eps" in own:
@@ -214,8 +226,7 @@ class Recipe:
         if self.weight_decay:
             name, made = "AdamW", OPTIMIZERS["AdamW"]
             options |= {"weight_decay": self.weight_decay, "decay_schedule": FlatCosine()}
-            for pattern in _UNDECAYED:
-                groups[pattern] = {**groups.get(pattern, {}), "weight_decay": 0.0}
+            groups["*.bias"] = {**groups.get("*.bias", {}), "weight_decay": 0.0}
         elif name == "Adam":
             options["epsilon_hat"] = True
         return made(self.learning_rate_init, groups=groups, **options)
@@ -226,12 +237,16 @@ class Recipe:
 
 
 _SOLVERS = {name.lower(): name for name in OPTIMIZERS}
-_UNDECAYED = ("*.bias",)
+
+# Rates that presets name for parameters that a network need not have.
+_PRESET_RATES = {"*.scale": 6.0, "*.mix": 0.1, "*.numeric_embedding.*": 0.1, "*.bias": 0.1}
 
 _CLASSIC: Mapping[str, Any] = {
     "hidden_layer_sizes": (100,),
     "activation": "relu",
     "dropout": 0.0,
+    "dropout_schedule": "constant",
+    "start_from_data": False,
     "scaling": "standard",
     "max_one_hot": 1000,
     "embedding_size": 8,
@@ -273,7 +288,7 @@ _DEFAULT: Mapping[str, Any] = {
     "ntk": True,
     "alpha": 0.0,
     "learning_rate": "coslog4",
-    "layer_rates": {"*.scale": 6.0, "*.bias": 0.1},
+    "layer_rates": _PRESET_RATES,
     "beta_2": 0.95,
     "batch_size": 256,
     "max_iter": 256,
@@ -286,8 +301,9 @@ _STRONG: Mapping[str, Any] = {
     **_DEFAULT,
     "numeric_embedding": "periodic",
     "parametric_activation": True,
-    "layer_rates": {"*.scale": 6.0, "*.mix": 0.1, "0.numeric_embedding.*": 0.1, "*.bias": 0.1},
     "dropout": 0.15,
+    "dropout_schedule": "flat_cosine",
+    "start_from_data": True,
     "weight_decay": 0.02,
 }
 

@@ -66,6 +66,7 @@ class Classes(Targets):
 
     @property
     def outputs(self) -> int:  # type: ignore[override]
+        """Numbers that the network gives a row."""
         return 1 if self.single else len(self.classes)
 
     @classmethod
@@ -186,6 +187,7 @@ class SeveralClasses(Targets):
 
     @property
     def outputs(self) -> int:  # type: ignore[override]
+        """Numbers that the network gives a row."""
         return sum(part.outputs for part in self.parts)
 
     @property
@@ -267,6 +269,7 @@ class Values(Targets):
 
     @property
     def outputs(self) -> int:  # type: ignore[override]
+        """Numbers that the network gives a row."""
         return len(self.scales) * max(len(self.quantiles), 1)
 
     @classmethod

@@ -26,8 +26,7 @@ from gradus.compiler import (
     Traced,
     settings,
 )
-from gradus.data import batch_bounds
-from gradus.errors import ArgumentError, DivergenceError, ShapeError
+from gradus.errors import DivergenceError
 from gradus.modes import no_grad
 from gradus.nn import Module, Sequential
 from gradus.optim import Optimizer
@@ -40,7 +39,6 @@ from gradus.train.step import Loss, evaluation_graph, prefixed, training_graph
 from gradus.train.untraced import untraced
 from gradus.types import Array, TensorType
 
-_ROWS = 1024  # rows whose losses are computed at once: large enough to be fast, small in memory
 _KINDS = 8  # programs kept for training, and for predicting: other batches, other settings
 
 Kinds = tuple[tuple[str, TensorType], ...]  # names and types, of a row or of a batch
@@ -209,7 +207,7 @@ class Engine:
         return prepared.program.steps(
             carry,
             data=prefixed("batch", rows.arrays),
-            order=portion.batches,
+            order=rows.numbers(portion.batches),
             per_step={
                 "step": np.arange(self.step, self.step + count, dtype=np.int64),
                 **{n: f.astype(self.dtype) for n, f in portion.factors.items()},
@@ -295,36 +293,6 @@ class Engine:
         modules = [m for _, m in self.network.named_modules()]
         found = program.shortcut(modules, shared) if all(map(_by_fields, modules)) else None
         return found if found and settings(self.network) == now else None
-
-    def losses_of(self, prediction: Array, y: Array) -> Array:
-        """Loss of every target beside one and the same prediction, (1, …).
-
-        The loss is so shown all targets: in a trace it sees no values, and could not refuse a
-        label or a probability out of range.
-
-        Raises:
-            ArgumentError, ShapeError: a loss that gives anything but one value an example.
-        """
-        parts: list[Array] = []
-        for start, end in batch_bounds(len(y), _ROWS):
-            repeated = np.repeat(prediction, end - start, axis=0)
-            with no_grad():
-                values = self.loss(tensor(repeated), tensor(y[start:end]))
-            if not isinstance(values, Tensor):
-                raise ArgumentError(
-                    "a loss gives a tensor, one value an example",
-                    received=type(values).__name__,
-                    remedy="compute it from the prediction with tensors and gradus.ops",
-                )
-            if values.shape != (end - start,):
-                raise ShapeError(
-                    f"a loss gives one value an example, here {(end - start,)}",
-                    received=f"values of {values.shape}",
-                    remedy="leave losses.mean and losses.sum to reduction=; sum over the outputs "
-                    "of an example with ops.sum(…, axis=1)",
-                )
-            parts.append(values.numpy())
-        return np.concatenate(parts)
 
     def penalty_with(self, weights: Mapping[str, Array]) -> float:
         """What these weights are charged with, 0 without a penalty."""

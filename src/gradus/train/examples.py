@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from gradus.data import split_indices
+from gradus.data import batch_bounds, split_indices
 from gradus.errors import DataError, DtypeError, ShapeError
 from gradus.tensor import Tensor
 from gradus.types import Array, DType, Shape, TensorType, is_float
 
+_CHECKED = 1 << 18  # numbers looked at together: the answers of a whole table take a quarter of it
+
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows to train on or to evaluate: inputs, targets, and perhaps a weight each."""
+    """Rows to train on or to evaluate: inputs, targets, and perhaps a weight each.
+
+    Some rows of a table are told by their numbers in it, and the table is not copied.
+
+    Attributes:
+        x, y, weight: arrays of all rows that there are.
+        chosen: numbers of the rows that are meant; None: all.
+    """
 
     x: Array
     y: Array
     weight: Array | None = None
+    chosen: Array | None = None
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.x if self.chosen is None else self.chosen)
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """The arrays that there are, by name."""
+        """The arrays that there are, by name; their rows are found by ``numbers``."""
         found = {"x": self.x, "y": self.y}
         return found if self.weight is None else {**found, "weight": self.weight}
 
@@ -34,21 +44,44 @@ class Examples:
         """Types of a batch of so many rows."""
         return {n: TensorType((rows, *a.shape[1:]), a.dtype) for n, a in self.arrays.items()}
 
+    def numbers(self, indices: Array) -> Array:
+        """Where in the arrays the rows at these places lie."""
+        return indices if self.chosen is None else self.chosen[indices]
+
+    def choose(self, indices: Array) -> Examples:
+        """The rows at these places, without a copy."""
+        return replace(self, chosen=self.numbers(indices))
+
     def take(self, indices: Array) -> Examples:
-        """The named rows."""
-        weight = None if self.weight is None else self.weight[indices]
-        return Examples(self.x[indices], self.y[indices], weight)
+        """A copy of the rows at these places."""
+        return self._cut(self.numbers(indices))
+
+    def part(self, start: int, end: int) -> Examples:
+        """Rows from one place to another; a copy only of rows that were chosen."""
+        return self._cut(slice(start, end) if self.chosen is None else self.chosen[start:end])
+
+    def _cut(self, which: Array | slice) -> Examples:
+        weight = None if self.weight is None else self.weight[which]
+        return Examples(self.x[which], self.y[which], weight)
+
+    def targets(self) -> tuple[Array, Array | None]:
+        """Target and, where there are any, weight of each row."""
+        bare = replace(self, x=self.y).part(0, len(self))
+        return bare.y, bare.weight
 
     @property
     def total(self) -> float:
         """Sum of the weights of all rows, each 1 where none are given."""
-        return float(len(self) if self.weight is None else self.weight.sum(dtype=np.float64))
+        if self.weight is None:
+            return float(len(self))
+        w = self.weight if self.chosen is None else self.weight[self.chosen]
+        return float(w.sum(dtype=np.float64))
 
     def weight_of(self, indices: Array) -> float:
-        """Sum of the weights of the named rows, each 1 where none are given."""
+        """Sum of the weights of the rows at these places, each 1 where none are given."""
         if self.weight is None:
             return float(indices.size)
-        return float(self.weight[indices].sum(dtype=np.float64))
+        return float(self.weight[self.numbers(indices)].sum(dtype=np.float64))
 
 
 def examples(
@@ -79,7 +112,7 @@ def examples(
         target = target.reshape(-1, 1)
     if weight is None:
         return Examples(x, target)
-    w = _as_array(weight, "sample_weight", dtype).astype(dtype)
+    w = _as_array(weight, "sample_weight", dtype).astype(dtype, copy=False)
     _check_rows("sample_weight", w, len(x))
     if w.ndim != 1:
         raise ShapeError("sample_weight has one number a row", received=w.shape)
@@ -87,7 +120,7 @@ def examples(
         raise DataError("weights are ≥ 0, and not all 0", received=f"from {w.min()} to {w.max()}")
     found = Examples(x, target, w)
     # A batch of them alone would have no mean.
-    return found if np.all(w > 0) else found.take(np.flatnonzero(w))
+    return found if np.all(w > 0) else found.choose(np.flatnonzero(w))
 
 
 def as_features(X: npt.ArrayLike, dtype: DType) -> Array:
@@ -111,9 +144,10 @@ def as_features(X: npt.ArrayLike, dtype: DType) -> Array:
 
 def hold_out(rows: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
     """Rows to train on and rows held out; class labels are held out in proportion."""
-    labels = rows.y if rows.y.ndim == 1 and not is_float(rows.y.dtype) else None
+    y, _ = rows.targets()
+    labels = y if y.ndim == 1 and not is_float(y.dtype) else None
     training, held = split_indices(len(rows), fraction, seed, labels)
-    return rows.take(training), rows.take(held)
+    return rows.choose(training), rows.choose(held)
 
 
 def _as_array(values: npt.ArrayLike, what: str, dtype: DType) -> Array:
@@ -146,8 +180,16 @@ def _check_rows(what: str, array: Array, rows: int) -> None:
 
 
 def _check_finite(given: Array, converted: Array, what: str) -> None:
-    if is_float(converted.dtype) and not np.isfinite(converted).all():
-        place = np.argwhere(~np.isfinite(converted))[0]
+    if not is_float(converted.dtype) or converted.ndim == 0:  # has no rows, and is refused for it
+        return
+    flat, bad = converted.reshape(-1), None
+    for start, end in batch_bounds(flat.size, _CHECKED):
+        finite = np.isfinite(flat[start:end])
+        if not finite.all():
+            bad = start + int(finite.argmin())
+            break
+    if bad is not None:
+        place = np.unravel_index(bad, converted.shape)
         column = f", column {', '.join(map(str, place[1:]))}" if len(place) > 1 else ""
         raise DataError(
             f"{what} are finite numbers of {converted.dtype}",

@@ -23,6 +23,7 @@ from gradus.train.checks import check_callbacks, check_loss, check_network, chec
 from gradus.train.diagnosis.kept import Facts, Kept
 from gradus.train.divergence import explodes, explosion
 from gradus.train.engine import Engine, Portion, Position
+from gradus.train.evaluation import evaluated, total_beside
 from gradus.train.examples import Examples, as_features, examples, hold_out
 from gradus.train.factors import Factors, decays_at, factors_at, part
 from gradus.train.history import History
@@ -133,7 +134,7 @@ class Trainer:
         *,
         epochs: int = 10,
         batch_size: int = 32,
-        validation: float | tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation: float | tuple[npt.ArrayLike, ...] | None = None,
         sample_weight: npt.ArrayLike | None = None,
         shuffle: bool = True,
         callbacks: Sequence[Callback] = (),
@@ -150,7 +151,8 @@ class Trainer:
             y: targets, (rows, …); class numbers for classification.
             epochs: passes over the rows.
             batch_size: rows a step; larger than the rows means all of them.
-            validation: share of the rows to hold out (0 or None: none), or ``(X, y)`` of their own.
+            validation: share of the rows to hold out (0 or None: none), or rows of their own,
+                ``(X, y)`` or ``(X, y, weight)``.
             sample_weight: weight of each row, ≥ 0; weight 2 counts a row twice.
             shuffle: whether to change the order from epoch to epoch.
             callbacks: a list of hooks, such as ``[EarlyStopping()]``.
@@ -254,13 +256,13 @@ class Trainer:
     ) -> tuple[Examples, Examples | None]:
         """Rows to train on, and rows to validate on where there are any."""
         rows = self._examples(X, y, weight)
-        if isinstance(validation, (tuple, list)) and len(validation) == 2:
-            X_held, y_held = validation
-            return rows, self._examples(X_held, y_held, None)
+        if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
+            X_held, y_held, *weights = validation
+            return rows, self._examples(X_held, y_held, *(weights or [None]))
         share = 0 if validation is None else validation
         if not isinstance(share, (int, float, np.number)) or isinstance(share, bool):
             raise ArgumentError(
-                "validation is a share of the rows between 0 and 1, (X, y), or None",
+                "validation is a share of the rows (0 to 1), (X, y) or (X, y, weight), or None",
                 received=type(validation).__name__,
             )
         return hold_out(rows, float(share), self.seed) if share else (rows, None)
@@ -329,8 +331,7 @@ class Trainer:
             DataError, ShapeError, DtypeError: inputs that do not fit.
         """
         rows = self._examples(X, y, sample_weight)
-        outputs = self._engine.forward(rows.x, rows.y, limit=self._thread_limit)
-        return {"loss": self._loss(outputs["losses"], rows), **self._metrics(outputs, rows)}
+        return self._judged(rows, self._thread_limit)
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Outputs of the network for the rows of X, (rows, …).
@@ -354,27 +355,33 @@ class Trainer:
         """Add what the weights give on the rows to the row of the history."""
         if not (self.metrics or prefix):
             return
-        outputs = self._engine.forward(rows.x, rows.y)
-        if prefix:
-            row["val_loss"] = self._loss(outputs["losses"], rows)
-        row.update({prefix + n: v for n, v in self._metrics(outputs, rows).items()})
+        found = self._judged(rows)
+        if not prefix:
+            del found["loss"]  # the epoch's own, over which the weights changed, stays
+        row.update({prefix + n: v for n, v in found.items()})
+
+    def _judged(
+        self, rows: Examples, limit: Callable[[], AbstractContextManager[Any]] = nullcontext
+    ) -> dict[str, float]:
+        """Loss and metrics of the rows."""
+        total, prediction = evaluated(
+            self._engine, rows, predictions=bool(self.metrics), limit=limit
+        )
+        found = {"loss": self._reduced(total, rows.total)}
+        if self.metrics:
+            y, weight = rows.targets()
+            found |= {n: float(f(prediction, y, weight)) for n, f in self.metrics.items()}
+        return found
 
     def _size(self, rows: Examples, weights: dict[str, Array], batches: int) -> float:
         """The loss of the rows with these weights, or where all are predicted as the first.
 
         With the penalty, as an epoch of so many batches records it.
         """
-        outputs = self._engine.forward(rows.x, rows.y, weights)
-        alike = self._engine.losses_of(outputs["prediction"][:1], rows.y)
-        size = float(np.max([self._loss(v, rows) for v in (outputs["losses"], alike)]))
-        penalty = self._engine.penalty_with(weights)
-        return size + self._reduced(batches * penalty, rows.total)
-
-    def _loss(self, values: Array, rows: Examples) -> float:
-        """The trainer's reduction of one value an example."""
-        values = values.astype(np.float64)
-        total = values.sum() if rows.weight is None else values @ rows.weight.astype(np.float64)
-        return self._reduced(float(total), rows.total)
+        total, prediction = evaluated(self._engine, rows, predictions=False, weights=weights)
+        alike = total_beside(self._engine.loss, prediction[:1], rows)
+        penalty = batches * self._engine.penalty_with(weights)
+        return self._reduced(float(np.max([total, alike])) + penalty, rows.total)
 
     def _unit(self, rows: Examples) -> float:
         """The loss of the rows if each had a loss of 1."""
@@ -384,15 +391,11 @@ class Trainer:
         """The trainer's reduction of values with this weighted sum and sum of weights."""
         return total if self._engine.reduction == "sum" else total / weight
 
-    def _metrics(self, outputs: dict[str, Array], rows: Examples) -> dict[str, float]:
-        prediction = outputs["prediction"]
-        return {n: float(f(prediction, rows.y, rows.weight)) for n, f in self.metrics.items()}
-
     def _examples(self, X: Any, y: Any, weight: Any) -> Examples:
         x = as_features(X, self._engine.dtype)
         first = self._engine.forward(x[:1])["prediction"]
         rows = examples(x, y, weight, self._engine.dtype, first.shape)
-        self._engine.losses_of(first, rows.y)
+        total_beside(self._engine.loss, first, rows)
         check_metrics(self.metrics, first, rows.y[:1])
         return rows
 

@@ -89,7 +89,7 @@ class Kept:
     ) -> None:
         self.facts = facts
         sample = rows.take(_spread(len(rows), _most(rows, _ROWS)))
-        bare = Examples(rows.y, rows.y, rows.weight)  # without the inputs, which are large
+        bare = replace(rows, x=rows.y)  # without the inputs, which are large
         targets = bare.take(_spread(len(rows), _most(bare, _TARGETS)))
         self._live: _Live | None = _Live(network, loss, sample, targets, start)
         self._found: Found | None = None

@@ -1,0 +1,50 @@
+"""scikit-learn's own checks of every public estimator: none skipped, none expected to fail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import _check_name, _yield_all_checks, parametrize_with_checks
+
+from gradus import estimators
+from gradus.estimators import MLPClassifier, MLPRegressor
+
+# One of each kind, and one a preset: small where the preset is large, for the sake of time alone.
+ESTIMATORS = [
+    MLPClassifier(preset="classic"),
+    MLPRegressor(preset="classic"),
+    MLPClassifier(hidden_layer_sizes=(32, 32), max_iter=128),
+    MLPRegressor(hidden_layer_sizes=(32, 32)),
+]
+# How many checks scikit-learn has for each: fewer would mean that some are skipped.
+CHECKS = {"MLPClassifier": 74, "MLPRegressor": 66}
+
+
+@pytest.fixture(autouse=True)
+def _array_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it scikit-learn skips the checks of the array API."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+
+
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(ESTIMATORS, legacy=True)
+def test_scikit_learns_check(estimator: BaseEstimator, check: Callable[[Any], None]) -> None:
+    try:
+        check(estimator)
+    except pytest.skip.Exception as skipped:
+        pytest.fail(f"skipped: {skipped}")
+
+
+def test_every_public_estimator_is_checked() -> None:
+    public = {n for n in estimators.__all__ if isinstance(getattr(estimators, n), type)}
+    assert {type(e).__name__ for e in ESTIMATORS} == public == set(CHECKS)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_scikit_learn_has_so_many_checks_for_it(estimator: BaseEstimator) -> None:
+    names = Counter(_check_name(c) for c in _yield_all_checks(estimator, legacy=True))
+    assert names.total() == CHECKS[type(estimator).__name__] - 1  # and that it can be cloned
