@@ -146,6 +146,12 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             self._begin(recipe, rows, classes)
         held = self._held(*validation)
         watched = recipe.early_stopping is True and held is not None
+        if recipe.calibrate and held is None:
+            raise ArgumentError(
+                "partial_fit calibrates by rows that stay the same from call to call",
+                received="calibrate=True without X_val and y_val",
+                remedy="pass X_val and y_val, or set calibrate=False",
+            )
         if recipe.early_stopping is True and held is None:
             raise ArgumentError(
                 "partial_fit stops early by rows that stay the same from call to call",
@@ -181,6 +187,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), _LOOKED_AT)))
         with use_stream(Stream(self._seed)):
             self.network_, self._hidden = self._make_network(x)
+        self._begin_calibration(recipe)
         self.history_ = History()
         self.n_iter_ = 0
         self.__dict__.pop("_trainer", None)
@@ -197,12 +204,14 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     ) -> None:
         """Train on the rows, watching those held out where there are any."""
         options = self.get_params(deep=False)
-        training, validating = self._parts(recipe, rows, held)
+        watching = self._watches(recipe, rows, held)
+        training, validating, calibrating = self._parts(recipe, rows, held, watching)
+        self._begin_calibration(recipe)
         if fresh or not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(recipe)
         hooks = [
             *(options["callbacks"] or ()),
-            *self._stopping(recipe, validating is not None, fresh),
+            *self._stopping(recipe, watching, fresh),
             *self._scheduled_dropout(recipe, fresh),
             *passes(self, rows.X.rows, rows.y),
         ]
@@ -221,29 +230,47 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             )
         finally:
             self.n_iter_ = len(self.history_)
-        self._after(validating)
+        if calibrating is not None:
+            self._calibrate(calibrating)
 
-    def _after(self, validating: Part | None) -> None:
-        """What is to be learnt from the rows held out once the weights stand."""
+    def _parts(
+        self, recipe: Recipe, rows: Rows, held: Rows | None, watching: bool
+    ) -> tuple[Part, Part | None, Rows | None]:
+        """Arrays to train on, and where the recipe wants them to validate on; rows to calibrate."""
+        chosen = None
+        if held is None and (watching or recipe.calibrate):
+            chosen, out = self._division(recipe, rows)
+            held = rows.take(out)
+        watched, calibrating = held, None
+        if held is not None and recipe.calibrate:
+            watched, calibrating = self._share(held, watching)
+        validating = None if watched is None else self._arrays(watched)
+        return self._arrays(rows, chosen), validating, calibrating
 
-    def _parts(self, recipe: Recipe, rows: Rows, held: Rows | None) -> tuple[Part, Part | None]:
-        """Arrays to train on, and to validate on where the recipe wants it."""
-        if held is not None:
-            return self._arrays(rows), self._arrays(held)
-        if not self._holds_out(recipe, len(rows)):
-            return self._arrays(rows), None
+    def _division(self, recipe: Recipe, rows: Rows) -> tuple[Array, Array]:
+        """Rows to train on, and rows held out, in proportion to their classes."""
         labels = self.targets_.labels(rows.y)
         if labels is not None and np.bincount(labels).min() < 2:
             labels = None  # a class of one row cannot be in both parts
-        fraction = recipe.validation_fraction
-        training, validating = split_indices(len(rows), fraction, self._seed, labels)
-        return self._arrays(rows, training), self._arrays(rows, validating)
+        return split_indices(len(rows), recipe.validation_fraction, self._seed, labels)
 
-    def _holds_out(self, recipe: Recipe, rows: int) -> bool:
-        """Whether some of the rows are to be held out."""
+    def _watches(self, recipe: Recipe, rows: Rows, held: Rows | None) -> bool:
+        """Whether rows that are held out choose the weights."""
         if recipe.early_stopping == "auto":
-            return rows >= _ENOUGH_ROWS
+            return held is not None or len(rows) >= _ENOUGH_ROWS
         return bool(recipe.early_stopping)
+
+    # Calibrating ---------------------------------------------------------------------------------
+
+    def _begin_calibration(self, recipe: Recipe) -> None:
+        """What calibration needs of the network, and nothing that an earlier one found."""
+
+    def _share(self, held: Rows, watching: bool) -> tuple[Rows | None, Rows]:
+        """Of the rows held out those to validate on, and those to calibrate by."""
+        return held, held
+
+    def _calibrate(self, held: Rows) -> None:
+        """Learn from rows held out, once the weights stand, how far predictions can be trusted."""
 
     def _arrays(self, rows: Rows, indices: Array | None = None) -> Part:
         """What the trainer takes: inputs, targets and weights of all rows, or of those named."""
@@ -270,9 +297,9 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         trainer.history = self.history_
         return trainer
 
-    def _stopping(self, recipe: Recipe, held: bool, fresh: bool) -> list[Callback]:
+    def _stopping(self, recipe: Recipe, watching: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""
-        patience, watching = recipe.n_iter_no_change, bool(recipe.early_stopping) and held
+        patience = recipe.n_iter_no_change
         if not watching:
             stops = fresh and np.isfinite(patience)
             return [NoImprovement("loss", recipe.tol, patience)] if stops else []
@@ -332,7 +359,10 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     def _raw(self, X: Any) -> Array:
         """What the network gives the rows, (rows, outputs)."""
         check_is_fitted(self, "network_")
-        inputs = received(self, X, reset=False)
+        return self._predicted(received(self, X, reset=False))
+
+    def _predicted(self, inputs: Inputs) -> Array:
+        """The same of rows that were checked."""
         if not hasattr(self, "_trainer"):  # after unpickling
             self._trainer = self._new_trainer(self.recipe_)
         dtype = self.network_.parameters()[0].dtype

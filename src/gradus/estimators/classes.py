@@ -12,11 +12,14 @@ from sklearn.utils import Tags, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y
 
+from gradus import nn
 from gradus.data.target import Task
 from gradus.errors import DataError
 from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.targets import Classes, SeveralClasses, Targets, YesNo, one_axis
+from gradus.estimators.temperature import temperature
 from gradus.types import Array
 
 
@@ -25,6 +28,7 @@ class LabelsMixin(ClassifierMixin):
 
     Attributes:
         classes_: the labels, sorted; of several questions a list of them.
+        temperature_: with ``calibrate=True``, what all scores are divided by.
     """
 
     targets_: Classes | YesNo | SeveralClasses
@@ -118,6 +122,32 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         """
         validation = X_val, y_val, sample_weight_val
         return self._fit_further(X, y, sample_weight, classes, validation)
+
+    @property
+    def temperature_(self) -> float:
+        """T of a network that is calibrated; several questions or answers have the same."""
+        return self._temperature.temperature.item()
+
+    @property
+    def _temperature(self) -> nn.Temperature:
+        """The last module of a network that is or will be calibrated."""
+        last = self.network_[-1]
+        if not isinstance(last, nn.Temperature):
+            raise AttributeError(f"this {type(self).__name__} was fitted without calibrate=True")
+        return last
+
+    def _begin_calibration(self, recipe: Recipe) -> None:
+        if hasattr(self, "_temperature"):
+            self._temperature.temperature.assign(1.0)
+        elif recipe.calibrate:
+            self.network_ = nn.Sequential(*self.network_, nn.Temperature())
+            self.__dict__.pop("_trainer", None)  # it trains the network as it was
+
+    def _calibrate(self, held: Rows) -> None:
+        dtype = self.network_.parameters()[0].dtype
+        raw, target = self._predicted(held.X), self.targets_.encode(held.y, dtype)
+        found = temperature(self.targets_.questions(raw, target), held.weight)
+        self._temperature.temperature.assign(found)
 
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         if rows.y.ndim == 2:

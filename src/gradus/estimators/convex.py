@@ -14,7 +14,7 @@ from gradus.data import SparseEncoder
 from gradus.estimators.planes import PlaneClassifier
 from gradus.estimators.separation import way_down
 from gradus.optim import LBFGS, SGD, Adam, Optimizer
-from gradus.tensor import Tensor, tensor
+from gradus.tensor import Tensor
 from gradus.train import L2Penalty, Minimum, minimise
 from gradus.types import Array
 

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from gradus import nn
-from gradus.errors import ArgumentError
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.classes import NetworkClassifierBase
 from gradus.estimators.networks import perceptron
@@ -68,6 +67,9 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
             weight_decay, clip_norm, batch_size, max_iter, shuffle: the descent.
         tol, n_iter_no_change, early_stopping, validation_fraction, monitor: when it ends, and
             which weights are kept.
+        calibrate: whether to hold out rows (``validation_fraction``, or X_val) whether or not
+            training watches some, and to fit a temperature by them once the weights stand: the
+            same classes, with probabilities that are as often right as they say.
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
         random_state: of all that is random.
         warm_start: whether a further ``fit`` goes on from the weights of the last.
@@ -80,6 +82,7 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
 
     Attributes:
         classes_: the labels, sorted.
+        temperature_: with ``calibrate=True``, what scores are divided by.
         network_, encoder_, schema_, targets_, recipe_, history_, n_iter_: see ``NetworkEstimator``.
 
     >>> from sklearn.datasets import load_iris
@@ -127,6 +130,7 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         early_stopping: Any = None,
         validation_fraction: float | None = None,
         monitor: str | None = None,
+        calibrate: bool = False,
         class_weight: Any = None,
         random_state: Any = None,
         warm_start: bool = False,
@@ -158,8 +162,12 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
             ``(prediction, target) → one value a row``, of standardised targets.
         quantiles: what ``loss="quantile"`` predicts; ``predict`` gives the one nearest to ½.
         clamp: whether predictions stay in the range of the targets of training.
+        calibrate: whether to hold out rows (``validation_fraction``, or X_val) that training does
+            not see, for ``predict_interval``. Where training watches rows as well, each of the two
+            has half of them.
 
     Attributes:
+        conformity_: with ``calibrate=True``, what ``predict_interval`` knows.
         network_, encoder_, schema_, targets_, recipe_, history_, n_iter_: see ``NetworkEstimator``.
 
     >>> X = np.linspace(-1, 1, 200).reshape(-1, 1)
@@ -207,6 +215,7 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
         early_stopping: Any = None,
         validation_fraction: float | None = None,
         monitor: str | None = None,
+        calibrate: bool = False,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: bool = False,
@@ -216,22 +225,6 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
         dtype: str = "auto",
     ) -> None:
         store(locals())
-
-    def predict_quantiles(self, X: Any) -> Array:
-        """Quantiles in rising order, (rows, quantiles), or (rows, values, quantiles).
-
-        Raises:
-            ArgumentError: an estimator of another loss than ``"quantile"``.
-        """
-        raw = self._raw(X)
-        if not self.targets_.quantiles:
-            raise ArgumentError(
-                "quantiles are predicted by an estimator that was trained on them",
-                received=f"loss={self.get_params()['loss']!r}",
-                remedy='fit with loss="quantile"',
-            )
-        cube = self.targets_.decoded(raw)
-        return cube[:, 0] if self.targets_.flat else cube
 
     def _tail(self) -> list[nn.Module]:
         tail: list[nn.Module] = []

@@ -15,6 +15,7 @@ from gradus import losses, ops
 from gradus.data.scaling import Scale
 from gradus.errors import ArgumentError, DataError
 from gradus.estimators.recipe import Recipe
+from gradus.estimators.temperature import Question
 from gradus.tensor import Tensor, tensor
 from gradus.train import metrics
 from gradus.types import Array
@@ -124,6 +125,12 @@ class Classes(Targets):
             return raw.reshape(-1)
         return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
 
+    def questions(self, raw: Array, target: Array) -> list[Question]:
+        """The one question."""
+        if self.single:
+            return [_yes_no(raw[:, 0], target[:, 0])]
+        return [(raw.astype(np.float64), target)]
+
     def predicted(self, raw: Array) -> Array:
         """Labels."""
         best = raw.reshape(-1) > 0 if self.single else raw.argmax(axis=1)
@@ -164,6 +171,10 @@ class YesNo(Targets):
     def scores(self, raw: Array) -> Array:
         """(rows, L), above 0 for yes."""
         return raw.astype(np.float64)
+
+    def questions(self, raw: Array, target: Array) -> list[Question]:
+        """Each answer."""
+        return [_yes_no(r, t) for r, t in zip(raw.T, target.T, strict=True)]
 
     def predicted(self, raw: Array) -> Array:
         """0 and 1."""
@@ -228,6 +239,11 @@ class SeveralClasses(Targets):
         """Of each question's classes."""
         return [part.scores(r) for part, r in self._split(raw)]
 
+    def questions(self, raw: Array, target: Array) -> list[Question]:
+        """Each question."""
+        each = zip(self._split(raw), target.T, strict=True)
+        return [question for (p, r), t in each for question in p.questions(r, t)]
+
     def predicted(self, raw: Array) -> Array:
         """Labels, (rows, questions)."""
         return np.stack([part.predicted(r) for part, r in self._split(raw)], axis=1)
@@ -277,7 +293,7 @@ class Values(Targets):
         """Learn mean and deviation of each column."""
         columns = y.reshape(len(y), -1).T.astype(np.float64)
         scales = tuple(Scale.fit(c, f"target {i}", weight) for i, c in enumerate(columns))
-        quantiles = tuple(sorted(recipe.quantiles)) if recipe.loss == "quantile" else ()
+        quantiles = recipe.quantiles if recipe.loss == "quantile" else ()
         z = cls(scales, y.ndim == 1).encode(y, np.float64)
         copies = max(len(quantiles), 1)
         ends = [np.repeat(end, copies).tolist() for end in (z.min(axis=0), z.max(axis=0))]
@@ -318,20 +334,29 @@ class Values(Targets):
 
     def predicted(self, raw: Array) -> Array:
         """The mean, or the quantile nearest to the median, in the shape of y."""
-        cube = self.decoded(raw)
-        at = int(np.argmin(np.abs(np.array(self.quantiles) - 0.5))) if self.quantiles else 0
-        return cube[:, 0, at] if self.flat else cube[:, :, at]
+        middle = self.decoded(raw)[:, :, self._middle]
+        return middle[:, 0] if self.flat else middle
 
     @property
     def score(self) -> Metric:
         """R² of standardised numbers."""
 
         def r2(prediction: Array, target: Array) -> float:
-            z = prediction.reshape(len(prediction), len(self.scales), -1)
-            middle = z[:, :, z.shape[2] // 2]
-            return metrics.r2(middle, target)
+            z = np.sort(prediction.reshape(len(prediction), len(self.scales), -1), axis=2)
+            return metrics.r2(z[:, :, self._middle], target)
 
         return r2
+
+    @property
+    def _middle(self) -> int:
+        """Place of the quantile nearest to the median."""
+        return int(np.argmin(np.abs(np.array(self.quantiles or [0.5]) - 0.5)))
+
+
+def _yes_no(score: Array, target: Array) -> Question:
+    """A question of two classes, of which the second has this score, and the first 0."""
+    scores = np.stack([np.zeros(len(score)), score], axis=1)
+    return scores, np.asarray(target > 0.5, np.int64)
 
 
 def one_axis(y: Any) -> Array:
