@@ -58,6 +58,8 @@ class Inputs:
             return TableEncoder.fit_matrix(
                 self.rows, self.names, scaling=recipe.scaling, weight=weight
             )
+        if recipe.scaling == "none":
+            return SparseEncoder((1.0,) * len(self.names))
         return SparseEncoder.fit(self.rows, weight=weight)
 
     def encoded(
