@@ -109,9 +109,9 @@ def test_balanced_weights_find_more_of_the_rare_class() -> None:
     scores = [
         balanced_accuracy_score(
             y[300:],
-            MLPClassifier(
-                (8,), preset="classic", class_weight=given, random_state=0, max_iter=60
-            ).fit(table[:300], y[:300]).predict(table[300:]),
+            MLPClassifier((8,), preset="classic", class_weight=given, random_state=0, max_iter=60)
+            .fit(table[:300], y[:300])
+            .predict(table[300:]),
         )
         for given in (None, "balanced")
     ]
@@ -137,9 +137,7 @@ def test_rows_to_validate_on_are_weighted_too() -> None:
     held = {"X_val": X, "y_val": LABELS}
     options = {"early_stopping": True, "preset": "classic", **SMALL}
     weighted = MLPClassifier(**options).fit(X, LABELS, **held, sample_weight_val=WEIGHT)
-    repeated = MLPClassifier(**options).fit(
-        X, LABELS, X_val=X[REPEATED], y_val=LABELS[REPEATED]
-    )
+    repeated = MLPClassifier(**options).fit(X, LABELS, X_val=X[REPEATED], y_val=LABELS[REPEATED])
     for curve in ("validation_loss_curve_", "validation_scores_"):
         np.testing.assert_allclose(getattr(weighted, curve), getattr(repeated, curve), rtol=1e-9)
 
