@@ -66,7 +66,8 @@ class LabelsMixin(ClassifierMixin):
                 "weights of the classes of several questions are a list of dictionaries",
                 received=repr(given)[:100],
             )
-        of_class = compute_sample_weight(given, y)
+        balanced = isinstance(given, str) and given == "balanced" and weight is not None
+        of_class = _balanced(y, weight) if balanced else compute_sample_weight(given, y)
         return np.asarray(of_class if weight is None else of_class * weight)
 
 
@@ -163,3 +164,16 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         tags.classifier_tags.multi_label = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _balanced(y: Array, weight: Array) -> Array:
+    """Weight of each row's class, Σ w / (K · Σ w of the class); of several questions the product.
+
+    scikit-learn's "balanced", where rows count by their weight.
+    """
+    found = np.ones(len(y))
+    for column in y.reshape(len(y), -1).T:
+        _, places = np.unique(column, return_inverse=True)
+        counts = np.bincount(places, weight)
+        found *= (counts.sum() / (len(counts) * counts))[places]
+    return found

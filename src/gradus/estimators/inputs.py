@@ -61,6 +61,8 @@ class Inputs:
             )
         if isinstance(self.rows, np.ndarray):
             return TableEncoder.fit_matrix(self.rows, self.names, scaling=scaling, weight=weight)
+        if scaling == "none":
+            return SparseEncoder((1.0,) * len(self.names))
         return SparseEncoder.fit(self.rows, weight=weight)
 
     def encoded(

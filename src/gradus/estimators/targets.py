@@ -21,7 +21,7 @@ from gradus.train import metrics
 from gradus.types import Array
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-Metric = Callable[[Array, Array], float]
+Metric = Callable[[Array, Array, Array | None], float]
 
 
 class Targets(ABC):
@@ -44,7 +44,7 @@ class Targets(ABC):
     @property
     @abstractmethod
     def score(self) -> Metric:
-        """What a network is judged by, larger for better: from its outputs and encoded targets."""
+        """What a network is judged by, larger for better: from outputs, encoded targets and weights."""
 
     def labels(self, y: Array) -> Array | None:
         """One class a row, to hold out in proportion; None where there is none."""
@@ -106,8 +106,8 @@ class Classes(Targets):
     def score(self) -> Metric:
         """Share of the rows whose class is predicted."""
 
-        def accuracy(prediction: Array, target: Array) -> float:
-            return metrics.accuracy(prediction, target)
+        def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
+            return metrics.accuracy(prediction, target, weight)
 
         return accuracy
 
@@ -184,8 +184,8 @@ class YesNo(Targets):
     def score(self) -> Metric:
         """Share of the answers that are right."""
 
-        def accuracy(prediction: Array, target: Array) -> float:
-            return float(np.mean((prediction > 0) == (target > 0.5)))
+        def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
+            return metrics.average((prediction > 0) == (target > 0.5), weight)
 
         return accuracy
 
@@ -252,9 +252,9 @@ class SeveralClasses(Targets):
     def score(self) -> Metric:
         """Share of the answers that are right."""
 
-        def accuracy(prediction: Array, target: Array) -> float:
+        def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
             best = [r.argmax(axis=1) for _, r in self._split(prediction)]
-            return float(np.mean(np.stack(best, axis=1) == target))
+            return metrics.average(np.stack(best, axis=1) == target, weight)
 
         return accuracy
 
@@ -341,9 +341,9 @@ class Values(Targets):
     def score(self) -> Metric:
         """R² of standardised numbers."""
 
-        def r2(prediction: Array, target: Array) -> float:
+        def r2(prediction: Array, target: Array, weight: Array | None) -> float:
             z = np.sort(prediction.reshape(len(prediction), len(self.scales), -1), axis=2)
-            return metrics.r2(z[:, :, self._middle], target)
+            return metrics.r2(z[:, :, self._middle], target, weight)
 
         return r2
 
