@@ -12,5 +12,5 @@ def test_the_callers_random_stream_stays_where_it_is() -> None:
     gd.manual_seed(5)
     current_stream().next()
     table, target = load("iris")
-    train_table(table, target, epochs=1, seed=3, progress=False)
+    train_table(table, target, max_iter=1, seed=3, progress=False)
     assert current_stream().next() == (5, 0, 1)

@@ -30,7 +30,7 @@ ROUNDING = 1e-5
 
 
 def trained(table: Table, target: str, **settings: Any) -> TableModel:
-    return train_table(table, target, progress=False, **{"epochs": 4, **settings}).model
+    return train_table(table, target, progress=False, **{"max_iter": 4, **settings}).model
 
 
 def mixed() -> Table:
@@ -113,7 +113,7 @@ def test_pushes_for_one_of_two_classes_are_those_against_the_other(models: Model
 
 
 def test_of_a_linear_model_both_ways_give_each_column_the_sum_of_its_weights_times_inputs() -> None:
-    model = trained(mixed(), MIXED_TARGET, layers=())
+    model = trained(mixed(), MIXED_TARGET, hidden_layer_sizes=())
     found = explain_row(model, mixed(), 2, str(model.target.classes[1]))
     weight = model.network.named_parameters()["0.weight"].numpy().astype(np.float64)
     products = (weight[1] - weight[0]) * found.encoded
@@ -174,7 +174,7 @@ def test_a_class_that_is_not_there_is_refused(models: Models) -> None:
 
 def test_scores_beyond_all_bounds_are_refused() -> None:
     table = Table.from_arrays({"a": np.arange(30.0), "y": np.arange(30.0)})
-    model = trained(table, "y", epochs=1, layers=())
+    model = trained(table, "y", max_iter=1, hidden_layer_sizes=())
     model.network[0].weight = [[3e38]]
     with np.errstate(all="ignore"), pytest.raises(ArgumentError, match="only finite scores"):
         explain_row(model, table, 30)
@@ -282,7 +282,7 @@ def test_many_classes_are_counted_together_and_the_explained_one_is_shown() -> N
     table = Table.from_arrays(
         {"a": np.arange(200) % 40, "y": [f"c{k % 40:02}" for k in range(200)]}
     )
-    model = trained(table, "y", epochs=1)
+    model = trained(table, "y", max_iter=1)
     order = np.argsort(model.outputs(table)[0])
     last = str(model.target.classes[order[0]])
     page = Page(explanation_page(explain_row(model, table, 1, last), "many"))

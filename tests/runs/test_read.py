@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("runs") / "iris"
     table, target = gd.data.load("iris")
     with RunDraft(place) as draft:
-        trained = train_table(table, target, epochs=1, progress=False)
+        trained = train_table(table, target, max_iter=1, progress=False)
         save_run(draft, trained, RunConfig("iris", target))
     return place
 

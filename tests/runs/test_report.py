@@ -20,7 +20,7 @@ def html_of(table: Table, target: str, folder: Path, source: str = "t.csv", **se
     config = RunConfig(source, target)
     failure = None
     try:
-        run = train_table(table, target, progress=False, **{"epochs": 4, **settings})
+        run = train_table(table, target, progress=False, **{"max_iter": 4, **settings})
     except DivergedRunError as error:
         run, failure = error.run, str(error)
     with RunDraft(folder / "run") as draft:
@@ -139,13 +139,13 @@ def test_a_run_without_held_out_rows_says_that_it_proves_nothing(tmp_path: Path)
 
 
 def test_a_run_that_diverged_in_its_first_epoch_has_a_report_that_says_so(tmp_path: Path) -> None:
-    text = Page(html_of(*load("diabetes"), tmp_path, "diabetes", optimizer=SGD(1e30))).text
+    text = Page(html_of(*load("diabetes"), tmp_path, "diabetes", solver=SGD(1e30))).text
     assert "Training broke off." in text
     assert "last good" in text
     assert "there are no curves" in text
 
 
 def test_a_linear_model_and_a_single_epoch_are_drawn(tmp_path: Path) -> None:
-    html = html_of(*load("wine"), tmp_path, "wine", layers=(), epochs=1)
+    html = html_of(*load("wine"), tmp_path, "wine", hidden_layer_sizes=(), max_iter=1)
     assert "1 layer," in Page(html).text
     assert "Curve of the loss over 1 epoch:" in html

@@ -20,7 +20,8 @@ from gradus.estimators.table_run import DivergedRunError, TableRun, train_table
 from gradus.optim import OPTIMIZERS
 from gradus.runs import RunConfig, RunDraft, brief, default_place, save_run
 from gradus.runs.config import ACTIVATIONS
-from gradus.runs.words import PRESETS, baseline, count, network, result
+from gradus.runs.recipe_words import PRESETS
+from gradus.runs.words import baseline, count, network, result
 from gradus.train import Callback, StopSignals, Trainer, Verdict
 
 _SOURCE = f"Bundled set ({', '.join(BUNDLED)}), or a .csv, .tsv or .parquet file."

@@ -82,6 +82,7 @@ class TableRun:
         return self.history.diagnose(
             features=self.model.inputs.feature_names,
             classes=[f"“{str(name)[:40]}”" for name in self.model.target.classes],
+            beside="held-out rows" if self.watches_held_out else "validation rows",
         )
 
 

@@ -38,12 +38,15 @@ _STYLE: Any = {
 }
 
 
-def curve(history: History, name: str, description: str, last: float | None = None) -> str:
-    """A loss or metric over the epochs, in training and on held-out rows where recorded.
+def curve(
+    history: History, name: str, watched: str, description: str, last: float | None = None
+) -> str:
+    """A loss or metric over the epochs, in training and on rows beside it where recorded.
 
     Args:
         history: of the training.
         name: ``loss`` or a metric.
+        watched: which rows are those beside it.
         description: of the picture, for those who cannot see it.
         last: value on the training rows after the last epoch, where no curve has it.
     """
@@ -55,7 +58,7 @@ def curve(history: History, name: str, description: str, last: float | None = No
         drawn = []
         for column, words, style, colour in (
             (name, "training rows", "-", _TRAINING),
-            (f"val_{name}", "held-out rows", "--", _HELD),
+            (f"val_{name}", watched, "--", _HELD),
         ):
             if column in history.metrics:
                 values = history[column].astype(float)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -68,14 +67,8 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
 
 
 def _recipe(run: TableRun) -> dict[str, Any]:
-    """What the preset and the options came to; what follows from the task is named."""
+    """What the preset and the options came to."""
     recipe = asdict(run.recipe)
-    if recipe["loss"] == "auto":
-        recipe["loss"] = "cross_entropy" if run.model.task == "classification" else "squared_error"
-    if run.model.task == "classification" or recipe["loss"] != "quantile":
-        del recipe["quantiles"]
-    if recipe["n_iter_no_change"] == math.inf:
-        recipe["n_iter_no_change"] = None
     return {name: value if _is_plain(value) else repr(value) for name, value in recipe.items()}
 
 

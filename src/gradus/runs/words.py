@@ -35,15 +35,6 @@ NAMES = {
 }
 
 
-# What each preset is, in a few words.
-PRESETS = {
-    "classic": "one hidden layer, as scikit-learn's MLP",
-    "default": "three layers, robust scaling, tuned rates; quick and good",
-    "strong": "as default with numbers embedded; slower, often better",
-    "ensemble": "32 networks that share their layers, averaged; slowest",
-}
-
-
 def count(number: int, thing: str) -> str:
     """Number and noun.
 
@@ -78,10 +69,13 @@ def result(model: TableModel, found: Evaluation, rows: str) -> str:
     of = f"{total:,} {rows}"
     if model.task == "classification":
         right = int((found.truth == found.predicted).sum())
-        return f"Of {of}, {right:,} were classified correctly: accuracy {percent(right, total)}."
+        counted = "" if found.weight is None else ", rows counted by their weight"
+        accuracy = percent(metrics["accuracy"], 1)
+        return f"Of {of}, {right:,} were classified correctly: accuracy {accuracy}{counted}."
     if not np.isfinite(metrics["mae"]):
         return f"On {of}, the predictions are not finite numbers."
-    text = f"On {of}, predictions are off by {number(metrics['mae'])} on average"
+    on_average = "on average" if found.weight is None else "on their weighted average"
+    text = f"On {of}, predictions are off by {number(metrics['mae'])} {on_average}"
     if metrics["r2"] <= 0:
         return (
             f"{text}: no better than always answering with the mean (R² {number(metrics['r2'])})."
@@ -91,15 +85,15 @@ def result(model: TableModel, found: Evaluation, rows: str) -> str:
 
 def baseline(model: TableModel, found: Evaluation) -> str:
     """What the simplest guess would reach on the same rows."""
-    total = len(found.truth)
     if model.task == "classification":
-        counts = np.bincount(found.truth)
+        counts = np.bincount(found.truth, found.weight)
         common = label(model.target.classes[int(counts.argmax())])
         return (
             f"For comparison: always answering “{common}”, the most common class there, would be "
-            f"right in {percent(int(counts.max()), total)}."
+            f"right in {percent(float(counts.max()), float(counts.sum()))}."
         )
-    spread = number(float(found.truth.std()))
+    mean = np.average(found.truth, weights=found.weight)
+    spread = number(float(np.sqrt(np.average((found.truth - mean) ** 2, weights=found.weight))))
     return f"For comparison: always answering with the mean of these rows has an RMSE of {spread}."
 
 

@@ -111,6 +111,7 @@ class Evidence:
         fault: why not, or empty.
         features: names of the inputs, or empty.
         classes: names of the classes, or empty.
+        beside: what the rows are called whose losses are ``held``.
     """
 
     first: int
@@ -125,6 +126,7 @@ class Evidence:
     fault: str
     features: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    beside: str = "held-out rows"
 
     @property
     def size(self) -> float:
