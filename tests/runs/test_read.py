@@ -32,7 +32,9 @@ def test_a_run_comes_back_with_model_settings_and_results(run: Path) -> None:
     assert found.model.target_name == "species"
     assert found.config == RunConfig("iris", "species")
     assert found.summary
-    assert found.summary["rows"] == {"training": 120, "held_out": 30}
+    assert found.summary["rows"] == {
+        "training": 120, "validation": 0, "held_out": 30, "left_out": 0,
+    }  # fmt: skip
 
 
 def test_a_model_file_alone_is_a_run_without_settings_and_results(run: Path) -> None:

@@ -8,21 +8,24 @@ import shlex
 import signal
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gradus import runs
 from gradus.cli.screen import remark, say, say_json
 from gradus.cli.settings import read_source, settings
 from gradus.data import BUNDLED, KINDS, Table, TargetEncoder
 from gradus.errors import DivergenceError
-from gradus.estimators.table_run import DivergedRunError, TableRun, train_table
 from gradus.optim import OPTIMIZERS
 from gradus.runs import RunConfig, RunDraft, brief, default_place, save_run
 from gradus.runs.config import ACTIVATIONS
 from gradus.runs.recipe_words import PRESETS
 from gradus.runs.words import baseline, count, network, result
 from gradus.train import Callback, StopSignals, Trainer, Verdict
+
+if TYPE_CHECKING:
+    from gradus.estimators import TableRun
 
 _SOURCE = f"Bundled set ({', '.join(BUNDLED)}), or a .csv, .tsv or .parquet file."
 # Lines of a help text are parted by empty ones.
@@ -148,14 +151,14 @@ def _train(table: Table, config: RunConfig, found: str) -> tuple[TableRun, Diver
     """The run, and why it broke off, where it did; ``found`` is said, and progress shown."""
     assert config.target is not None, "settled by _read"
     try:
-        run = train_table(
+        run = runs.train_table(
             table,
             config.target,
             **config.arguments(),
             callbacks=[_Found(found, config.preset)] if found else [],
             progress=None if found else False,
         )
-    except DivergedRunError as error:
+    except runs.DivergedRunError as error:
         return error.run, error
     return run, None
 

@@ -181,6 +181,12 @@ class Recipe:
             f"solver is one of {', '.join(_SOLVERS)}, or an optimizer of gradus.optim",
             repr(self.solver)[:100],
         )
+        require(
+            not self.weight_decay or _decays(self.solver),
+            "weight_decay belongs to the solvers adam and adamw",
+            f"weight_decay={self.weight_decay:g} with solver={self.solver!r}"[:200],
+            "use alpha, or an optimizer of gradus.optim with a weight decay of its own",
+        )
         schedule = self.learning_rate
         named = isinstance(schedule, str) and schedule in SCHEDULES
         require(
@@ -265,6 +271,12 @@ def _quantiles(given: Any) -> tuple[float, ...]:
 
 
 _SOLVERS = {name.lower(): name for name in OPTIMIZERS}
+
+
+def _decays(solver: Any) -> bool:
+    """Whether a solver takes the option weight_decay."""
+    return isinstance(solver, str) and solver.lower() in ("adam", "adamw")
+
 
 # Rates that presets name for parameters that a network need not have.
 _PRESET_RATES = {"*.scale": 6.0, "*.mix": 0.1, "*.numeric_embedding.*": 0.1, "*.bias": 0.1}
@@ -387,5 +399,7 @@ def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
     """
     choice("preset", preset, *PRESETS)
     said = {**PRESETS[preset], **_BY_TASK.get((preset, task), {})}
+    if not _decays(options.get("solver") or said["solver"]):
+        said["weight_decay"] = 0.0  # another solver than the preset's
     names = {f.name for f in fields(Recipe)}
     return Recipe(**said | {n: v for n, v in options.items() if n in names and v is not None})

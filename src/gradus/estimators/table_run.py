@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -148,7 +149,7 @@ def train_table(
     finite_number("validation", validation, least=0, below=1)
     weights = None if weight is None else _weights(table.column(weight), weight)
     encoder = TargetEncoder.fit(table.column(target), task, name=target)
-    y = encoder.values(table.column(target), name=target)
+    y = _checked(encoder.values(table.column(target), name=target), encoder.task, target)
     recipe = settled(preset, encoder.task, options)
     features = table.drop(target) if weight is None else table.drop(target).drop(weight)
     used = np.arange(len(table)) if weights is None else np.flatnonzero(weights)
@@ -190,12 +191,27 @@ def train_table(
         return TableRun(estimator, model, schema, evaluated(rows), held_out, weight, left_out)
 
     try:
-        estimator.fit(*_given(features, y, weights, rows), **watched)
+        with warnings.catch_warnings():
+            # That a target of so many classes was hardly meant as classes was thought of above.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            estimator.fit(*_given(features, y, weights, rows), **watched)
     except DivergenceError as error:
         # The last good weights can be so large that outputs overflow.
         with np.errstate(all="ignore"):
             raise DivergedRunError(error, result()) from error
     return result()
+
+
+def _checked(y: Array, task: Task, name: str) -> Array:
+    """Targets that an estimator of the task takes."""
+    if task == "classification" and y.dtype.kind == "f" and np.any(y != np.floor(y)):
+        row = int(np.argmax(y != np.floor(y)))
+        raise DataError(
+            f"the classes of {name!r} are texts, booleans or whole numbers",
+            received=f"{y[row]} in row {row + 1}",
+            remedy="write them as texts, or choose task='regression'",
+        )
+    return y
 
 
 def _given(

@@ -16,8 +16,8 @@ from gradus.checks import whole_number
 from gradus.data import KINDS
 from gradus.data.target import TASKS, Task
 from gradus.errors import ArgumentError, FileError
-from gradus.estimators.recipe import PRESETS
 from gradus.optim import OPTIMIZERS
+from gradus.runs.recipe_words import PRESETS
 from gradus.runs.toml import to_toml
 
 # Hidden activations: a network with sign units cannot be trained, and logistic is the sigmoid.

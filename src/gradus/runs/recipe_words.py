@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradus.data.target import Task
-from gradus.estimators.recipe import Recipe
 from gradus.runs.words import count
+
+if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
+    from gradus.estimators.recipe import Recipe
 
 PRESETS = {
     "classic": "one hidden layer, as scikit-learn's MLP",
@@ -43,9 +45,10 @@ def columns(recipe: Recipe, coded: bool) -> str:
         text += f"; the first layer sees {_EMBEDDINGS[recipe.numeric_embedding]}"
     if not coded:
         return f"{text}. Categories get one input each."
+    many, own = recipe.max_one_hot, count(recipe.embedding_size, "number")
     return (
-        f"{text}. Categories get one input each, but for columns of more than {recipe.max_one_hot}: "
-        f"there each has {count(recipe.embedding_size, 'number')} of its own, which training sets."
+        f"{text}. Categories get one input each; in columns of more than {many}, each has {own} of "
+        "its own instead, which training sets."
     )
 
 

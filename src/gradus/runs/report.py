@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus.estimators.table_run import TableRun
 from gradus.nn import Module
 from gradus.runs import figures, recipe_words, words
 from gradus.runs.config import RunConfig
 from gradus.runs.page import page
 from gradus.train.table_model import Evaluation
 from gradus.types import Array
+
+if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
+    from gradus.estimators import TableRun
 
 # More classes than these make no matrix that a person reads: their mistakes are listed instead.
 _MOST_CLASSES = 30

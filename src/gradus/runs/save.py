@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gradus.estimators.table_run import TableRun
 from gradus.runs.config import RunConfig
 from gradus.runs.folder import CONFIG, HISTORY, MODEL, REPORT, SUMMARY, RunDraft
 from gradus.runs.report import report
 from gradus.runs.summary import summarise
 from gradus.train.strict_json import to_json
+
+if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
+    from gradus.estimators import TableRun
 
 
 def save_run(

@@ -6,14 +6,16 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradus.estimators.table_run import TableRun
 from gradus.runs.config import RunConfig
 from gradus.train.strict_json import finite
 from gradus.version import __version__
+
+if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
+    from gradus.estimators import TableRun
 
 
 def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def gather(
         loss=tuple(loss),
         held=tuple(held) if len(held) == len(loss) else (),
         accuracy=last.get("val_accuracy", last.get("accuracy")),
-        rate=last.get("learning_rate", facts.rate),
+        rate=last.get("learning_rate") if facts.rate is None else facts.rate,
         weight_decay=facts.weight_decay,
         restored=best_epoch,
         failure=facts.failure,

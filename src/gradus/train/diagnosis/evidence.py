@@ -103,7 +103,7 @@ class Evidence:
         loss: mean loss of the training rows, an epoch each.
         held: of held-out rows, or empty.
         accuracy: the last on held-out rows, else on the training rows, or None.
-        rate: learning rate of the last epoch, or None.
+        rate: learning rate that the schedule begins with, or None.
         weight_decay: of the optimizer.
         restored: epoch whose weights early stopping kept, or None.
         failure: why training broke down, or empty.
