@@ -2,5 +2,6 @@
 
 from gradus.estimators.file import load
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
+from gradus.estimators.network import NetworkClassifier, NetworkRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "load"]
+__all__ = ["MLPClassifier", "MLPRegressor", "NetworkClassifier", "NetworkRegressor", "load"]

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from gradus import losses, nn
+from gradus import nn
 from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
@@ -42,7 +42,6 @@ Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
 _ENOUGH_ROWS = 500
 _SEEDS = 2**31 - 1
-_LOOKED_AT = 1 << 14  # rows that say where the bins of an embedding end
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
 
     _task: Task
+    _looked_at = 1 << 14  # rows that a network is made by: where the bins of an embedding end
+    _takes_arrays = False  # whether X may have more axes than two
     _watch: Callback
     _columns: tuple[str, ...]
     _target_name: str
-    network_: nn.Sequential
+    network_: nn.Module
     encoder_: Encoder
     schema_: tuple[Column, ...]
     targets_: Any
@@ -107,7 +108,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """What kind of targets the rows have."""
 
     @abstractmethod
-    def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
+    def _make_network(self, x: Array) -> tuple[nn.Module, int]:
         """A network for such rows, and how many of its modules make the hidden activations."""
 
     def _weighted(self, y: Any, weight: Array | None) -> Array | None:
@@ -220,7 +221,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         self.encoder_ = rows.X.encoder(self.schema_, recipe, rows.weight)
         self._seed = _seed(options["random_state"])
         dtype = self._dtype(rows)
-        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), _LOOKED_AT)))
+        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))
         with use_stream(Stream(self._seed)):
             self.network_, self._hidden = self._make_network(x)
         self.history_ = History()
@@ -379,26 +380,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             self._trainer = self._new_trainer(self.recipe_)
         dtype = self.network_.parameters()[0].dtype
         return self._trainer.predict(inputs.encoded(self.encoder_, dtype))
-
-    def transform(self, X: Any) -> Array:
-        """Activations of the last hidden layer, (rows, units): what the network makes of the rows.
-
-        Args:
-            X: as in ``fit``.
-
-        Raises:
-            ValueError: rows that do not fit those of training.
-        """
-        check_is_fitted(self, "network_")
-        inputs = received(self, X, reset=False)
-        x = inputs.encoded(self.encoder_, self.network_.parameters()[0].dtype)
-        body = Trainer(self.network_[: self._hidden], losses.squared_error)
-        return body.predict(x).reshape(len(x), -1)
-
-    @property
-    def _n_features_out(self) -> int:
-        """Columns of ``transform``."""
-        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
 
     # What was recorded ---------------------------------------------------------------------------
 

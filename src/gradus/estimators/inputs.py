@@ -1,4 +1,4 @@
-"""What X is: a matrix, a table or sparse rows; and how it becomes the numbers of a network."""
+"""What X is: a matrix, a table, sparse rows or an array of more axes; how a network reads it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import numpy.typing as npt
 from gradus.data import SparseEncoder, Table, TableEncoder, infer_schema
 from gradus.data.features import NumericFeature
 from gradus.data.schema import Column
+from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.recipe import Recipe
 from gradus.types import Array
 
-Encoder = TableEncoder | SparseEncoder
+Encoder = TableEncoder | SparseEncoder | ArrayEncoder
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Rows as they were given, checked: a table, a matrix of numbers, or a sparse one.
+    """Rows as they were given, checked: a table, an array of numbers, or a sparse matrix.
 
     Attributes:
         rows: the data.
@@ -55,6 +56,8 @@ class Inputs:
                 weight=weight,
             )
         if isinstance(self.rows, np.ndarray):
+            if self.rows.ndim > 2:
+                return ArrayEncoder(self.rows.shape[1:])
             return TableEncoder.fit_matrix(
                 self.rows, self.names, scaling=recipe.scaling, weight=weight
             )
@@ -71,25 +74,31 @@ class Inputs:
         if isinstance(encoder, SparseEncoder):
             rows = self._sparse()
             return encoder.transform(rows if indices is None else rows[indices], dtype)
+        if isinstance(encoder, ArrayEncoder):
+            rows = self.dense()
+            return encoder.transform(rows if indices is None else rows[indices], dtype)
         if isinstance(self.rows, np.ndarray) and _takes_matrix(encoder, self.names):
             return encoder.transform_matrix(self.rows, indices, dtype)
         table = self._table(encoder)
         return encoder.transform(table if indices is None else table.take(indices), dtype)
 
+    def dense(self) -> Array:
+        """The rows as an array of numbers."""
+        if isinstance(self.rows, Table):
+            columns = [self.rows.column(n).astype(np.float64) for n in self.rows.names]
+            return np.column_stack(columns)
+        return self.rows if isinstance(self.rows, np.ndarray) else np.asarray(self.rows.toarray())
+
     def _sparse(self) -> Any:
         from scipy import sparse
 
-        if isinstance(self.rows, Table):
-            columns = [self.rows.column(n).astype(np.float64) for n in self.rows.names]
-            return sparse.csr_array(np.column_stack(columns))
-        return sparse.csr_array(self.rows)
+        return sparse.csr_array(self.dense() if isinstance(self.rows, Table) else self.rows)
 
     def _table(self, encoder: TableEncoder) -> Table:
         """The rows under the names of the encoder's columns, which they have by their place."""
         if isinstance(self.rows, Table):
             return self.rows
-        rows = self.rows if isinstance(self.rows, np.ndarray) else self.rows.toarray()
-        return Table.from_any(rows, list(self.names))
+        return Table.from_any(self.dense(), list(self.names))
 
 
 def _takes_matrix(encoder: TableEncoder, names: tuple[str, ...]) -> bool:
@@ -120,14 +129,17 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
         if reset:
             estimator._columns = table.names
         return Inputs(_renamed(table, estimator._columns), estimator._columns)
-    X = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        accept_sparse="csr",
-        dtype=(np.float64, np.float32),
-        ensure_all_finite="allow-nan",
-    )
+    if estimator._takes_arrays and getattr(X, "ndim", 2) > 2:
+        X = validate_data(estimator, X, reset=reset, allow_nd=True)
+    else:
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            ensure_all_finite="allow-nan",
+        )
     if reset:
         estimator._columns = tuple(f"x{i}" for i in range(X.shape[1]))
     return Inputs(X, estimator._columns)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from gradus import nn
-from gradus.errors import ArgumentError
-from gradus.estimators.base import NetworkEstimator
+from gradus.data import SparseEncoder, TableEncoder
 from gradus.estimators.classes import NetworkClassifierBase
+from gradus.estimators.hidden import HiddenLayerEstimator
 from gradus.estimators.networks import perceptron
 from gradus.estimators.numbers import NetworkRegressorBase
 from gradus.estimators.recipe import Recipe, settled
@@ -19,8 +18,10 @@ from gradus.estimators.targets import Classes, YesNo
 from gradus.types import Array
 
 
-class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
+class _Perceptron(HiddenLayerEstimator):
     """What both have: a recipe from a preset and options, and its network."""
+
+    encoder_: TableEncoder | SparseEncoder
 
     def _recipe(self) -> Recipe:
         options = self.get_params(deep=False)
@@ -32,6 +33,11 @@ class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
     def _tail(self) -> list[nn.Module]:
         """Modules behind the last layer."""
         return []
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of ``transform``."""
+        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
 
     @property
     def coefs_(self) -> list[Array]:
@@ -216,22 +222,6 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
         dtype: str = "auto",
     ) -> None:
         store(locals())
-
-    def predict_quantiles(self, X: Any) -> Array:
-        """Quantiles in rising order, (rows, quantiles), or (rows, values, quantiles).
-
-        Raises:
-            ArgumentError: an estimator of another loss than ``"quantile"``.
-        """
-        raw = self._raw(X)
-        if not self.targets_.quantiles:
-            raise ArgumentError(
-                "quantiles are predicted by an estimator that was trained on them",
-                received=f"loss={self.get_params()['loss']!r}",
-                remedy='fit with loss="quantile"',
-            )
-        cube = self.targets_.decoded(raw)
-        return cube[:, 0] if self.targets_.flat else cube
 
     def _tail(self) -> list[nn.Module]:
         tail: list[nn.Module] = []

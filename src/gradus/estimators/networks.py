@@ -10,7 +10,6 @@ import numpy as np
 
 from gradus import nn
 from gradus.data import SparseEncoder, TableEncoder
-from gradus.estimators.inputs import Encoder
 from gradus.estimators.recipe import Recipe
 from gradus.tensor import Tensor
 from gradus.types import Array
@@ -30,7 +29,11 @@ class Own(nn.Module):
 
 
 def perceptron(
-    recipe: Recipe, encoder: Encoder, x: Array, outputs: int, tail: Sequence[nn.Module]
+    recipe: Recipe,
+    encoder: TableEncoder | SparseEncoder,
+    x: Array,
+    outputs: int,
+    tail: Sequence[nn.Module],
 ) -> tuple[nn.Sequential, int]:
     """The network of a recipe, and how many of its modules make the hidden activations.
 

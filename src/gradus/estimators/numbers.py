@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_y
 
 from gradus.data.target import Task
+from gradus.errors import ArgumentError
 from gradus.estimators.base import NetworkEstimator, Rows
 from gradus.estimators.targets import Targets, Values, one_axis
 from gradus.types import Array
@@ -54,6 +55,22 @@ class NetworkRegressorBase(RegressorMixin, NetworkEstimator):
         """Numbers in the unit of y, (rows,) or (rows, values)."""
         raw = self._raw(X)
         return self.targets_.predicted(raw)
+
+    def predict_quantiles(self, X: Any) -> Array:
+        """Quantiles in rising order, (rows, quantiles), or (rows, values, quantiles).
+
+        Raises:
+            ArgumentError: an estimator of another loss than ``"quantile"``.
+        """
+        raw = self._raw(X)
+        if not self.targets_.quantiles:
+            raise ArgumentError(
+                "quantiles are predicted by an estimator that was trained on them",
+                received=f"loss={self.get_params()['loss']!r}",
+                remedy='fit with loss="quantile"',
+            )
+        cube = self.targets_.decoded(raw)
+        return cube[:, 0] if self.targets_.flat else cube
 
     def _check_y(self, y: Any) -> Any:
         y = one_axis(_check_y(y, multi_output=True, y_numeric=True, estimator=self))

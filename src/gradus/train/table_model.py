@@ -20,7 +20,6 @@ from gradus.train.metrics import accuracy, mae, r2, rmse
 from gradus.train.trainer import Trainer
 from gradus.types import Array
 
-
 _ENTRIES = {"inputs", "target", "target_name"}  # of a file's header
 
 
