@@ -1,7 +1,15 @@
 """Estimators that follow scikit-learn's contract: point them at a table."""
 
+from gradus.estimators.autoencoder import Autoencoder
 from gradus.estimators.file import load
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
 from gradus.estimators.network import NetworkClassifier, NetworkRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "NetworkClassifier", "NetworkRegressor", "load"]
+__all__ = [
+    "Autoencoder",
+    "MLPClassifier",
+    "MLPRegressor",
+    "NetworkClassifier",
+    "NetworkRegressor",
+    "load",
+]

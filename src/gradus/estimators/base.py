@@ -216,9 +216,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """Read what the rows say on encoding, and make a network for them."""
         options = self.get_params(deep=False)
         self.recipe_ = recipe
-        self.targets_ = self._read_targets(rows, classes)
         self.schema_ = rows.X.schema(options.get("kinds"), recipe)
         self.encoder_ = rows.X.encoder(self.schema_, recipe, rows.weight)
+        self.targets_ = self._read_targets(rows, classes)
         self._seed = _seed(options["random_state"])
         dtype = self._dtype(rows)
         x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))

@@ -24,6 +24,7 @@ from gradus.data.scaling import Scale
 from gradus.data.schema import KINDS, Column
 from gradus.errors import ArgumentError, FileError, GradusError
 from gradus.estimators.arrays import ArrayEncoder
+from gradus.estimators.autoencoder import Reconstruction
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
 from gradus.estimators.network import NetworkClassifier, NetworkRegressor
@@ -41,7 +42,11 @@ ESTIMATORS: Mapping[str, type[NetworkEstimator]] = {
 ENCODERS: Mapping[str, type[Any]] = {
     c.__name__: c for c in (TableEncoder, SparseEncoder, ArrayEncoder)
 }
-
+# Targets of which there is only their number to say.
+_COUNTED: Mapping[str, Callable[[int], Targets]] = {
+    "YesNo": YesNo,
+    "Reconstruction": Reconstruction,
+}
 _FAULTS = (
     GradusError,
     TypeError,
@@ -287,8 +292,8 @@ def targets_from_config(config: Mapping[str, Any]) -> Targets:
             tuple(config["quantiles"]),
             (low, high),
         )
-    _require(kind == "YesNo", "kind of targets", kind)
-    return YesNo(entry(config, "outputs", int))
+    _require(kind in _COUNTED, "kind of targets", kind)
+    return _COUNTED[kind](entry(config, "outputs", int))
 
 
 def _column(config: Any) -> Column:

@@ -77,8 +77,8 @@ class Inputs:
         if isinstance(encoder, ArrayEncoder):
             rows = self.dense()
             return encoder.transform(rows if indices is None else rows[indices], dtype)
-        if isinstance(self.rows, np.ndarray) and _takes_matrix(encoder, self.names):
-            return encoder.transform_matrix(self.rows, indices, dtype)
+        if not isinstance(self.rows, Table) and _takes_matrix(encoder, self.names):
+            return encoder.transform_matrix(self.dense(), indices, dtype)
         table = self._table(encoder)
         return encoder.transform(table if indices is None else table.take(indices), dtype)
 
