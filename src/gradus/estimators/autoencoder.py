@@ -18,11 +18,12 @@ from gradus.data import TableEncoder
 from gradus.data.features import NumericFeature
 from gradus.data.scaling import Scale
 from gradus.errors import ShapeError
-from gradus.estimators.base import Part, Rows
+from gradus.estimators.base import Part
 from gradus.estimators.hidden import HiddenLayerEstimator
 from gradus.estimators.inputs import Inputs
 from gradus.estimators.networks import activation_module
 from gradus.estimators.recipe import Recipe, settled
+from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
 from gradus.estimators.targets import Loss, Metric, Targets
 from gradus.types import Array
@@ -143,7 +144,7 @@ class Autoencoder(HiddenLayerEstimator):
 
     # Fitting -------------------------------------------------------------------------------------
 
-    def fit(  # type: ignore[override]  # there are no targets to validate on
+    def fit(
         self,
         X: Any,
         y: Any = None,
@@ -246,8 +247,9 @@ class Autoencoder(HiddenLayerEstimator):
                 f"codes are (rows, {self._n_features_out})", received=f"shape {codes.shape}"
             )
         encoded = self._part(self.network_[self._hidden :]).predict(codes).astype(np.float64)
-        features, places = self.encoder_.features, self.encoder_.places.values()
-        if not all(isinstance(f, NumericFeature) for f in features):
+        features = [f for f in self.encoder_.features if isinstance(f, NumericFeature)]
+        places = self.encoder_.places.values()
+        if len(features) < len(places):
             return encoded
         columns = []
         for feature, place in zip(features, places, strict=True):

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_consistent_length, check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from gradus import nn
 from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
-from gradus.errors import ArgumentError, DataError, FileError
+from gradus.errors import ArgumentError, FileError
+from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
+from gradus.estimators.rows import Rows, TableEstimator
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
@@ -44,24 +45,7 @@ _ENOUGH_ROWS = 500
 _SEEDS = 2**31 - 1
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows to learn from or to validate on: inputs, targets, and perhaps a weight each."""
-
-    X: Inputs
-    y: Any
-    weight: Array | None
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def take(self, indices: Array) -> Rows:
-        """The named rows."""
-        weight = None if self.weight is None else self.weight[indices]
-        return Rows(self.X.take(indices), self.y[indices], weight)
-
-
-class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
+class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     """Base of the estimators that train a network: fit, and what it leaves behind.
 
     Attributes:
@@ -81,12 +65,11 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
 
     _task: Task
     _looked_at = 1 << 14  # rows that a network is made by: where the bins of an embedding end
-    _takes_arrays = False  # whether X may have more axes than two
     _watch: Callback
     _columns: tuple[str, ...]
     _target_name: str
     network_: nn.Module
-    encoder_: Encoder
+    encoder_: Encoder | ArrayEncoder
     schema_: tuple[Column, ...]
     targets_: Any
     recipe_: Recipe
@@ -100,20 +83,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """All options, settled."""
 
     @abstractmethod
-    def _check_y(self, y: Any) -> Any:
-        """Targets as an array, checked."""
-
-    @abstractmethod
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         """What kind of targets the rows have."""
 
     @abstractmethod
     def _make_network(self, x: Array) -> tuple[nn.Module, int]:
         """A network for such rows, and how many of its modules make the hidden activations."""
-
-    def _weighted(self, y: Any, weight: Array | None) -> Array | None:
-        """Weights of rows, after those of their classes."""
-        return weight
 
     # Fitting -------------------------------------------------------------------------------------
 
@@ -172,6 +147,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             self._begin(recipe, rows, classes)
         held = self._held(*validation)
         watched = recipe.early_stopping is True and held is not None
+        if recipe.calibrate and held is None:
+            raise ArgumentError(
+                "partial_fit calibrates by rows that stay the same from call to call",
+                received="calibrate=True without X_val and y_val",
+                remedy="pass X_val and y_val, or set calibrate=False",
+            )
         if recipe.early_stopping is True and held is None:
             raise ArgumentError(
                 "partial_fit stops early by rows that stay the same from call to call",
@@ -181,25 +162,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
         self._train(going_on, rows, held, 1, fresh=False)
         return self
-
-    def _rows(self, X: Any, y: Any, weight: Any, *, reset: bool) -> Rows:
-        """Rows, checked; those of weight 0 are left out."""
-        inputs = received(self, X, reset=reset)
-        if y is None:
-            raise DataError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
-        if reset:
-            self._target_name = str(getattr(y, "name", None) or "target")
-        y = self._check_y(y)
-        check_consistent_length(np.empty((len(inputs), 0)), y)
-        if weight is not None:
-            weight = _check_sample_weight(weight, y, dtype=np.float64, ensure_non_negative=True)
-        weight = self._weighted(y, weight)
-        rows = Rows(inputs, y, weight)
-        if weight is None or np.all(weight > 0):
-            return rows
-        return rows.take(np.flatnonzero(weight))
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
         """Rows to validate on that were given."""
@@ -216,14 +178,17 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """Read what the rows say on encoding, and make a network for them."""
         options = self.get_params(deep=False)
         self.recipe_ = recipe
-        self.schema_ = rows.X.schema(options.get("kinds"), recipe)
-        self.encoder_ = rows.X.encoder(self.schema_, recipe, rows.weight)
+        self.schema_ = rows.X.schema(options.get("kinds"))
+        self.encoder_ = rows.X.encoder(
+            self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
+        )
         self.targets_ = self._read_targets(rows, classes)
         self._seed = _seed(options["random_state"])
         dtype = self._dtype(rows)
         x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))
         with use_stream(Stream(self._seed)):
             self.network_, self._hidden = self._make_network(x)
+        self._begin_calibration(recipe)
         self.history_ = History()
         self.n_iter_ = 0
         self.__dict__.pop("_trainer", None)
@@ -240,12 +205,14 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     ) -> None:
         """Train on the rows, watching those held out where there are any."""
         options = self.get_params(deep=False)
-        training, validating = self._parts(recipe, rows, held)
+        watching = self._watches(recipe, rows, held)
+        training, validating, calibrating = self._parts(recipe, rows, held, watching)
+        self._begin_calibration(recipe)
         if fresh or not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(recipe)
         hooks = [
             *(options["callbacks"] or ()),
-            *self._stopping(recipe, validating is not None, fresh),
+            *self._stopping(recipe, watching, fresh),
             *self._scheduled_dropout(recipe, fresh),
             *passes(self, rows.X.rows, rows.y),
         ]
@@ -264,29 +231,47 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             )
         finally:
             self.n_iter_ = len(self.history_)
-        self._after(validating)
+        if calibrating is not None:
+            self._calibrate(calibrating)
 
-    def _after(self, validating: Part | None) -> None:
-        """What is to be learnt from the rows held out once the weights stand."""
+    def _parts(
+        self, recipe: Recipe, rows: Rows, held: Rows | None, watching: bool
+    ) -> tuple[Part, Part | None, Rows | None]:
+        """Arrays to train on, and where the recipe wants them to validate on; rows to calibrate."""
+        chosen = None
+        if held is None and (watching or recipe.calibrate):
+            chosen, out = self._division(recipe, rows)
+            held = rows.take(out)
+        watched, calibrating = held, None
+        if held is not None and recipe.calibrate:
+            watched, calibrating = self._share(held, watching)
+        validating = None if watched is None else self._arrays(watched)
+        return self._arrays(rows, chosen), validating, calibrating
 
-    def _parts(self, recipe: Recipe, rows: Rows, held: Rows | None) -> tuple[Part, Part | None]:
-        """Arrays to train on, and to validate on where the recipe wants it."""
-        if held is not None:
-            return self._arrays(rows), self._arrays(held)
-        if not self._holds_out(recipe, len(rows)):
-            return self._arrays(rows), None
+    def _division(self, recipe: Recipe, rows: Rows) -> tuple[Array, Array]:
+        """Rows to train on, and rows held out, in proportion to their classes."""
         labels = self.targets_.labels(rows.y)
         if labels is not None and np.bincount(labels).min() < 2:
             labels = None  # a class of one row cannot be in both parts
-        fraction = recipe.validation_fraction
-        training, validating = split_indices(len(rows), fraction, self._seed, labels)
-        return self._arrays(rows, training), self._arrays(rows, validating)
+        return split_indices(len(rows), recipe.validation_fraction, self._seed, labels)
 
-    def _holds_out(self, recipe: Recipe, rows: int) -> bool:
-        """Whether some of the rows are to be held out."""
+    def _watches(self, recipe: Recipe, rows: Rows, held: Rows | None) -> bool:
+        """Whether rows that are held out choose the weights."""
         if recipe.early_stopping == "auto":
-            return rows >= _ENOUGH_ROWS
+            return held is not None or len(rows) >= _ENOUGH_ROWS
         return bool(recipe.early_stopping)
+
+    # Calibrating ---------------------------------------------------------------------------------
+
+    def _begin_calibration(self, recipe: Recipe) -> None:
+        """What calibration needs of the network, and nothing that an earlier one found."""
+
+    def _share(self, held: Rows, watching: bool) -> tuple[Rows | None, Rows]:
+        """Of the rows held out those to validate on, and those to calibrate by."""
+        return held, held
+
+    def _calibrate(self, held: Rows) -> None:
+        """Learn from rows held out, once the weights stand, how far predictions can be trusted."""
 
     def _arrays(self, rows: Rows, indices: Array | None = None) -> Part:
         """What the trainer takes: inputs, targets and weights of all rows, or of those named."""
@@ -313,9 +298,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         trainer.history = self.history_
         return trainer
 
-    def _stopping(self, recipe: Recipe, held: bool, fresh: bool) -> list[Callback]:
+    def _stopping(self, recipe: Recipe, watching: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""
-        patience, watching = recipe.n_iter_no_change, bool(recipe.early_stopping) and held
+        patience = recipe.n_iter_no_change
         if not watching:
             stops = fresh and np.isfinite(patience)
             return [NoImprovement("loss", recipe.tol, patience)] if stops else []
@@ -375,7 +360,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _raw(self, X: Any) -> Array:
         """What the network gives the rows, (rows, outputs)."""
         check_is_fitted(self, "network_")
-        inputs = received(self, X, reset=False)
+        return self._predicted(received(self, X, reset=False))
+
+    def _predicted(self, inputs: Inputs) -> Array:
+        """The same of rows that were checked."""
         if not hasattr(self, "_trainer"):  # after unpickling
             self._trainer = self._new_trainer(self.recipe_)
         dtype = self.network_.parameters()[0].dtype
@@ -414,15 +402,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         for name in ("_trainer", "_watch"):
             state.pop(name, None)
         return state
-
-    def __sklearn_tags__(self) -> Tags:
-        """What the estimator takes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = True
-        tags.input_tags.string = True
-        tags.input_tags.categorical = True
-        return tags
 
 
 def _seed(random_state: Any) -> int:

@@ -24,7 +24,7 @@ from gradus.data.scaling import Scale
 from gradus.data.schema import KINDS, Column
 from gradus.errors import ArgumentError, FileError, GradusError
 from gradus.estimators.arrays import ArrayEncoder
-from gradus.estimators.autoencoder import Reconstruction
+from gradus.estimators.autoencoder import Autoencoder, Reconstruction
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
 from gradus.estimators.network import NetworkClassifier, NetworkRegressor
@@ -37,7 +37,8 @@ from gradus.train import History
 
 # The closed registries: a file can name one of these and nothing else.
 ESTIMATORS: Mapping[str, type[NetworkEstimator]] = {
-    c.__name__: c for c in (MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor)
+    c.__name__: c
+    for c in (MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor, Autoencoder)
 }
 ENCODERS: Mapping[str, type[Any]] = {
     c.__name__: c for c in (TableEncoder, SparseEncoder, ArrayEncoder)

@@ -11,10 +11,11 @@ from gradus import nn
 from gradus.data import SparseEncoder, TableEncoder
 from gradus.errors import ArgumentError, GradusError, ShapeError
 from gradus.estimators.arrays import ArrayEncoder, are_whole
-from gradus.estimators.base import NetworkEstimator, Rows
+from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.classes import NetworkClassifierBase
 from gradus.estimators.numbers import NetworkRegressorBase
 from gradus.estimators.recipe import Recipe, settled
+from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
 from gradus.estimators.targets import Classes
 from gradus.modes import no_grad
@@ -141,6 +142,7 @@ class NetworkClassifier(_OwnNetwork, NetworkClassifierBase):
             weight_decay, clip_norm, batch_size, max_iter, shuffle: the descent.
         tol, n_iter_no_change, early_stopping, validation_fraction, monitor: when it ends, and
             which weights are kept.
+        calibrate: whether rows held out say by what all scores are to be divided.
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
         random_state: of all that is random; a module has its weights already.
         warm_start: whether a further ``fit`` goes on from the weights of the last.
@@ -192,6 +194,7 @@ class NetworkClassifier(_OwnNetwork, NetworkClassifierBase):
         early_stopping: Any = False,
         validation_fraction: float = 0.1,
         monitor: str = "score",
+        calibrate: bool = False,
         class_weight: Any = None,
         random_state: Any = None,
         warm_start: bool = False,
@@ -215,6 +218,7 @@ class NetworkRegressor(_OwnNetwork, NetworkRegressorBase):
         loss: ``"squared_error"``, ``"absolute_error"``, ``"huber"``, ``"quantile"``, or
             ``(prediction, target) → one value a row``, of standardised targets.
         quantiles: what ``loss="quantile"`` predicts, with an output for each.
+        calibrate: whether rows held out say how wide ``predict_interval`` has to be.
 
     Attributes:
         network_, encoder_, schema_, targets_, recipe_, history_, n_iter_: see ``NetworkEstimator``.
@@ -253,6 +257,7 @@ class NetworkRegressor(_OwnNetwork, NetworkRegressorBase):
         early_stopping: Any = False,
         validation_fraction: float = 0.1,
         monitor: str = "score",
+        calibrate: bool = False,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: bool = False,

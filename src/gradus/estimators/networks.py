@@ -10,6 +10,7 @@ import numpy as np
 
 from gradus import nn
 from gradus.data import SparseEncoder, TableEncoder
+from gradus.estimators.inputs import Encoder
 from gradus.estimators.recipe import Recipe
 from gradus.tensor import Tensor
 from gradus.types import Array
@@ -30,7 +31,7 @@ class Own(nn.Module):
 
 def perceptron(
     recipe: Recipe,
-    encoder: TableEncoder | SparseEncoder,
+    encoder: Encoder,
     x: Array,
     outputs: int,
     tail: Sequence[nn.Module],

@@ -15,12 +15,13 @@ from gradus import losses, ops
 from gradus.data.scaling import Scale
 from gradus.errors import ArgumentError, DataError
 from gradus.estimators.recipe import Recipe
+from gradus.estimators.temperature import Question
 from gradus.tensor import Tensor, tensor
 from gradus.train import metrics
 from gradus.types import Array
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-Metric = Callable[[Array, Array], float]
+Metric = Callable[[Array, Array, Array | None], float]
 
 
 class Targets(ABC):
@@ -43,7 +44,7 @@ class Targets(ABC):
     @property
     @abstractmethod
     def score(self) -> Metric:
-        """What a network is judged by, larger for better: from its outputs and encoded targets."""
+        """What a network is judged by, larger for better: from outputs, encoded targets and weights."""
 
     def labels(self, y: Array) -> Array | None:
         """One class a row, to hold out in proportion; None where there is none."""
@@ -105,8 +106,8 @@ class Classes(Targets):
     def score(self) -> Metric:
         """Share of the rows whose class is predicted."""
 
-        def accuracy(prediction: Array, target: Array) -> float:
-            return metrics.accuracy(prediction, target)
+        def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
+            return metrics.accuracy(prediction, target, weight)
 
         return accuracy
 
@@ -123,6 +124,12 @@ class Classes(Targets):
         if self.single:
             return raw.reshape(-1)
         return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
+
+    def questions(self, raw: Array, target: Array) -> list[Question]:
+        """The one question."""
+        if self.single:
+            return [_yes_no(raw[:, 0], target[:, 0])]
+        return [(raw.astype(np.float64), target)]
 
     def predicted(self, raw: Array) -> Array:
         """Labels."""
@@ -165,6 +172,10 @@ class YesNo(Targets):
         """(rows, L), above 0 for yes."""
         return raw.astype(np.float64)
 
+    def questions(self, raw: Array, target: Array) -> list[Question]:
+        """Each answer."""
+        return [_yes_no(r, t) for r, t in zip(raw.T, target.T, strict=True)]
+
     def predicted(self, raw: Array) -> Array:
         """0 and 1."""
         return np.asarray(raw > 0, np.int64)
@@ -173,8 +184,8 @@ class YesNo(Targets):
     def score(self) -> Metric:
         """Share of the answers that are right."""
 
-        def accuracy(prediction: Array, target: Array) -> float:
-            return float(np.mean((prediction > 0) == (target > 0.5)))
+        def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
+            return metrics.average((prediction > 0) == (target > 0.5), weight)
 
         return accuracy
 
@@ -228,6 +239,11 @@ class SeveralClasses(Targets):
         """Of each question's classes."""
         return [part.scores(r) for part, r in self._split(raw)]
 
+    def questions(self, raw: Array, target: Array) -> list[Question]:
+        """Each question."""
+        each = zip(self._split(raw), target.T, strict=True)
+        return [question for (p, r), t in each for question in p.questions(r, t)]
+
     def predicted(self, raw: Array) -> Array:
         """Labels, (rows, questions)."""
         return np.stack([part.predicted(r) for part, r in self._split(raw)], axis=1)
@@ -236,9 +252,9 @@ class SeveralClasses(Targets):
     def score(self) -> Metric:
         """Share of the answers that are right."""
 
-        def accuracy(prediction: Array, target: Array) -> float:
+        def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
             best = [r.argmax(axis=1) for _, r in self._split(prediction)]
-            return float(np.mean(np.stack(best, axis=1) == target))
+            return metrics.average(np.stack(best, axis=1) == target, weight)
 
         return accuracy
 
@@ -277,7 +293,7 @@ class Values(Targets):
         """Learn mean and deviation of each column."""
         columns = y.reshape(len(y), -1).T.astype(np.float64)
         scales = tuple(Scale.fit(c, f"target {i}", weight) for i, c in enumerate(columns))
-        quantiles = tuple(sorted(recipe.quantiles)) if recipe.loss == "quantile" else ()
+        quantiles = recipe.quantiles if recipe.loss == "quantile" else ()
         z = cls(scales, y.ndim == 1).encode(y, np.float64)
         copies = max(len(quantiles), 1)
         ends = [np.repeat(end, copies).tolist() for end in (z.min(axis=0), z.max(axis=0))]
@@ -318,20 +334,29 @@ class Values(Targets):
 
     def predicted(self, raw: Array) -> Array:
         """The mean, or the quantile nearest to the median, in the shape of y."""
-        cube = self.decoded(raw)
-        at = int(np.argmin(np.abs(np.array(self.quantiles) - 0.5))) if self.quantiles else 0
-        return cube[:, 0, at] if self.flat else cube[:, :, at]
+        middle = self.decoded(raw)[:, :, self._middle]
+        return middle[:, 0] if self.flat else middle
 
     @property
     def score(self) -> Metric:
         """R² of standardised numbers."""
 
-        def r2(prediction: Array, target: Array) -> float:
-            z = prediction.reshape(len(prediction), len(self.scales), -1)
-            middle = z[:, :, z.shape[2] // 2]
-            return metrics.r2(middle, target)
+        def r2(prediction: Array, target: Array, weight: Array | None) -> float:
+            z = np.sort(prediction.reshape(len(prediction), len(self.scales), -1), axis=2)
+            return metrics.r2(z[:, :, self._middle], target, weight)
 
         return r2
+
+    @property
+    def _middle(self) -> int:
+        """Place of the quantile nearest to the median."""
+        return int(np.argmin(np.abs(np.array(self.quantiles or [0.5]) - 0.5)))
+
+
+def _yes_no(score: Array, target: Array) -> Question:
+    """A question of two classes, of which the second has this score, and the first 0."""
+    scores = np.stack([np.zeros(len(score)), score], axis=1)
+    return scores, np.asarray(target > 0.5, np.int64)
 
 
 def one_axis(y: Any) -> Array:
