@@ -13,12 +13,13 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gradus import losses, nn
+from gradus import nn
 from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
 from gradus.errors import ArgumentError, FileError
+from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
@@ -42,7 +43,6 @@ Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
 _ENOUGH_ROWS = 500
 _SEEDS = 2**31 - 1
-_LOOKED_AT = 1 << 14  # rows that say where the bins of an embedding end
 
 
 class NetworkEstimator(CallbackSupportMixin, TableEstimator):
@@ -64,11 +64,12 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
 
     _task: Task
+    _looked_at = 1 << 14  # rows that a network is made by: where the bins of an embedding end
     _watch: Callback
     _columns: tuple[str, ...]
     _target_name: str
-    network_: nn.Sequential
-    encoder_: Encoder
+    network_: nn.Module
+    encoder_: Encoder | ArrayEncoder
     schema_: tuple[Column, ...]
     targets_: Any
     recipe_: Recipe
@@ -86,7 +87,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """What kind of targets the rows have."""
 
     @abstractmethod
-    def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
+    def _make_network(self, x: Array) -> tuple[nn.Module, int]:
         """A network for such rows, and how many of its modules make the hidden activations."""
 
     # Fitting -------------------------------------------------------------------------------------
@@ -177,14 +178,14 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """Read what the rows say on encoding, and make a network for them."""
         options = self.get_params(deep=False)
         self.recipe_ = recipe
-        self.targets_ = self._read_targets(rows, classes)
         self.schema_ = rows.X.schema(options.get("kinds"))
         self.encoder_ = rows.X.encoder(
             self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
         )
+        self.targets_ = self._read_targets(rows, classes)
         self._seed = _seed(options["random_state"])
         dtype = self._dtype(rows)
-        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), _LOOKED_AT)))
+        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))
         with use_stream(Stream(self._seed)):
             self.network_, self._hidden = self._make_network(x)
         self._begin_calibration(recipe)
@@ -367,26 +368,6 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             self._trainer = self._new_trainer(self.recipe_)
         dtype = self.network_.parameters()[0].dtype
         return self._trainer.predict(inputs.encoded(self.encoder_, dtype))
-
-    def transform(self, X: Any) -> Array:
-        """Activations of the last hidden layer, (rows, units): what the network makes of the rows.
-
-        Args:
-            X: as in ``fit``.
-
-        Raises:
-            ValueError: rows that do not fit those of training.
-        """
-        check_is_fitted(self, "network_")
-        inputs = received(self, X, reset=False)
-        x = inputs.encoded(self.encoder_, self.network_.parameters()[0].dtype)
-        body = Trainer(self.network_[: self._hidden], losses.squared_error)
-        return body.predict(x).reshape(len(x), -1)
-
-    @property
-    def _n_features_out(self) -> int:
-        """Columns of ``transform``."""
-        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
 
     # What was recorded ---------------------------------------------------------------------------
 

@@ -132,7 +132,8 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
     @property
     def _temperature(self) -> nn.Temperature:
         """The last module of a network that is or will be calibrated."""
-        last = self.network_[-1]
+        layers = self.network_.layers if isinstance(self.network_, nn.Sequential) else ()
+        last = layers[-1] if layers else None
         if not isinstance(last, nn.Temperature):
             raise AttributeError(f"this {type(self).__name__} was fitted without calibrate=True")
         return last
@@ -141,7 +142,8 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         if hasattr(self, "_temperature"):
             self._temperature.temperature.assign(1.0)
         elif recipe.calibrate:
-            self.network_ = nn.Sequential(*self.network_, nn.Temperature())
+            layers = self.network_ if isinstance(self.network_, nn.Sequential) else [self.network_]
+            self.network_ = nn.Sequential(*layers, nn.Temperature())
             self.__dict__.pop("_trainer", None)  # it trains the network as it was
 
     def _calibrate(self, held: Rows) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from gradus import nn
-from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.classes import NetworkClassifierBase
+from gradus.estimators.hidden import HiddenLayerEstimator
+from gradus.estimators.inputs import Encoder
 from gradus.estimators.networks import perceptron
 from gradus.estimators.numbers import NetworkRegressorBase
 from gradus.estimators.recipe import Recipe, settled
@@ -20,8 +20,10 @@ from gradus.types import Array
 _LAYERS = (nn.Linear, nn.NTKLinear, nn.SparseInput, nn.MemberLinear)
 
 
-class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
+class _Perceptron(HiddenLayerEstimator):
     """What both have: a recipe from a preset and options, and its network."""
+
+    encoder_: Encoder
 
     def _recipe(self) -> Recipe:
         options = self.get_params(deep=False)
@@ -33,6 +35,11 @@ class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
     def _tail(self) -> list[nn.Module]:
         """Modules behind the last layer."""
         return []
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of ``transform``."""
+        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
 
     @property
     def coefs_(self) -> list[Array]:

@@ -36,6 +36,8 @@ class Rows:
 class TableEstimator(BaseEstimator):
     """Base of all estimators: what they take, and how it is checked."""
 
+    _takes_arrays = False  # whether X may have more axes than two
+
     @abstractmethod
     def _check_y(self, y: Any) -> Any:
         """Targets as an array, checked."""
