@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED = 1
 unexport OPENBLAS_CORETYPE
 unexport OPENBLAS_L2_SIZE
 
-.PHONY: demo test check oracle long native-test sanitize format bench profile import-time clean help
+.PHONY: demo test check oracle long native-test sanitize format bench learn profile import-time clean help
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -43,6 +43,9 @@ format: $(VENV)/.check     ## put the code into the house's form
 bench: $(VENV)/.bench      ## gradus beside other frameworks; writes docs/benchmarks
 	$(BIN)/python -m benchmarks
 
+learn: $(VENV)/.learn      ## the presets beside scikit-learn's models on tables; hours, can be stopped and taken up
+	$(BIN)/python -m benchmarks.learning
+
 profile: $(VENV)/.installed ## what the time of gradus' training steps goes to, instruction by instruction
 	$(BIN)/python -m benchmarks.instructions
 
@@ -62,7 +65,7 @@ $(VENV)/.installed: pyproject.toml CMakeLists.txt $(wildcard native/*.hpp native
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-STAMPS := $(addprefix $(VENV)/.,test check oracle native bench)
+STAMPS := $(addprefix $(VENV)/.,test check oracle native bench learn)
 $(STAMPS): $(VENV)/.%: $(VENV)/.installed
 	$(BIN)/python .ci/requirements.py $* | xargs $(BIN)/python -m pip install --quiet
 	@touch $@

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.gradus_peer import trainer
+from benchmarks.process import resident
 from benchmarks.task import Task
 from benchmarks.workloads import WORKLOADS
 from gradus.train import Callback, Trainer
@@ -36,7 +36,7 @@ class _Memory(Callback):
         self.sizes: list[int] = []
 
     def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
-        self.sizes.append(resident())
+        self.sizes.append(resident() or 0)
 
 
 def first_step() -> float | None:
@@ -50,21 +50,12 @@ def first_step() -> float | None:
 
 def growth() -> int | None:
     """Bytes that the process grows by between the first epoch of digits and the last."""
-    if resident() == 0:
+    if resident() is None:
         return None
     task, memory = Task.make(WORKLOADS["digits"]), _Memory()
     fit = trainer(task).fit
     fit(task.X, task.y, epochs=EPOCHS, batch_size=32, callbacks=[memory], progress=False)
     return memory.sizes[-1] - memory.sizes[0]
-
-
-def resident() -> int:
-    """Resident bytes of this process; 0 where the system does not tell."""
-    path = Path("/proc/self/status")
-    if not path.exists():
-        return 0
-    fields = dict(line.split(":", 1) for line in path.read_text().splitlines())
-    return int(fields["VmRSS"].split()[0]) * 1024
 
 
 if __name__ == "__main__":

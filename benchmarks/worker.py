@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.process import peak
+
 Answer = dict[str, Any]
 
 
@@ -83,7 +85,7 @@ class TrainingServer:
 
     def memory(self) -> Answer:
         """The largest resident size so far, in bytes."""
-        return {"bytes": peak_memory()}
+        return {"bytes": peak()}
 
     def _call(self) -> float:
         self.peer.reset()
@@ -144,6 +146,13 @@ class LearningServer:
         return {"row": fit(**fold, **self.model, threads=self.threads)}
 
 
+def classic_server(job: dict[str, Any]) -> Any:
+    """Fits the small network; see `learning/classic.py`."""
+    from benchmarks.learning.classic import ClassicServer
+
+    return ClassicServer(job)
+
+
 class FloorServer:
     """Measures what the machine can do at best; see `floor.py`."""
 
@@ -158,17 +167,6 @@ class FloorServer:
         return {"flops": peak(self.threads), "bandwidth": found}
 
 
-def peak_memory() -> int | None:
-    """The largest resident size of this process so far, in bytes; None where it is not told.
-
-    ``getrusage`` would count what the process that started this one held, too.
-    """
-    if not Path("/proc/self/status").exists():
-        return None
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(fields["VmHWM"].split()[0]) * 1024
-
-
 def _seconds(call: Callable[[], None]) -> float:
     start = time.perf_counter()
     call()
@@ -180,6 +178,7 @@ _SERVERS = {
     "prediction": PredictionServer,
     "floor": FloorServer,
     "learning": LearningServer,
+    "classic": classic_server,
 }
 
 if __name__ == "__main__":

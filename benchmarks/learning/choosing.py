@@ -1,4 +1,4 @@
-"""Compare recipes on the sets that defaults are chosen on: ``python -m benchmarks.learning.choosing``.
+"""``python -m benchmarks.learning.choosing``: compare recipes on the sets defaults are chosen on.
 
 Recipes are named keyword arguments of MLPClassifier and MLPRegressor, in a file of JSON; those of
 one task alone stand under the name of its estimator, and the first recipe is what the others are
@@ -32,7 +32,7 @@ from benchmarks.tables import table
 CACHE = ROOT / "runs" / "choosing.jsonl"
 FULL = Plan(folds=3, taken=3, seeds=2, rows=3000, threads=1, limit=300.0)
 QUICK = Plan(folds=3, taken=3, seeds=1, rows=600, threads=1, limit=60.0)
-_FIGURES = (("classes", "error"), ("classes", "log_loss"), ("number", "error"))
+_FIGURES = (("classification", "error"), ("classification", "log_loss"), ("regression", "error"))
 
 
 def compare(
@@ -52,9 +52,10 @@ def compare(
 
 
 def summary(results: Results) -> str:
-    """A line a recipe: errors relative to the first one's, with standard errors over sets, and time.
+    """A line a recipe: errors relative to the first one's, and seconds.
 
-    Sets on which a recipe has failed count for none; the reasons follow.
+    Standard errors are over sets. Sets on which a recipe has failed count for none; the reasons
+    follow.
     """
     names = list(results["models"])
     found = [relative(_only(results, task), figure, names, names[0]) for task, figure in _FIGURES]

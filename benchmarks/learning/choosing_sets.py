@@ -34,33 +34,44 @@ class _Real:
         for column in X.columns:
             if not pd.api.types.is_numeric_dtype(X[column]):
                 X[column] = X[column].astype(object).where(X[column].notna(), None)
-        numbers = y.to_numpy(float) if self.task == "number" else y.astype(str).to_numpy(object)
+        numbers = y.to_numpy(float) if self.task == "regression" else y.astype(str).to_numpy(object)
         return DataSet(X, numbers, self.task, f"{self.package}/{self.item}")
 
 
+# What a botanist says of a species, the same for each of its leaves.
+_SPECIES_TRAITS = (
+    "apex",
+    "base",
+    "shape",
+    "denate_edge",
+    "lobed_edge",
+    "smooth_edge",
+    "toothed_edge",
+    "undulate_edge",
+)
 _REAL = {
-    "attrition": _Real("modeldata", "attrition", "Attrition", "classes"),
-    "churn": _Real("modeldata", "mlc_churn", "churn", "classes"),
-    "credit": _Real("modeldata", "credit_data", "Status", "classes"),
-    "cells": _Real("modeldata", "cells", "class", "classes", ("case",)),
-    "computing": _Real("modeldata", "hpc_data", "class", "classes"),
-    "leaves": _Real("modeldata", "leaf_id_flavia", "species", "classes"),
-    "juice": _Real("ISLR", "OJ", "Purchase", "classes"),
-    "olives": _Real("dslabs", "olive", "area", "classes", ("region",)),
-    "plebiscite": _Real("carData", "Chile", "vote", "classes"),
-    "titanic": _Real("vcdExtra", "Titanicp", "survived", "classes"),
-    "spam": _Real("DAAG", "spam7", "yesno", "classes"),
-    "concrete": _Real("modeldata", "concrete", "compressive_strength", "number"),
-    "sacramento": _Real("modeldata", "Sacramento", "price", "number"),
-    "cars": _Real("modeldata", "car_prices", "Price", "number"),
-    "wages": _Real("ISLR", "Wage", "wage", "number", ("logwage", "region")),
-    "colleges": _Real("ISLR", "College", "Outstate", "number"),
-    "carseats": _Real("ISLR", "Carseats", "Sales", "number"),
-    "saratoga": _Real("mosaicData", "SaratogaHouses", "price", "number"),
-    "bodies": _Real("openintro", "bdims", "wgt", "number"),
-    "gapminder": _Real("gapminder", "gapminder", "lifeExp", "number"),
-    "rice": _Real("plm", "RiceFarms", "noutput", "number", ("id", "goutput")),
-    "solder": _Real("rpart", "solder", "skips", "number"),
+    "attrition": _Real("modeldata", "attrition", "Attrition", "classification"),
+    "churn": _Real("modeldata", "mlc_churn", "churn", "classification"),
+    "credit": _Real("modeldata", "credit_data", "Status", "classification"),
+    "cells": _Real("modeldata", "cells", "class", "classification", ("case",)),
+    "computing": _Real("modeldata", "hpc_data", "class", "classification"),
+    "leaves": _Real("modeldata", "leaf_id_flavia", "species", "classification", _SPECIES_TRAITS),
+    "juice": _Real("ISLR", "OJ", "Purchase", "classification"),
+    "olives": _Real("dslabs", "olive", "area", "classification", ("region",)),
+    "plebiscite": _Real("carData", "Chile", "vote", "classification"),
+    "titanic": _Real("vcdExtra", "Titanicp", "survived", "classification"),
+    "spam": _Real("DAAG", "spam7", "yesno", "classification"),
+    "concrete": _Real("modeldata", "concrete", "compressive_strength", "regression"),
+    "sacramento": _Real("modeldata", "Sacramento", "price", "regression"),
+    "cars": _Real("modeldata", "car_prices", "Price", "regression"),
+    "wages": _Real("ISLR", "Wage", "wage", "regression", ("logwage", "region")),
+    "colleges": _Real("ISLR", "College", "Outstate", "regression"),
+    "carseats": _Real("ISLR", "Carseats", "Sales", "regression"),
+    "saratoga": _Real("mosaicData", "SaratogaHouses", "price", "regression"),
+    "bodies": _Real("openintro", "bdims", "wgt", "regression"),
+    "gapminder": _Real("gapminder", "gapminder", "lifeExp", "regression"),
+    "rice": _Real("plm", "RiceFarms", "noutput", "regression", ("id", "goutput")),
+    "solder": _Real("rpart", "solder", "skips", "regression"),
 }
 
 
@@ -69,7 +80,9 @@ def board() -> DataSet:
     rng = np.random.default_rng(201)
     X = rng.uniform(0, 4, (1500, 8))
     y = (np.floor(X[:, 0]) + np.floor(X[:, 1])) % 2 != (rng.random(len(X)) < 0.1)
-    return DataSet(frame(X), _words(y, "black", "white"), "classes", "a board of fields", 0.1)
+    return DataSet(
+        frame(X), _words(y, "black", "white"), "classification", "a board of fields", 0.1
+    )
 
 
 def shells() -> DataSet:
@@ -78,7 +91,9 @@ def shells() -> DataSet:
     X = rng.standard_normal((1500, 5))
     radius = np.linalg.norm(X, axis=1) + 0.15 * rng.standard_normal(len(X))
     names = np.array(["core", "inner", "outer", "rim"], dtype=object)
-    return DataSet(frame(X), names[np.digitize(radius, [1.3, 2.2, 3.3])], "classes", "shells")
+    return DataSet(
+        frame(X), names[np.digitize(radius, [1.3, 2.2, 3.3])], "classification", "shells"
+    )
 
 
 def survey() -> DataSet:
@@ -92,7 +107,7 @@ def survey() -> DataSet:
     y = score + rng.logistic(0, 1.5, rows) > 0
     answers[rng.random(answers.shape) < 0.1] = np.nan
     X = frame(answers, place=_codes("p", place), job=_codes("j", job))
-    return DataSet(X, _words(y, "yes", "no"), "classes", "answers from 1 to 5, codes")
+    return DataSet(X, _words(y, "yes", "no"), "classification", "answers from 1 to 5, codes")
 
 
 def waves() -> DataSet:
@@ -101,7 +116,7 @@ def waves() -> DataSet:
     X = rng.uniform(-1, 1, (1500, 6))
     y = np.sin(12 * X[:, 0]) + X[:, 1] * X[:, 2] + np.exp(X[:, 3])
     y = y + 0.25 * rng.standard_normal(len(X))
-    return DataSet(frame(X), y, "number", "a quick wave", 0.25)
+    return DataSet(frame(X), y, "regression", "a quick wave", 0.25)
 
 
 def factors() -> DataSet:
@@ -110,7 +125,7 @@ def factors() -> DataSet:
     hidden = rng.standard_normal((800, 3))
     X = hidden @ rng.standard_normal((3, 40)) + 0.7 * rng.standard_normal((800, 40))
     y = hidden[:, 0] + 0.5 * hidden[:, 1] ** 2 + 0.3 * rng.standard_normal(800)
-    return DataSet(frame(X), y, "number", "40 columns of three factors")
+    return DataSet(frame(X), y, "regression", "40 columns of three factors")
 
 
 def counts() -> DataSet:
@@ -125,7 +140,7 @@ def counts() -> DataSet:
         0.5 * (bend + 0.6 * rng.standard_normal(12)[group] + 0.4 * rng.standard_normal(rows))
     )
     X = frame(np.column_stack([amounts, number]), group=_codes("g", group))
-    return DataSet(X, y, "number", "skewed counts and amounts")
+    return DataSet(X, y, "regression", "skewed counts and amounts")
 
 
 CHOOSING: Sets = {

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from benchmarks.client import Worker, WorkerError
 from benchmarks.learning.cache import Cache, Row
 from benchmarks.learning.dataset import DataSet, Sets
-from benchmarks.learning.models import Model
+from benchmarks.learning.models import Model, code_digest
 from benchmarks.machine import cores, description
 from benchmarks.progress import say
 
@@ -60,7 +60,6 @@ class Comparison:
 
     def __init__(self, models: Mapping[str, Model], plan: Plan, cache: Cache) -> None:
         self.models, self.plan, self.cache = models, plan, cache
-        self.identities = {name: model.identity() for name, model in models.items()}
         self.processor: str = description()["processor"]
         self._workers: dict[str, Worker] = {}
 
@@ -71,7 +70,15 @@ class Comparison:
             yield name, data, self._all_folds(name, data, again)
 
     def _all_folds(self, name: str, data: DataSet, again: bool) -> list[Found]:
-        fits, digest = self.plan.fits(data), data.digest
+        fits = self.plan.fits(data)
+        identities = {n: model.identity(data.task) for n, model in self.models.items()}
+        common = {
+            "set": name,
+            "content": data.digest,
+            "folds": self.plan.folds,
+            "threads": self.plan.threads,
+            "processor": self.processor,
+        }
         found: list[Found] = []
         out: dict[str, str] = {}  # models that are left out of the rest, and why
         for turn, (seed, fold) in enumerate(fits):
@@ -79,7 +86,7 @@ class Comparison:
             names = [*self.models][first:] + [*self.models][:first]
             for model in names:
                 say(f"{name}, fit {turn + 1} of {len(fits)}: {self.models[model].title}")
-                key = self._key(model, name, digest, seed, fold)
+                key = {**common, "model": identities[model], "seed": seed, "fold": fold}
                 row = None if again else self._known(key)
                 reason = out.get(model)
                 if row is None and reason is None:
@@ -91,18 +98,6 @@ class Comparison:
                 found.append(Found(model, seed, fold, row, reason))
         say("")
         return found
-
-    def _key(self, model: str, name: str, digest: str, seed: int, fold: int) -> Row:
-        return {
-            "set": name,
-            "content": digest,
-            "folds": self.plan.folds,
-            "seed": seed,
-            "fold": fold,
-            "model": self.identities[model],
-            "threads": self.plan.threads,
-            "processor": self.processor,
-        }
 
     def _known(self, key: Row) -> Row | None:
         """What the cache has; a fit that took too long counts only if this limit is no longer."""
@@ -130,6 +125,8 @@ class Comparison:
         if row.get("seconds", 0.0) > plan.limit:
             row = {"over": plan.limit}
         row["date"] = datetime.now(UTC).date().isoformat()
+        if self.models[model].ours:
+            row["code"] = code_digest()
         self.cache.put(key, row)
         return row, None
 

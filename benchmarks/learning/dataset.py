@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-Task = Literal["classes", "number"]
+from gradus.data.target import Task
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class DataSet:
     Attributes:
         X: one row an example; numbers and strings, either of them missing in places.
         y: classes, or numbers.
-        task: ``"classes"`` or ``"number"``.
+        task: ``"classification"`` or ``"regression"``.
         about: where it is from, in a few words.
         best: the least error that any model can have on new rows, a share of rows or an RMSE,
             where the generator knows it.

@@ -47,7 +47,7 @@ def fit(
 
 def split(data: DataSet, folds: int, fold: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Training and held-out rows; classes have equal shares in all folds."""
-    kind = StratifiedKFold if data.task == "classes" else KFold
+    kind = StratifiedKFold if data.task == "classification" else KFold
     folding = kind(folds, shuffle=True, random_state=seed)
     return list(folding.split(np.zeros(len(data.y)), data.y))[fold]
 
@@ -57,7 +57,7 @@ def errors(
 ) -> dict[str, float]:
     """``error``, 1 − accuracy or RMSE / deviation of all targets, and log-loss or RMSE."""
     y = data.y[rows]
-    if data.task == "classes":
+    if data.task == "classification":
         # Some models warn on strings in arrays of objects; the labels are the same.
         wrong = np.mean(np.asarray(model.predict(X)).astype(str) != y.astype(str))
         loss = log_loss(y, model.predict_proba(X), labels=model.classes_)
@@ -83,7 +83,7 @@ def _warm_up(kind: str, settings: dict[str, Any], task: Task, threads: int) -> N
     X = pd.DataFrame({"a": rng.random(60), "b": rng.random(60), "c": ["u", "v"] * 30})
     y = (
         X.a.to_numpy()
-        if task == "number"
+        if task == "regression"
         else np.where(X.a > X.a.median(), "p", "q").astype(object)
     )
     make(kind, settings, X, task, 0, threads).fit(X, y)

@@ -21,7 +21,7 @@ def noise() -> DataSet:
     a, b, c, d, e, f = X[:, :6].T
     scores = np.stack([2 * a + b * c, 2 * np.abs(d) - 1.5 + e, f - a + (b > 0.5)], axis=1)
     y, best = _draw(rng, 1.5 * scores)
-    return DataSet(frame(_shuffled(rng, X)), y, "classes", "6 useful columns of 80", best)
+    return DataSet(frame(_shuffled(rng, X)), y, "classification", "6 useful columns of 80", best)
 
 
 def imbalance() -> DataSet:
@@ -31,7 +31,7 @@ def imbalance() -> DataSet:
     distance = np.abs(X[:, 0] ** 2 + X[:, 1] - 2.5) + 0.3 * X[:, 2] - 0.3 * X[:, 3]
     rank = np.argsort(np.argsort(distance + 0.15 * rng.standard_normal(len(X))))
     y = np.where(rank < len(X) // 20, "rare", "common").astype(object)
-    return DataSet(frame(X), y, "classes", "classes 95 : 5")
+    return DataSet(frame(X), y, "classification", "classes 95 : 5")
 
 
 def categories() -> DataSet:
@@ -46,7 +46,7 @@ def categories() -> DataSet:
     y = y + slope[codes[0]] * X[:, 0] + np.sin(2 * X[:, 1]) + 0.5 * rng.standard_normal(rows)
     names = [_names(rng, n, "v")[c] for n, c in zip(counts, codes, strict=True)]
     X = frame(X, shop=names[0], city=names[1], item=names[2])
-    return DataSet(X, y, "number", "strings of 40, 90, 200 values", 0.5)
+    return DataSet(X, y, "regression", "strings of 40, 90, 200 values", 0.5)
 
 
 def missing() -> DataSet:
@@ -61,7 +61,7 @@ def missing() -> DataSet:
     group = np.where(rng.random(len(X)) < 0.2, None, np.where(y > np.median(y), "high", "low"))
     flipped = np.where(group == "high", "low", np.where(group == "low", "high", None))
     group = np.where(rng.random(len(X)) < 0.4, flipped, group)
-    return DataSet(frame(X, group=group), y, "number", "a quarter of the cells missing")
+    return DataSet(frame(X, group=group), y, "regression", "a quarter of the cells missing")
 
 
 def friedman() -> DataSet:
@@ -70,7 +70,7 @@ def friedman() -> DataSet:
     X = rng.random((2000, 10))
     y = 10 * np.sin(np.pi * X[:, 0] * X[:, 1]) + 20 * (X[:, 2] - 0.5) ** 2
     y = y + 10 * X[:, 3] + 5 * X[:, 4] + rng.standard_normal(len(X))
-    return DataSet(frame(X), y, "number", "smooth, with known noise", 1.0)
+    return DataSet(frame(X), y, "regression", "smooth, with known noise", 1.0)
 
 
 def heavy_tails() -> DataSet:
@@ -82,7 +82,7 @@ def heavy_tails() -> DataSet:
     X[:, 7] = rng.standard_t(1.2, len(X))
     y = Z[:, 0] * Z[:, 1] + np.sin(2 * Z[:, 4]) + np.abs(Z[:, 5]) + np.sign(X[:, 7])
     y = y + 0.4 * rng.standard_normal(len(X))
-    return DataSet(frame(X), y, "number", "columns over many powers of ten", 0.4)
+    return DataSet(frame(X), y, "regression", "columns over many powers of ten", 0.4)
 
 
 def large() -> DataSet:
@@ -98,7 +98,7 @@ def large() -> DataSet:
     y, best = _draw(rng, 1.5 * scores)
     letters = _names(rng, 30, "k")[codes[0]], _names(rng, 4, "s")[codes[1]]
     X = frame(X.round(3), kind=letters[0], season=letters[1])
-    return DataSet(X, y, "classes", "100,000 rows", best, seeds=1)
+    return DataSet(X, y, "classification", "100,000 rows", best, seeds=1)
 
 
 GENERATED: Sets = {

@@ -43,7 +43,7 @@ def judgements(results: Results) -> list[Judgement]:
     found = []
     for name in (n for n in BUNDLED if n in results["sets"]):
         cell = results["sets"][name]
-        for figure in ("error", "log_loss") if cell["task"] == "classes" else ("rmse",):
+        for figure in ("error", "log_loss") if cell["task"] == "classification" else ("rmse",):
             peers = [p for p in SIMPLE if whole(cell, p)]
             if whole(cell, OURS) and peers:
                 found.append(_judge(name, cell, figure, peers))

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+import gradus
 from benchmarks.learning.dataset import Task
 from benchmarks.learning.peers import PEERS
 
-ESTIMATORS = "gradus.estimators"
 BY_TASK = ("MLPClassifier", "MLPRegressor")
 
 
@@ -41,13 +40,18 @@ class Model:
         """Whether it is one of gradus'."""
         return self.kind == "gradus"
 
-    def identity(self) -> dict[str, Any]:
-        """All that two results of it must share to be results of the same model."""
+    def identity(self, task: Task) -> dict[str, Any]:
+        """All that two results of it must share to be results of the same model.
+
+        For gradus that is each option of the recipe that its preset and settings come to.
+        """
         packages = ("gradus", "numpy") if self.ours else ("scikit-learn", "numpy")
-        versions = {name: version(name) for name in packages}
-        if self.ours:
-            versions["estimators"] = estimators_digest()
-        return {"kind": self.kind, "settings": self.settings, "versions": versions}
+        return {
+            "kind": self.kind,
+            "settings": self.settings,
+            "recipe": _recipe(self.settings, task) if self.ours else None,
+            "versions": {name: version(name) for name in packages},
+        }
 
 
 PRESETS = ("classic", "default", "strong", "ensemble")
@@ -65,26 +69,18 @@ def make(
     """The estimator, not yet fitted, for a frame with the columns of X."""
     if kind != "gradus":
         return PEERS[kind](X, task, seed, threads, **settings)
-    from gradus.estimators import MLPClassifier, MLPRegressor
-
-    made = MLPClassifier if task == "classes" else MLPRegressor
-    own = settings.get(made.__name__, {})
-    common = {k: v for k, v in settings.items() if k not in BY_TASK}
-    return made(random_state=seed, n_threads=threads, **common, **own)
+    return _estimator(settings, task).set_params(random_state=seed, n_threads=threads)
 
 
 @cache
-def estimators_digest() -> str:
-    """A name of the code that says what a preset is: another one when that code changes.
-
-    Comments and docstrings do not count.
-    """
-    found = find_spec(ESTIMATORS)
-    if found is None or found.origin is None:
-        return "none"
+def code_digest() -> str:
+    """A name of gradus' code, comments and docstrings aside: another one when the code changes."""
     digest = hashlib.sha256()
-    for path in sorted(Path(found.origin).parent.rglob("*.py")):
-        digest.update(plain_code(path.read_text()).encode())
+    for path in sorted(Path(gradus.__file__).parent.rglob("*")):
+        if path.suffix == ".py":
+            digest.update(plain_code(path.read_text()).encode())
+        elif path.suffix == ".so":
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -96,3 +92,20 @@ def plain_code(source: str) -> str:
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     return ast.dump(tree)
+
+
+def _estimator(settings: dict[str, Any], task: Task) -> BaseEstimator:
+    # Late, so that the processes of scikit-learn's models do without.
+    from gradus.estimators import MLPClassifier, MLPRegressor
+
+    made = MLPClassifier if task == "classification" else MLPRegressor
+    common = {k: v for k, v in settings.items() if k not in BY_TASK}
+    return made(**common, **settings.get(made.__name__, {}))
+
+
+def _recipe(settings: dict[str, Any], task: Task) -> dict[str, str]:
+    from gradus.estimators.recipe import settled
+
+    options = _estimator(settings, task).get_params(deep=False)
+    recipe = settled(options["preset"], task, options)
+    return {f.name: str(getattr(recipe, f.name)) for f in fields(recipe)}

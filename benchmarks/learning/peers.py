@@ -32,7 +32,7 @@ _MOST_CATEGORIES = 255  # that scikit-learn's gradient boosting takes in a colum
 
 def linear(X: pd.DataFrame, task: Task, seed: int, threads: int, **settings: Any) -> BaseEstimator:
     """Logistic or ridge regression; the penalty is chosen by cross-validation."""
-    if task == "classes":
+    if task == "classification":
         model = LogisticRegressionCV(
             Cs=np.logspace(-3, 3, 7), cv=5, scoring="neg_log_loss", max_iter=1000,
             l1_ratios=(0,), use_legacy_attributes=False, n_jobs=threads,
@@ -44,20 +44,24 @@ def linear(X: pd.DataFrame, task: Task, seed: int, threads: int, **settings: Any
 
 def network(X: pd.DataFrame, task: Task, seed: int, threads: int, **settings: Any) -> BaseEstimator:
     """scikit-learn's multilayer perceptron."""
-    kind = MLPClassifier if task == "classes" else MLPRegressor
+    kind = MLPClassifier if task == "classification" else MLPRegressor
     return make_pipeline(_dense(X), kind(random_state=seed, **settings))
 
 
 def forest(X: pd.DataFrame, task: Task, seed: int, threads: int, **settings: Any) -> BaseEstimator:
     """Random forest."""
-    kind = RandomForestClassifier if task == "classes" else RandomForestRegressor
+    kind = RandomForestClassifier if task == "classification" else RandomForestRegressor
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     return make_pipeline(_coded(X, codes), kind(random_state=seed, n_jobs=threads, **settings))
 
 
 def boosting(X: pd.DataFrame, task: Task, seed: int, threads: int, **s: Any) -> BaseEstimator:
     """Gradient-boosted trees on histograms."""
-    kind = HistGradientBoostingClassifier if task == "classes" else HistGradientBoostingRegressor
+    kind = (
+        HistGradientBoostingClassifier
+        if task == "classification"
+        else HistGradientBoostingRegressor
+    )
     codes = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
     )

@@ -33,25 +33,26 @@ def draw(results: Results, path: Path) -> None:
     ]
     reference = next(m for m in ("default", "network", *known) if m in known)
     with mpl.rc_context({"font.size": 11, "svg.hashsalt": "gradus", "svg.fonttype": "path"}):
-        figure = Figure(figsize=(11, 1.9 + 0.42 * len(sets)), layout="constrained")
+        figure = Figure(figsize=(11, 1.9 + 0.6 * len(sets)), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-        for model in known:
+        for turn, model in enumerate(known):
+            height = 0.08 * (turn - (len(known) - 1) / 2)  # so that no mark hides another
             color, mark = _MARKS.get(model, ("#777777", "o"))
             style: dict[str, Any] = {
                 "color": color,
                 "marker": mark,
                 "linestyle": "none",
-                "markersize": 9 if mark == "|" else 8,
+                "markersize": 8 if mark == "|" else 7,
                 "markeredgecolor": color if mark == "|" or model not in _OURS else "white",
                 "markerfacecolor": color if model in _OURS else "white",
                 "markeredgewidth": 2 if mark == "|" else 1.4 if model not in _OURS else 0.8,
                 "zorder": 4 if model == "default" else 3,
             }
-            errors = _points(results, model, reference)
+            errors = _points(results, model, reference, height)
             x, width, y = zip(*errors, strict=True) if errors else ((), (), ())
             left.errorbar(x, y, xerr=width, elinewidth=1, ecolor=color, **style)
             times = [
-                (found.mean, place)
+                (found.mean, place + height)
                 for place, cell in enumerate(sets.values())
                 if (found := spread(figures(cell, model, "seconds")))
             ]
@@ -66,14 +67,16 @@ def draw(results: Results, path: Path) -> None:
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=100)
 
 
-def _points(results: Results, model: str, reference: str) -> list[tuple[float, float, int]]:
+def _points(
+    results: Results, model: str, reference: str, height: float
+) -> list[tuple[float, float, float]]:
     """Error and standard error over the reference's error, both shifted, and the set's place."""
     found = []
     for place, cell in enumerate(results["sets"].values()):
         own = spread(figures(cell, model, "error"))
         base = spread(figures(cell, reference, "error"))
         if own and base:
-            found.append((*_over(own, base.mean), place))
+            found.append((*_over(own, base.mean), place + height))
     return found
 
 

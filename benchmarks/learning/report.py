@@ -29,11 +29,11 @@ def document(results: Results) -> str:
         "## Errors",
         "Share of held-out rows that are put into a wrong class, mean ± standard error over the "
         "fits. *Best possible* is what no model can go below, where the generator knows it.",
-        _figure(results, "classes", "error"),
+        _figure(results, "classification", "error"),
         "Log-loss of the same predictions:",
-        _figure(results, "classes", "log_loss"),
+        _figure(results, "classification", "log_loss"),
         "Root mean squared error, in the target's units:",
-        _figure(results, "number", "rmse"),
+        _figure(results, "regression", "rmse"),
         "## Time",
         f"Seconds of a fit on {threads(results['plan']['threads'])}, mean ± standard error:",
         _figure(results, None, "seconds"),
@@ -71,7 +71,9 @@ def _introduction(results: Results) -> str:
     versions = ", ".join(f"{n} {machine['versions'][n]}" for n in _PACKAGES)
     dates = sorted(d for cell in results["sets"].values() for d in cell["dates"])
     when = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]])) or "nothing"
+    states = {code for cell in results["sets"].values() for code in cell["code"]}
     busy = _busy(results)
+    seeds = f"{plan['seeds']} seed{'s' * (plan['seeds'] > 1)}"
     warning = (
         f" **Other programs took {busy:.2f} cores while this was measured, so the times are not to "
         "be relied on;** the errors do not depend on it."
@@ -80,13 +82,12 @@ def _introduction(results: Results) -> str:
     )
     return (
         f"gradus' presets beside scikit-learn's models, all without tuning by hand, on "
-        f"{len(results['sets'])} tables: {plan['taken']} folds × {plan['seeds']} seeds, the same "
-        f"for all.{warning}\n\n"
+        f"{len(results['sets'])} tables: {plan['taken']} folds × {seeds}, the same for all.{warning}\n\n"
         f"Measured {when} on {machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_gb']} GB, {machine['system']}; {versions}; each model on "
-        f"{threads(plan['threads'])}. `make learn` measures what is not measured yet and writes "
-        "this page; `python -m benchmarks.learning --quick` takes minutes and prints it. Every "
-        "fit's figures are in [learning.json](learning.json)."
+        f"{threads(plan['threads'])}{_states(len(states))}. `make learn` measures what is not "
+        "measured yet and writes this page; `python -m benchmarks.learning --quick` takes minutes "
+        "and prints it. Every fit's figures are in [learning.json](learning.json)."
     )
 
 
@@ -116,13 +117,13 @@ def _judgements(results: Results) -> str:
 def _means(results: Results) -> str:
     names = _models(results)
     title = {n: results["models"][n]["title"] for n in names}
-    tasks = {"classes": "error of classes", "number": "nRMSE of numbers"}
+    tasks = {"classification": "error of classes", "regression": "nRMSE of numbers"}
     columns: list[tuple[str, dict[str, float], int]] = []
     for task, what in tasks.items():
         part = _only(results, task)
         found = means(part, "error", names)
         columns.append((what, found["means"], len(found["sets"])))
-        if task == "classes":
+        if task == "classification":
             found = means(part, "log_loss", names)
             columns.append(("log-loss", found["means"], len(found["sets"])))
     columns = [c for c in columns if c[2]]
@@ -205,7 +206,7 @@ def _sets(results: Results) -> str:
         (
             name,
             cell["about"],
-            "numbers" if cell["task"] == "number" else "classes",
+            "numbers" if cell["task"] == "regression" else "classes",
             f"{cell['rows']:,}",
             cell["columns"],
             cell["fits"],
@@ -243,6 +244,11 @@ def _models(results: Results) -> list[str]:
     """Models that have a result somewhere, in their order."""
     cells = results["sets"].values()
     return [m for m in results["models"] if any(spread(figures(c, m, "error")) for c in cells)]
+
+
+def _states(count: int) -> str:
+    """Results of the same recipe may be of code that has changed around it."""
+    return f"; gradus' code changed while it was measured, {count} states of it" * (count > 1)
 
 
 def _count(sets: int) -> str:

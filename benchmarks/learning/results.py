@@ -29,7 +29,7 @@ def gather(
     cells = {name: _cell(data, plan, found) for name, data, found in sets}
     return {
         "plan": {k: getattr(plan, k) for k in ("folds", "taken", "seeds", "threads", "limit")},
-        "models": {n: {"title": m.title, **m.identity()} for n, m in models.items()},
+        "models": {n: {"title": m.title, "settings": m.settings} for n, m in models.items()},
         "sets": cells,
     }
 
@@ -66,7 +66,7 @@ def _cell(data: DataSet, plan: Plan, found: list[Found]) -> Results:
             value = (one.row or {}).get(name)
             kept.setdefault(name, []).append(None if value is None else float(f"{value:.6g}"))
     dates = sorted(one.row["date"] for one in found if one.row)
-    scale = data.scale if data.task == "number" else 1.0
+    scale = data.scale if data.task == "regression" else 1.0
     return {
         "task": data.task,
         "about": data.about,
@@ -76,6 +76,7 @@ def _cell(data: DataSet, plan: Plan, found: list[Found]) -> Results:
         "scale": scale,
         "fits": len(plan.fits(data)),
         "dates": [dates[0], dates[-1]] if dates else [],
+        "code": sorted({one.row["code"] for one in found if one.row and "code" in one.row}),
         "models": {
             m: {n: v for n, v in kept.items() if any(x is not None for x in v)}
             for m, kept in models.items()

@@ -25,7 +25,7 @@ def bundled(name: str) -> DataSet:
     """One of gradus' bundled sets."""
     table, target = load_bundled(name)
     columns = {c: table.column(c) for c in table.names if c != target}
-    task = "number" if name == "diabetes" else "classes"
+    task = "regression" if name == "diabetes" else "classification"
     return DataSet(pd.DataFrame(columns), table.column(target), task, _ABOUT[name])
 
 

@@ -191,8 +191,9 @@ def test_float64_features_are_the_same_but_finer(table):
     assert fine.dtype == np.float64
     assert fine.astype(np.float32).tobytes() == encoder.transform(table).tobytes()
     assert fine[0, 0] == (20 - 40) / np.std([20, 40, 60])
-    with pytest.raises(DtypeError, match="float32 or float64; received int64"):
-        encoder.transform(table, np.int64)
+    for dtype in ("int64", "nonsense"):
+        with pytest.raises(DtypeError, match=f"float32 or float64; received {dtype}"):
+            encoder.transform(table, dtype)
 
 
 @settings(deadline=None)
@@ -233,6 +234,7 @@ def test_a_weight_says_how_often_a_row_stands_in_the_table(drawn, data):
         ({"max_one_hot": 1.5}, ArgumentError, "max_one_hot must be a whole number"),
         ({"max_one_hot": -1}, ArgumentError, "max_one_hot must be at least 0"),
         ({"weight": [1, 2]}, ShapeError, r"a weight for each of the 4 rows; received shape \(2,\)"),
+        ({"weight": [[1], [2, 3]]}, ShapeError, r"a weight for each of the 4 rows"),
         ({"weight": [1, -1, 1, 1]}, ArgumentError, r"at least 0; received -1.0 in row 2"),
         ({"weight": [1, 1, np.nan, 1]}, ArgumentError, "finite .* received nan in row 3"),
         ({"weight": [0] * 4}, ArgumentError, "some row has a weight above 0"),

@@ -52,8 +52,8 @@ def test_the_bits_do_not_depend_on_the_portions(monkeypatch):
     encoder = TableEncoder.fit_matrix(X, ["a", "b", "c"], scaling="robust")
     whole = encoder.transform_matrix(X)
     rows = np.random.default_rng(1).permutation(101)
-    for cells in (1, 10, 101):
-        monkeypatch.setattr(encoders, "_CELLS_AT_ONCE", cells)
+    for portion in (1, 10, 101):
+        monkeypatch.setattr(encoders, "_ROWS_AT_ONCE", portion)
         assert encoder.transform_matrix(X).tobytes() == whole.tobytes()
         assert encoder.transform_matrix(X, rows).tobytes() == whole[rows].tobytes()
 
@@ -67,7 +67,7 @@ def test_a_column_without_any_value_is_zeros_and_its_indicator():
 
 @pytest.mark.parametrize("rows", [None, [3, 1]])
 def test_a_cell_that_does_not_fit_is_named_by_column_and_row_of_the_matrix(rows, monkeypatch):
-    monkeypatch.setattr(encoders, "_CELLS_AT_ONCE", 2)
+    monkeypatch.setattr(encoders, "_ROWS_AT_ONCE", 2)
     X = np.arange(10.0).reshape(5, 2)
     encoder = TableEncoder.fit_matrix(X, ["a", "b"])
     X[3, 1] = np.inf
@@ -92,6 +92,7 @@ def test_a_cell_that_does_not_fit_is_named_by_column_and_row_of_the_matrix(rows,
         (np.zeros((2, 2)), ["a", "a"], DataError, "'a' for columns 1 and 2"),
         (np.zeros((0, 1)), ["a"], DataError, "at least one row"),
         (np.zeros((1, 0)), [], DataError, "received no columns"),
+        (np.ma.masked_array(np.zeros((1, 1)), True), ["a"], DtypeError, "a masked array"),
         (np.zeros((1, 1), complex), ["a"], DtypeError, "received complex128"),
         (np.zeros((1, 1), object), ["a"], DtypeError, "received object"),
         (np.zeros((1, 1), np.longdouble), ["a"], DtypeError, "up to 64 bits"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradus.data import TargetEncoder
-from gradus.errors import ArgumentError, DataError, FileError
+from gradus.errors import ArgumentError, DataError, FileError, ShapeError
 
 
 @pytest.mark.parametrize(
@@ -226,3 +226,91 @@ def test_labels_and_values_are_not_confused():
 def test_a_damaged_config_is_refused(config):
     with pytest.raises(FileError):
         TargetEncoder.from_config(config)
+
+
+def columns_of_frames():
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    text, whole, flags, numbers = ["b", "a", "b"], [2, 1, 2], [True, False, True], [0.5, 1.5, 2.0]
+    return [
+        (pd.Series(text), text),
+        (pd.Series(text, dtype="string"), text),
+        (pd.Series(text, dtype="category"), text),
+        (pd.Categorical(whole), whole),
+        (pd.Series(whole, dtype="Int64"), whole),
+        (pd.Series(flags, dtype="boolean"), flags),
+        (pd.Series(numbers, dtype="Float32"), numbers),
+        (pd.Series(whole, dtype="int64[pyarrow]"), whole),
+        (pd.Series(pd.arrays.SparseArray(whole)), whole),
+        (pl.Series(text), text),
+        (pl.Series(text, dtype=pl.Categorical), text),
+        (pl.Series(text, dtype=pl.Enum(["c", "b", "a"])), text),
+        (pl.Series(whole), whole),
+        (pl.Series(flags), flags),
+        (pl.Series(numbers), numbers),
+        (pa.array(text).dictionary_encode(), text),
+        (pa.chunked_array([whole[:1], whole[1:]]), whole),
+        (np.array([np.int64(2), np.int64(1), np.int64(2)], dtype=object), whole),
+    ]
+
+
+def test_a_series_of_any_library_is_a_target_like_its_list():
+    for column, cells in columns_of_frames():
+        encoder, plain = TargetEncoder.fit(column), TargetEncoder.fit(cells)
+        assert encoder == plain
+        assert [type(c) for c in encoder.classes] == [type(c) for c in plain.classes]
+        assert encoder.encode(column).tobytes() == plain.encode(cells).tobytes()
+
+
+def test_categories_of_a_data_frame_are_classes_even_where_they_are_many_numbers():
+    pl = pytest.importorskip("polars")
+    pd = pytest.importorskip("pandas")
+    for column in (
+        pd.Series([1.5, 2.5, 3.5], dtype="category"),
+        pd.Series(pd.array([1, 2, 3], dtype=pd.ArrowDtype(pa.dictionary(pa.int8(), pa.int64())))),
+        pl.Series(["1", "2", "3"], dtype=pl.Categorical),
+    ):
+        assert TargetEncoder.fit(column).task == "classification"
+
+
+def test_a_missing_target_of_any_library_is_counted():
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    for column in (
+        pd.Series([1, None, 2], dtype="Int64"),
+        pd.Series(["a", None, "b"], dtype="category"),
+        pl.Series([1, None, 2]),
+        pl.Series(["a", None, "b"], dtype=pl.Categorical),
+        pa.array(["a", None, "b"]).dictionary_encode(),
+    ):
+        with pytest.raises(DataError, match="1 of 3 missing, the first in row 2"):
+            TargetEncoder.fit(column)
+
+
+def test_a_data_frame_and_dates_are_no_target():
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    for frame in (pd.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [1, 2]}), pa.table({"a": [1]})):
+        with pytest.raises(DataError, match=r"one column of .* of 1 columns"):
+            TargetEncoder.fit(frame)
+    with pytest.raises(DataError, match=r"a text, a boolean or a number; received datetime.date"):
+        TargetEncoder.fit(pl.Series([datetime.date(2024, 1, 1)] * 2))
+
+
+@given(st.lists(st.tuples(st.integers(-100, 100), st.integers(1, 3)), min_size=2))
+def test_a_weight_is_a_number_of_equal_rows(rows):
+    values, weight = (np.array(column) for column in zip(*rows, strict=True))
+    weighted = TargetEncoder.fit(values, "regression", weight=weight).scale
+    repeated = TargetEncoder.fit(np.repeat(values, weight), "regression").scale
+    np.testing.assert_allclose(weighted.mean, repeated.mean, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(weighted.std, repeated.std, rtol=1e-12)
+
+
+def test_classes_are_those_of_all_rows_whatever_they_weigh():
+    assert TargetEncoder.fit(["a", "b"], weight=[1, 0]).classes == ("a", "b")
+    with pytest.raises(ShapeError, match="each of the 2 rows"):
+        TargetEncoder.fit(["a", "b"], weight=[1])
+
+
+def test_values_in_float64_are_the_same_but_finer():
+    encoder = TargetEncoder.fit([1.0, 2.0, 4.0])
+    fine = encoder.encode([1.0, 2.0], dtype="float64")
+    assert fine.dtype == np.float64
+    assert fine.astype(np.float32).tobytes() == encoder.encode([1.0, 2.0]).tobytes()

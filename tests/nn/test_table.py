@@ -36,6 +36,47 @@ def test_an_ntk_layer_starts_standard_normal_or_at_0() -> None:
     assert not any(t.numpy().any() for t in nn.NTKLinear(3, 2, zero=True).parameters())
 
 
+def started(seed: int) -> tuple[nn.Sequential, np.ndarray]:
+    gd.manual_seed(seed)
+    d = "float64"
+    net = nn.Sequential(
+        nn.NTKLinear(4, 60, dtype=d), nn.SELU(), nn.Dropout(0.5),
+        nn.Sequential(nn.NTKLinear(60, 50, dtype=d), nn.SELU()),
+        nn.NTKLinear(50, 2, bias=False, dtype=d), nn.NTKLinear(2, 3, zero=True, dtype=d),
+    )  # fmt: skip
+    x = 7.0 + np.random.default_rng(1).normal(size=(400, 4)) * [1.0, 30.0, 0.1, 2.0]
+    nn.start_from_data(net, x)
+    return net.eval(), x
+
+
+def test_layers_started_from_data_give_outputs_of_size_1_that_bend_among_the_rows() -> None:
+    net, x = started(0)
+    for k, layer in ((1, net[0]), (3, net[3][0])):
+        z = (net[: k - 1](x) if k > 1 else gd.tensor(x)) @ layer.weight.T
+        z = z.numpy() / np.sqrt(layer.in_features)
+        np.testing.assert_allclose(z.std(axis=0), 1.0, rtol=1e-10)
+        bend = -layer.bias.numpy()
+        assert ((z.min(axis=0) < bend) & (bend < z.max(axis=0))).all()
+        # A mean of five rows with weights even over the simplex has variance Σ E[a²] = 1/3.
+        from_the_mean = bend - z.mean(axis=0)
+        assert from_the_mean.std() == pytest.approx(3**-0.5, abs=0.15)
+        assert abs(from_the_mean.mean()) < 0.35
+    np.testing.assert_allclose(net[:5](x).numpy().std(axis=0), 1.0, rtol=1e-10)
+    assert not net(x).numpy().any()
+
+
+def test_a_start_from_data_follows_from_the_seed_and_keeps_the_mode() -> None:
+    first, again, other = (started(seed)[0].named_parameters() for seed in (0, 0, 1))
+    assert all(np.array_equal(t.numpy(), again[n].numpy()) for n, t in first.items())
+    assert not np.array_equal(first["0.bias"].numpy(), other["0.bias"].numpy())
+    layer = nn.NTKLinear(2, 3)
+    nn.start_from_data(layer, np.ones((4, 2)))  # of no spread: the weights stay
+    assert layer.training
+    assert np.abs(layer(np.ones((1, 2))).numpy()).max() < 1e-6
+    with pytest.raises(ShapeError, match="one row or more"):
+        nn.start_from_data(layer, np.ones((0, 2)))
+
+
 def test_a_clamp_holds_each_output_in_its_own_bounds_in_evaluation_alone() -> None:
     clamp = nn.Clamp([-1.0, 0.0], [1.0, 0.5])
     x = np.array([[3.0, 3.0], [-3.0, -3.0], [0.25, 0.25]])
@@ -59,7 +100,9 @@ def test_a_table_comes_out_as_numbers_then_others_then_codes() -> None:
     x = [[10.0, 1.0, 20.0, 30.0, 2.0]]
     #                           places 3, 0    2     code 2 of three, then code 1 of two
     assert front(x).tolist() == [[30.0, 10.0, 20.0, 4.0, 5.0, 8.0, 9.0]]
-    assert front.out_features == 7
+    assert (front.out_features, front.groups) == (7, (1, 1, 1, 2, 2))
+    embedded = nn.TableInput(4, [1, 3], [(0, 3)], 5, nn.PeriodicEmbedding(2, size=4))
+    assert (embedded.out_features, embedded.groups) == (14, (4, 4, 1, 5))
 
 
 STRANGE = [np.nan, np.inf, -np.inf, -1.0, -1e30, 3.0, 2.6, 1e9, 3e38, 0.4, -0.4]
@@ -112,8 +155,12 @@ def test_edges_come_out_of_a_file_as_they_went_in(tmp_path: Path) -> None:
     assert np.array_equal(again(x).numpy(), layer(x).numpy())
 
 
-def test_a_layer_with_many_edges_shows_their_number() -> None:
+def test_layers_with_long_arguments_show_how_many_there_are() -> None:
     assert embedding().summary() == "PiecewiseLinearEmbedding(3 → 9, bins: 1 to 3)"
+    front = nn.TableInput(400, range(300), [(399, 5)])
+    assert front.summary() == "TableInput(400 → 407, 300 numeric, 1 codes)"
+    members = nn.MemberInput(2, 400, groups=[2] * 200)
+    assert members.summary() == "MemberInput(2 × 400, start='signs')"
 
 
 @pytest.mark.parametrize("x", [1e4, -1e4, 3e7])
@@ -210,6 +257,7 @@ def test_a_column_that_is_none_is_refused(column: float, run: Run) -> None:
         (lambda: nn.PiecewiseLinearEmbedding([0.0, 1.0]), r"edges\[0\] is a list of two numbers"),
         (lambda: nn.PiecewiseLinearEmbedding([[0, 1], [1, 1]]), r"edges\[1\] rises"),
         (lambda: nn.PiecewiseLinearEmbedding([[1.0, 1.0 + 1e-9]]), "rises .* as float32"),
+        (lambda: nn.PiecewiseLinearEmbedding([[0.0, 1e-40]]), "rises .* as float32"),
         (lambda: nn.PiecewiseLinearEmbedding([[0.0, np.nan]]), r"each number of edges\[0\]"),
         (
             lambda: nn.TableInput(3, [0], numeric_embedding=nn.ScalingLayer(1)),

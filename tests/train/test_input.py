@@ -65,6 +65,7 @@ BAD: dict[str, tuple[dict[str, Any], type[GradusError], str]] = {
         "as many rows as the inputs, 20; received 19",
     ),
     "one target": ({"y": 3}, ShapeError, "received a single number"),
+    "one target that is missing": ({"y": float("nan")}, ShapeError, "received a single number"),
     "no rows": ({"x": X[:0], "y": LABELS[:0]}, DataError, "at least one row"),
     "rows of two lengths": ({"x": [[1.0, 2.0, 3.0], [1.0]]}, ShapeError, "rows of one length"),
     "text": ({"x": X.astype(str)}, DtypeError, "inputs are numbers.*encode text"),

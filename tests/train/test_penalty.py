@@ -181,3 +181,49 @@ def test_fifty_full_batches_count_a_row_as_often_as_its_weight_says(
     assert np.allclose(courses[0][1], courses[1][1], rtol=1e-11)
     for name, found in courses[0][0].items():
         assert np.allclose(found, courses[1][0][name], rtol=1e-9, atol=1e-12)
+
+
+# ── scikit-learn's curve ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize(("weighted", "size"), [(False, 4), (True, 4), (True, 10)])
+def test_the_recorded_losses_are_scikit_learns_loss_curve(
+    solver: str, weighted: bool, size: int
+) -> None:
+    from sklearn.neural_network import MLPRegressor
+
+    w = W if weighted else None
+    theirs = MLPRegressor(
+        hidden_layer_sizes=(5,), activation="tanh", solver=solver, alpha=0.7, batch_size=size,
+        shuffle=False, tol=0.0, n_iter_no_change=1000, warm_start=True,
+    )  # fmt: skip
+    # A first step so small that it only makes the arrays, which then take our weights.
+    theirs.set_params(max_iter=1, learning_rate_init=1e-300)
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        theirs.fit(X, Y.ravel())
+    net = network()
+    theirs.coefs_ = [net[k].weight.numpy().T.copy() for k in (0, 2)]
+    theirs.intercepts_ = [net[k].bias.numpy().copy() for k in (0, 2)]
+    theirs.set_params(max_iter=30, learning_rate_init=0.01)
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        theirs.fit(X, Y.ravel(), sample_weight=w)
+
+    def half(prediction: gd.Tensor, target: gd.Tensor) -> gd.Tensor:
+        return 0.5 * losses.squared_error(prediction, target)
+
+    rule = (
+        optim.Adam(0.01, epsilon_hat=True)
+        if solver == "adam"
+        else optim.SGD(0.01, momentum=0.9, nesterov=True)
+    )
+    trainer = gd.Trainer(net, half, rule, penalty=L2Penalty(0.7))
+    history = trainer.fit(
+        X, Y, epochs=30, batch_size=size, shuffle=False, sample_weight=w, progress=False
+    )
+    curve = theirs.loss_curve_[-30:]
+    assert curve[-1] < 0.9 * curve[0], "a curve that stands still proves nothing"
+    # 90 steps of roundings of 1e-16. The steps agree with weights, too; but theirs count a batch in
+    # the curve by its rows, ours by the weights of its rows, as it is without batches.
+    assert np.allclose(history["loss"], curve, rtol=1e-11, atol=0) == (not weighted or size == 10)
+    assert np.allclose(net[0].weight.numpy().T, theirs.coefs_[0], rtol=1e-9, atol=1e-12)

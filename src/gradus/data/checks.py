@@ -68,7 +68,10 @@ def check_weight(weight: npt.ArrayLike | None, n: int) -> Array | None:
     """
     if weight is None:
         return None
-    found = np.asarray(weight)
+    try:
+        found = np.asarray(weight)
+    except ValueError:  # lists of different lengths
+        found = np.asarray(weight, dtype=object)
     if found.shape != (n,):
         raise ShapeError(
             f"there is a weight for each of the {n} rows", received=f"shape {found.shape}"
@@ -93,9 +96,12 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     >>> float_dtype("float64")
     dtype('float64')
     """
-    found = np.dtype(dtype)
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
     if found not in (np.float32, np.float64):
-        raise DtypeError("features are float32 or float64", received=str(found))
+        raise DtypeError("features are float32 or float64", received=str(found or dtype))
     return found
 
 

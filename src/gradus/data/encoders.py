@@ -30,8 +30,8 @@ from gradus.data.table import Table
 from gradus.errors import ArgumentError, DataError, DtypeError, FileError, ShapeError
 from gradus.types import Array
 
-# Cells of a matrix that are encoded together: 1 MB of float64.
-_CELLS_AT_ONCE = 1 << 17
+# Rows of a matrix that are encoded together, column by column: each then stays in the cache.
+_ROWS_AT_ONCE = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -201,12 +201,11 @@ class TableEncoder:
         chosen = slice(None) if rows is None else row_indices(rows, len(X))
         n = len(X) if isinstance(chosen, slice) else len(chosen)
         encoded = np.empty((n, len(self.feature_names)), float_dtype(dtype))
-        step = max(1, _CELLS_AT_ONCE // X.shape[1])
         try:
-            for start in range(0, n, step):
-                part = slice(start, start + step)
-                cells = X[part] if isinstance(chosen, slice) else X[chosen[part]]
-                self._fill(encoded[part], cells.T)
+            for start in range(0, n, _ROWS_AT_ONCE):
+                part = slice(start, start + _ROWS_AT_ONCE)
+                these = part if isinstance(chosen, slice) else chosen[part]
+                self._fill(encoded[part], (column[these] for column in X.T))
         except DataError:
             # Once more by whole columns, where the cell stands in the row that the message names.
             for feature, column in zip(self.features, X.T, strict=True):
@@ -327,6 +326,12 @@ def _check_matrix(X: Array) -> None:
             "a matrix is a 2-D array (rows, columns)",
             received=f"shape {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__,
             remedy="reshape it, for example with array.reshape(-1, 1)",
+        )
+    if isinstance(X, np.ma.MaskedArray):
+        raise DtypeError(
+            "what is missing in a matrix is NaN",
+            received="a masked array",
+            remedy="fill it, for example with X.astype(float).filled(np.nan)",
         )
     if X.dtype.kind not in "iufb" or X.dtype.itemsize > 8:
         raise DtypeError(

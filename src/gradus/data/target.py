@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus.data.cells import number
-from gradus.data.checks import listing
+from gradus.data.checks import check_weight, float_dtype, listing
 from gradus.data.config import entry
 from gradus.data.scaling import Scale
 from gradus.data.schema import mostly_numbers
@@ -47,13 +47,22 @@ class TargetEncoder:
 
     @classmethod
     def fit(
-        cls, column: npt.ArrayLike, task: Task | None = None, *, name: str = "target"
+        cls,
+        column: Any,
+        task: Task | None = None,
+        *,
+        name: str = "target",
+        weight: npt.ArrayLike | None = None,
     ) -> TargetEncoder:
         """Learn the classes, or mean and deviation (1 when constant); `name` is for messages.
 
-        Without a task: text, booleans and pandas categories are classes. Whole numbers are classes
-        when there are at most 2 different ones, or at most 20 and fewer than a tenth of the rows.
-        All else is regression.
+        The column is an array, a list, or a series of pandas, Polars or Arrow. A weight, (n,) of
+        at least 0, says how often a row counts for mean and deviation; classes are those of all
+        rows.
+
+        Without a task: text, booleans and categories of a data frame are classes. Whole numbers
+        are classes when there are at most 2 different ones, or at most 20 and fewer than a tenth
+        of the rows. All else is regression.
 
         Raises `DataError` for missing values (how many, and the first row), fewer than 2 rows, a
         single class, ±inf and cells that are no numbers (regression) or no classes.
@@ -63,20 +72,23 @@ class TargetEncoder:
         values = _cells(column)
         if len(values) < 2:
             raise DataError("a target needs at least 2 rows", received=len(values))
+        weight = check_weight(weight, len(values))
         if task is None:
             task = _infer_task(values, column)
         if task == "regression":
-            return cls(task, scale=Scale.fit(_numbers(values, name), name))
+            return cls(task, scale=Scale.fit(_numbers(values, name), name, weight))
         return cls(task, classes=_classes(values))
 
-    def encode(self, column: npt.ArrayLike, *, name: str = "target") -> Array:
-        """Labels int64 (n,), or standardised numbers float32 (n, 1); `name` is for messages.
+    def encode(
+        self, column: Any, *, name: str = "target", dtype: npt.DTypeLike = np.float32
+    ) -> Array:
+        """Labels int64 (n,), or standardised numbers (n, 1) of the dtype, float32 or float64.
 
         Raises `DataError` for missing values, and for a class that training did not have.
         """
         values = _cells(column)
         if self.scale is not None:
-            return self.scale.apply(_numbers(values, name), name)[:, None]
+            return self.scale.apply(_numbers(values, name), name, float_dtype(dtype))[:, None]
         label = {value: i for i, value in enumerate(self.classes)}
         for row, value in enumerate(values):
             if value not in label:
@@ -142,10 +154,18 @@ class TargetEncoder:
 
 def _cells(column: Any) -> list[Any]:
     """Target as a list of Python values, none of them missing."""
-    if isinstance(column, str | bytes) or not isinstance(column, Iterable):
+    if hasattr(column, "columns"):
+        raise DataError(
+            "a target is one column of numbers, booleans or text",
+            received=f"a {type(column).__name__} of {len(column.columns)} columns",
+            remedy="choose a column, such as frame['name']",
+        )
+    if isinstance(column, str | bytes) or not hasattr(column, "__iter__"):
         raise DataError("a target is a column of values", received=repr(column)[:200])
     if hasattr(column, "to_pylist"):  # a pyarrow column
         column = column.to_pylist()
+    elif _is_polars(column):
+        column = column.to_list()
     array = column if hasattr(column, "dtype") else None
     if array is not None and (array.ndim != 1 or array.dtype.kind == "M"):
         raise DataError(
@@ -153,7 +173,7 @@ def _cells(column: Any) -> list[Any]:
             received=f"{array.dtype} of shape {array.shape}",
             remedy="give one value a row; turn dates into numbers, for example days",
         )
-    values = column.tolist() if array is not None else [_python(value) for value in column]
+    values = [_python(value) for value in (column if array is None else array.tolist())]
     missing = [row for row, value in enumerate(values) if _is_missing(value)]
     if missing:
         raise DataError(
@@ -210,9 +230,14 @@ def _infer_task(values: list[Any], column: Any) -> Task:
 
 
 def _is_dictionary(column: Any) -> bool:
-    """Whether a pandas or pyarrow column stores its values as categories."""
-    arrow = str(getattr(column, "type", ""))
-    return str(getattr(column, "dtype", "")) == "category" or arrow.startswith("dictionary")
+    """Whether a column of pandas, Polars or Arrow stores its values as categories."""
+    kind = str(getattr(column, "dtype", getattr(column, "type", "")))
+    categories = ("Categorical", "Enum") if _is_polars(column) else ("category", "dictionary")
+    return kind.startswith(categories)
+
+
+def _is_polars(column: Any) -> bool:
+    return type(column).__module__.partition(".")[0] == "polars"
 
 
 def _numbers(values: list[Any], name: str) -> Array:

@@ -21,11 +21,19 @@ from gradus.data.target import Task
 from gradus.errors import ArgumentError, DataError
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
-from gradus.estimators.recipe import Recipe
+from gradus.estimators.recipe import SCHEDULES, Recipe
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
-from gradus.train import Callback, EarlyStopping, History, L2Penalty, NoImprovement, Trainer
+from gradus.train import (
+    Callback,
+    DropoutSchedule,
+    EarlyStopping,
+    History,
+    L2Penalty,
+    NoImprovement,
+    Trainer,
+)
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
@@ -238,6 +246,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         hooks = [
             *(options["callbacks"] or ()),
             *self._stopping(recipe, watching, fresh),
+            *self._scheduled_dropout(recipe, fresh),
             *passes(self, rows.X.rows, rows.y),
         ]
         x, y, weight = training
@@ -338,6 +347,11 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         else:
             self._watch = EarlyStopping(column, None, 0.0, mode, ties="last", resume=not fresh)
         return [self._watch]
+
+    def _scheduled_dropout(self, recipe: Recipe, fresh: bool) -> list[Callback]:
+        if recipe.dropout_schedule == "constant" or not recipe.dropout or not fresh:
+            return []
+        return [DropoutSchedule(SCHEDULES[recipe.dropout_schedule])]
 
     # Predicting ----------------------------------------------------------------------------------
 

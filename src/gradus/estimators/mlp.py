@@ -59,7 +59,8 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
             ``"strong"`` (some times the time, lower error), ``"ensemble"``.
         scaling, max_one_hot, embedding_size, numeric_embedding: how columns are encoded.
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.
-        dropout, ntk, scaling_layer, parametric_activation, members: the network.
+        dropout, dropout_schedule, start_from_data, ntk, scaling_layer, parametric_activation,
+            members: the network.
         loss: ``"cross_entropy"``, ``"max_margin"``, or ``(prediction, target) → one value a row``.
         label_smoothing, alpha: what is added to the loss.
         solver, learning_rate_init, learning_rate, layer_rates, beta_1, beta_2, epsilon,
@@ -103,6 +104,8 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         numeric_embedding: str | None = None,
         kinds: Any = None,
         dropout: float | None = None,
+        dropout_schedule: str | None = None,
+        start_from_data: bool | None = None,
         ntk: bool | None = None,
         scaling_layer: bool | None = None,
         parametric_activation: bool | None = None,
@@ -185,6 +188,8 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
         numeric_embedding: str | None = None,
         kinds: Any = None,
         dropout: float | None = None,
+        dropout_schedule: str | None = None,
+        start_from_data: bool | None = None,
         ntk: bool | None = None,
         scaling_layer: bool | None = None,
         parametric_activation: bool | None = None,

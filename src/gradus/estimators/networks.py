@@ -41,37 +41,47 @@ def perceptron(
         outputs: numbers a row.
         tail: modules behind the last layer.
     """
-    dtype = x.dtype
+    dtype, sizes = x.dtype, recipe.hidden_layer_sizes
+    sparse = isinstance(encoder, SparseEncoder)
     if isinstance(encoder, SparseEncoder):
-        body, width = _sparse_front(recipe, encoder, dtype)
+        # The first layer reads what is not zero, so that nothing has to be made dense.
+        width = sizes[0] if sizes else outputs
+        columns = len(encoder.scale)
+        body: list[nn.Module] = [nn.SparseInput(columns, width, ntk=recipe.ntk, dtype=dtype)]
     else:
         body, width = _front(recipe, encoder, x)
-    first = isinstance(encoder, SparseEncoder)
-    sizes = recipe.hidden_layer_sizes
     if recipe.members > 1:
-        body.append(nn.MemberInput(recipe.members, width, dtype=dtype))
-    for units, activation in zip(sizes, recipe.activations, strict=True):
-        if not first:
+        body.append(_member_input(recipe, body, width, dtype))
+    for k, (units, activation) in enumerate(zip(sizes, recipe.activations, strict=True)):
+        if k or not sparse:
             body.append(_linear(recipe, width, units, dtype))
-        first, width = False, units
+        width = units
         body.append(_activation(recipe, activation, units, dtype))
         if recipe.dropout:
-            body.append(nn.Dropout(recipe.dropout))
+            scheduled = recipe.dropout_schedule != "constant"
+            body.append(nn.Dropout(recipe.dropout, scheduled=scheduled))
     head: list[nn.Module] = []
     if recipe.members > 1:
         head.append(nn.MemberLinear(recipe.members, width, outputs, dtype=dtype))
     elif recipe.ntk:
-        head.append(nn.NTKLinear(width, outputs, zero=True, dtype=dtype))
-    elif not first:
+        head.append(nn.NTKLinear(width, outputs, zero=not recipe.start_from_data, dtype=dtype))
+    elif sizes or not sparse:
         head.append(nn.Linear(width, outputs, dtype=dtype))
-    return nn.Sequential(*body, *head, *tail), len(body)
+    network = nn.Sequential(*body, *head, *tail)
+    if recipe.start_from_data:
+        nn.start_from_data(network, x)
+    return network, len(body)
 
 
-def _sparse_front(
-    recipe: Recipe, encoder: SparseEncoder, dtype: Any
-) -> tuple[list[nn.Module], int]:
-    units = recipe.hidden_layer_sizes[0]
-    return [nn.SparseInput(len(encoder.scale), units, ntk=recipe.ntk, dtype=dtype)], units
+def _member_input(
+    recipe: Recipe, body: Sequence[nn.Module], width: int, dtype: Any
+) -> nn.MemberInput:
+    """Factors of each member on the inputs: signs, or, for embeddings, one a column."""
+    front = body[0] if body and isinstance(body[0], nn.TableInput) else None
+    if front is None or recipe.numeric_embedding == "none":
+        return nn.MemberInput(recipe.members, width, dtype=dtype)
+    groups = front.groups
+    return nn.MemberInput(recipe.members, width, start="normal", groups=groups, dtype=dtype)
 
 
 def _front(recipe: Recipe, encoder: TableEncoder, x: Array) -> tuple[list[nn.Module], int]:
@@ -103,7 +113,8 @@ def _front(recipe: Recipe, encoder: TableEncoder, x: Array) -> tuple[list[nn.Mod
 
 def _edges(column: Array) -> list[float]:
     """Ends of bins that hold about as many rows each; two at least."""
-    ends = np.unique(np.quantile(column, np.linspace(0, 1, _BINS + 1)))
+    # In the column's own dtype: ends that differ in float64 alone would make an empty bin.
+    ends = np.unique(np.quantile(column, np.linspace(0, 1, _BINS + 1)).astype(column.dtype))
     return ends.tolist() if len(ends) > 1 else [float(ends[0]) - 1.0, float(ends[0]) + 1.0]
 
 

@@ -31,7 +31,10 @@ from gradus.optim import (
 
 SCALINGS = ("standard", "robust", "none")
 EMBEDDINGS = ("none", "periodic", "piecewise")
-_FLAGS = ("scaling_layer", "ntk", "parametric_activation", "shuffle", "clamp", "calibrate")
+_FLAGS = (
+    "scaling_layer", "ntk", "parametric_activation", "shuffle", "clamp", "start_from_data",
+    "calibrate",
+)  # fmt: skip
 SCHEDULES: Mapping[str, Schedule] = {
     "constant": Constant(),
     "cosine": Cosine(),
@@ -49,6 +52,8 @@ class Recipe:
         hidden_layer_sizes: units of each hidden layer.
         activation: of the hidden layers: a name, a module, a function of a tensor, or one a layer.
         dropout: probability of dropping a hidden unit.
+        dropout_schedule: how that goes over the training, by the name of a schedule.
+        start_from_data: whether the first weights are set by a look at the rows (he+5).
         scaling: of numbers: ``"standard"`` (mean 0, deviation 1), ``"robust"`` (median 0,
             quartiles 1 apart, far values drawn in smoothly), ``"none"``.
         max_one_hot: categories up to which a column has one input each; beyond, an embedding.
@@ -87,6 +92,8 @@ class Recipe:
     hidden_layer_sizes: tuple[int, ...]
     activation: Any
     dropout: float
+    dropout_schedule: str
+    start_from_data: bool
     scaling: str
     max_one_hot: int
     embedding_size: int
@@ -144,6 +151,7 @@ class Recipe:
         if self.early_stopping != "auto":
             flag("early_stopping", self.early_stopping)
         choice("scaling", self.scaling, *SCALINGS)
+        choice("dropout_schedule", self.dropout_schedule, *SCHEDULES)
         choice("numeric_embedding", self.numeric_embedding, *EMBEDDINGS)
         choice("monitor", self.monitor, "loss", "score")
         self._check_objects()
@@ -247,6 +255,8 @@ _CLASSIC: Mapping[str, Any] = {
     "hidden_layer_sizes": (100,),
     "activation": "relu",
     "dropout": 0.0,
+    "dropout_schedule": "constant",
+    "start_from_data": False,
     "scaling": "standard",
     "max_one_hot": 1000,
     "embedding_size": 8,
@@ -302,6 +312,8 @@ _STRONG: Mapping[str, Any] = {
     "numeric_embedding": "periodic",
     "parametric_activation": True,
     "dropout": 0.15,
+    "dropout_schedule": "flat_cosine",
+    "start_from_data": True,
     "weight_decay": 0.02,
 }
 

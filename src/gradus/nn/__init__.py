@@ -43,7 +43,7 @@ from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xa
 from gradus.nn.linear import Flatten, Identity, Linear, Maxout, Unflatten
 from gradus.nn.module import Module
 from gradus.nn.normalisation import BatchNorm, LayerNorm
-from gradus.nn.ntk import NTKLinear
+from gradus.nn.ntk import NTKLinear, start_from_data
 from gradus.nn.numeric import PeriodicEmbedding, PiecewiseLinearEmbedding
 from gradus.nn.parameter import parameter
 from gradus.nn.pooling import (
@@ -134,5 +134,6 @@ __all__ = [
     "read",
     "save",
     "scaled_dot_product_attention",
+    "start_from_data",
     "to_config",
 ]

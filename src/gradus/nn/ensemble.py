@@ -101,6 +101,10 @@ class MemberInput(Module):
         check_matrix(self, x, self.features)
         return ops.expand_dims(x, axis=1) * self.scale
 
+    def summary(self) -> str:
+        """The constructor call without the groups, of which there may be hundreds."""
+        return f"{type(self).__name__}({self.members} × {self.features}, start={self.start!r})"
+
 
 class MemberLinear(Module):
     """y[i, k] = x[i, k] Wₖᵀ + bₖ: a linear layer for each member.

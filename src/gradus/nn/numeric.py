@@ -171,7 +171,7 @@ def _rising(place: int, numbers: Any, dtype: str) -> list[float]:
             f"edges[{place}] is a list of two numbers or more", received=repr(numbers)[:100]
         )
     found = [finite_number(f"each number of edges[{place}]", edge) for edge in numbers]
-    if not (np.diff(np.asarray(found, dtype)) > 0).all():
+    if not (np.diff(np.asarray(found, dtype)) >= np.finfo(dtype).tiny).all():
         raise ArgumentError(
             f"edges[{place}] rises from number to number, as {dtype}",
             received=repr(found)[:100],

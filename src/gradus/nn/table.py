@@ -116,6 +116,22 @@ class TableInput(Module):
             parts.append(self._looked_up(x, self.weight))
         return parts[0] if len(parts) == 1 else ops.concat(parts, axis=1)
 
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """How many of the outputs each column has become, in order: for ``nn.MemberInput``."""
+        numbers, codes = len(self.numeric), len(self.codes)
+        embedded = self._embedded_numbers() // max(numbers, 1)
+        return (
+            *(embedded for _ in range(numbers)),
+            *(1 for _ in self._others),
+            *(self.embedding_size for _ in range(codes)),
+        )
+
+    def summary(self) -> str:
+        """The layer with the numbers of its columns, of which there may be hundreds."""
+        kinds = f"{len(self.numeric)} numeric, {len(self.codes)} codes"
+        return f"{type(self).__name__}({self.features} → {self.out_features}, {kinds})"
+
     def _looked_up(self, x: Tensor, weight: Tensor) -> Tensor:
         """The rows of all codes beside each other, (n, codes · embedding_size)."""
         places, counts = zip(*self.codes, strict=True)

@@ -147,10 +147,9 @@ class CosLog(Schedule):
 
     Source: RealMLP: Holzmüller, Grinsztajn and Steinwart, "Better by default" (2024).
 
-    >>> CosLog(2).factor(np.array([0.0, 2.0, 6.0]), total=6, per_epoch=1).round(3).tolist()
-    [0.0, 0.0, 0.0]
-    >>> CosLog(1).factor(np.array([math.sqrt(2) - 1]), total=1, per_epoch=1).round(3).tolist()
-    [1.0]
+    >>> peak = np.sqrt(2) - 1  # the middle of the first octave
+    >>> CosLog(2).factor(np.array([0.0, peak, 1.0, 3.0]), total=3, per_epoch=1).round(3).tolist()
+    [0.0, 1.0, 0.0, 0.0]
     """
 
     cycles: int = 4

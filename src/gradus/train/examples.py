@@ -180,7 +180,7 @@ def _check_rows(what: str, array: Array, rows: int) -> None:
 
 
 def _check_finite(given: Array, converted: Array, what: str) -> None:
-    if not is_float(converted.dtype):
+    if not is_float(converted.dtype) or converted.ndim == 0:  # has no rows, and is refused for it
         return
     flat, bad = converted.reshape(-1), None
     for start, end in batch_bounds(flat.size, _CHECKED):
