@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_consistent_length, check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from gradus import losses, nn
 from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
-from gradus.errors import ArgumentError, DataError
+from gradus.errors import ArgumentError, FileError
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
-from gradus.estimators.inputs import Encoder, Inputs, received
+from gradus.estimators.inputs import Encoder, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
+from gradus.estimators.rows import Rows, TableEstimator
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
@@ -44,24 +45,7 @@ _SEEDS = 2**31 - 1
 _LOOKED_AT = 1 << 14  # rows that say where the bins of an embedding end
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows to learn from or to validate on: inputs, targets, and perhaps a weight each."""
-
-    X: Inputs
-    y: Any
-    weight: Array | None
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def take(self, indices: Array) -> Rows:
-        """The named rows."""
-        weight = None if self.weight is None else self.weight[indices]
-        return Rows(self.X.take(indices), self.y[indices], weight)
-
-
-class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
+class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     """Base of the estimators that train a network: fit, and what it leaves behind.
 
     Attributes:
@@ -75,8 +59,14 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
+    # ``file.py`` knows every estimator, so it stands above this file and installs these.
+    saver: ClassVar[Callable[[NetworkEstimator, str | Path], None] | None] = None
+    loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
+
     _task: Task
     _watch: Callback
+    _columns: tuple[str, ...]
+    _target_name: str
     network_: nn.Sequential
     encoder_: Encoder
     schema_: tuple[Column, ...]
@@ -92,20 +82,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """All options, settled."""
 
     @abstractmethod
-    def _check_y(self, y: Any) -> Any:
-        """Targets as an array, checked."""
-
-    @abstractmethod
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         """What kind of targets the rows have."""
 
     @abstractmethod
     def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
         """A network for such rows, and how many of its modules make the hidden activations."""
-
-    def _weighted(self, y: Any, weight: Array | None) -> Array | None:
-        """Weights of rows, after those of their classes."""
-        return weight
 
     # Fitting -------------------------------------------------------------------------------------
 
@@ -180,23 +162,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         self._train(going_on, rows, held, 1, fresh=False)
         return self
 
-    def _rows(self, X: Any, y: Any, weight: Any, *, reset: bool) -> Rows:
-        """Rows, checked; those of weight 0 are left out."""
-        inputs = received(self, X, reset=reset)
-        if y is None:
-            raise DataError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
-        y = self._check_y(y)
-        check_consistent_length(np.empty((len(inputs), 0)), y)
-        if weight is not None:
-            weight = _check_sample_weight(weight, y, dtype=np.float64, ensure_non_negative=True)
-        weight = self._weighted(y, weight)
-        rows = Rows(inputs, y, weight)
-        if weight is None or np.all(weight > 0):
-            return rows
-        return rows.take(np.flatnonzero(weight))
-
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
         """Rows to validate on that were given."""
         if X is None and y is None:
@@ -213,8 +178,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         options = self.get_params(deep=False)
         self.recipe_ = recipe
         self.targets_ = self._read_targets(rows, classes)
-        self.schema_ = rows.X.schema(options.get("kinds"), recipe)
-        self.encoder_ = rows.X.encoder(self.schema_, recipe, rows.weight)
+        self.schema_ = rows.X.schema(options.get("kinds"))
+        self.encoder_ = rows.X.encoder(
+            self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
+        )
         self._seed = _seed(options["random_state"])
         dtype = self._dtype(rows)
         x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), _LOOKED_AT)))
@@ -242,7 +209,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         self._begin_calibration(recipe)
         if fresh or not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(recipe)
-            self._trainer.history = self.history_
         hooks = [
             *(options["callbacks"] or ()),
             *self._stopping(recipe, watching, fresh),
@@ -318,7 +284,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _new_trainer(self, recipe: Recipe) -> Trainer:
         options = self.get_params(deep=False)
         loss = self.targets_.loss(recipe)
-        return Trainer(
+        trainer = Trainer(
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
             recipe.optimizer(list(self.network_.named_parameters())),
@@ -328,6 +294,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             threads=options["n_threads"],
             executor=options["executor"],
         )
+        trainer.history = self.history_
+        return trainer
 
     def _stopping(self, recipe: Recipe, watching: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""
@@ -352,6 +320,39 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         if recipe.dropout_schedule == "constant" or not recipe.dropout or not fresh:
             return []
         return [DropoutSchedule(SCHEDULES[recipe.dropout_schedule])]
+
+    # Saving --------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one model file, without pickle; ``load`` reads it.
+
+        Raises:
+            ArgumentError: an option that is no plain data, such as a function.
+            FileError: the folder cannot be written.
+        """
+        assert NetworkEstimator.saver is not None, "import gradus.estimators before saving"
+        NetworkEstimator.saver(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, modules: Iterable[type[nn.Module]] = ()) -> Self:
+        """Read an estimator of this class from a file that ``save`` wrote.
+
+        Args:
+            path: the file.
+            modules: the caller's own Module classes that may occur in it.
+
+        Raises:
+            FileError: no such file, one that is damaged, or an estimator of another class.
+        """
+        assert NetworkEstimator.loader is not None, "import gradus.estimators before loading"
+        found = NetworkEstimator.loader(path, modules)
+        if not isinstance(found, cls):
+            raise FileError(
+                f"{cls.__name__}.load reads a {cls.__name__}",
+                received=f"{path}, a {type(found).__name__}",
+                remedy="use gradus.estimators.load",
+            )
+        return found
 
     # Predicting ----------------------------------------------------------------------------------
 
@@ -420,15 +421,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         for name in ("_trainer", "_watch"):
             state.pop(name, None)
         return state
-
-    def __sklearn_tags__(self) -> Tags:
-        """What the estimator takes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = True
-        tags.input_tags.string = True
-        tags.input_tags.categorical = True
-        return tags
 
 
 def _seed(random_state: Any) -> int:

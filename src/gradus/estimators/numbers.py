@@ -14,9 +14,10 @@ from gradus.checks import finite_number
 from gradus.data import split_indices
 from gradus.data.target import Task
 from gradus.errors import ArgumentError
-from gradus.estimators.base import NetworkEstimator, Rows
+from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.conformal import Conformity
 from gradus.estimators.recipe import Recipe
+from gradus.estimators.rows import Rows
 from gradus.estimators.targets import Targets, Values, one_axis
 from gradus.types import Array
 

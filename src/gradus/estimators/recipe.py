@@ -32,9 +32,14 @@ from gradus.optim import (
 SCALINGS = ("standard", "robust", "none")
 EMBEDDINGS = ("none", "periodic", "piecewise")
 _FLAGS = (
-    "scaling_layer", "ntk", "parametric_activation", "shuffle", "clamp", "start_from_data",
+    "scaling_layer",
+    "ntk",
+    "parametric_activation",
+    "shuffle",
+    "clamp",
     "calibrate",
-)  # fmt: skip
+    "start_from_data",
+)
 SCHEDULES: Mapping[str, Schedule] = {
     "constant": Constant(),
     "cosine": Cosine(),
