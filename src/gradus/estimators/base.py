@@ -20,7 +20,7 @@ from gradus.data.schema import Column
 from gradus.data.target import Task
 from gradus.errors import ArgumentError, FileError
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
-from gradus.estimators.inputs import Encoder, received
+from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
 from gradus.estimators.rows import Rows, TableEstimator
 from gradus.estimators.targets import Targets, over_members
