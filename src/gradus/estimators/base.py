@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_consistent_length, check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from gradus import losses, nn
 from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
-from gradus.errors import ArgumentError, DataError
+from gradus.errors import ArgumentError, DivergenceError, FileError
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
-from gradus.estimators.inputs import Encoder, Inputs, received
+from gradus.estimators.inputs import Encoder, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
+from gradus.estimators.rows import Rows, TableEstimator
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
@@ -44,24 +46,7 @@ _SEEDS = 2**31 - 1
 _LOOKED_AT = 1 << 14  # rows that say where the bins of an embedding end
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows to learn from or to validate on: inputs, targets, and perhaps a weight each."""
-
-    X: Inputs
-    y: Any
-    weight: Array | None
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def take(self, indices: Array) -> Rows:
-        """The named rows."""
-        weight = None if self.weight is None else self.weight[indices]
-        return Rows(self.X.take(indices), self.y[indices], weight)
-
-
-class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
+class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     """Base of the estimators that train a network: fit, and what it leaves behind.
 
     Attributes:
@@ -75,8 +60,14 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
+    # ``file.py`` knows every estimator, so it stands above this file and installs these.
+    saver: ClassVar[Callable[[NetworkEstimator, str | Path], None] | None] = None
+    loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
+
     _task: Task
     _watch: Callback
+    _columns: tuple[str, ...]
+    _target_name: str
     network_: nn.Sequential
     encoder_: Encoder
     schema_: tuple[Column, ...]
@@ -92,20 +83,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """All options, settled."""
 
     @abstractmethod
-    def _check_y(self, y: Any) -> Any:
-        """Targets as an array, checked."""
-
-    @abstractmethod
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         """What kind of targets the rows have."""
 
     @abstractmethod
     def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
         """A network for such rows, and how many of its modules make the hidden activations."""
-
-    def _weighted(self, y: Any, weight: Array | None) -> Array | None:
-        """Weights of rows, after those of their classes."""
-        return weight
 
     # Fitting -------------------------------------------------------------------------------------
 
@@ -137,11 +120,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """
         recipe = self._recipe()
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
-        rows = self._rows(X, y, sample_weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, None)
-        held = self._held(X_val, y_val, sample_weight_val)
-        self._train(recipe, rows, held, recipe.max_iter, fresh=True)
+        with self._or_as_before():
+            rows = self._rows(X, y, sample_weight, reset=not again)
+            if not again:
+                self._begin(recipe, rows, None)
+            held = self._held(X_val, y_val, sample_weight_val)
+            self._train(recipe, rows, held, recipe.max_iter, fresh=True)
         return self
 
     def build(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> Self:
@@ -150,7 +134,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         Afterwards the weights may be set by hand; ``fit`` goes on from them with
         ``warm_start=True``, and so does ``partial_fit``. Arguments and errors as ``fit``.
         """
-        self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
+        with self._or_as_before():
+            self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
         return self
 
     def _fit_further(
@@ -159,37 +144,42 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """One pass over further rows, at the constant rate."""
         recipe = self._recipe()
         again = hasattr(self, "network_")
-        rows = self._rows(X, y, weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, classes)
-        held = self._held(*validation)
-        watched = recipe.early_stopping is True and held is not None
-        if recipe.early_stopping is True and held is None:
-            raise ArgumentError(
-                "partial_fit stops early by rows that stay the same from call to call",
-                received="early_stopping=True without X_val and y_val",
-                remedy="pass X_val and y_val, or set early_stopping=False",
-            )
-        going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
-        self._train(going_on, rows, held, 1, fresh=False)
+        with self._or_as_before():
+            rows = self._rows(X, y, weight, reset=not again)
+            if not again:
+                self._begin(recipe, rows, classes)
+            held = self._held(*validation)
+            watched = recipe.early_stopping is True and held is not None
+            if recipe.early_stopping is True and held is None:
+                raise ArgumentError(
+                    "partial_fit stops early by rows that stay the same from call to call",
+                    received="early_stopping=True without X_val and y_val",
+                    remedy="pass X_val and y_val, or set early_stopping=False",
+                )
+            going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
+            self._train(going_on, rows, held, 1, fresh=False)
         return self
 
-    def _rows(self, X: Any, y: Any, weight: Any, *, reset: bool) -> Rows:
-        """Rows, checked; those of weight 0 are left out."""
-        inputs = received(self, X, reset=reset)
-        if y is None:
-            raise DataError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
-        y = self._check_y(y)
-        check_consistent_length(np.empty((len(inputs), 0)), y)
-        if weight is not None:
-            weight = _check_sample_weight(weight, y, dtype=np.float64, ensure_non_negative=True)
-        weight = self._weighted(y, weight)
-        rows = Rows(inputs, y, weight)
-        if weight is None or np.all(weight > 0):
-            return rows
-        return rows.take(np.flatnonzero(weight))
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """An error before the first pass has ended leaves the estimator as it was.
+
+        Training that diverges, or is broken off later, leaves the last good weights instead.
+        """
+        before, passes = dict(vars(self)), len(getattr(self, "history_", ()))
+        try:
+            yield
+        except DivergenceError:
+            raise
+        except BaseException:
+            history = vars(self).get("history_")
+            same = history is before.get("history_")
+            if history is None or len(history) == (passes if same else 0):
+                # What scikit-learn's callbacks have noted is for them to take back.
+                now = {n: v for n, v in vars(self).items() if "callback" in n}
+                vars(self).clear()
+                vars(self).update(before | now)
+            raise
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
         """Rows to validate on that were given."""
@@ -207,8 +197,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         options = self.get_params(deep=False)
         self.recipe_ = recipe
         self.targets_ = self._read_targets(rows, classes)
-        self.schema_ = rows.X.schema(options.get("kinds"), recipe)
-        self.encoder_ = rows.X.encoder(self.schema_, recipe, rows.weight)
+        self.schema_ = rows.X.schema(options.get("kinds"))
+        self.encoder_ = rows.X.encoder(
+            self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
+        )
         self._seed = _seed(options["random_state"])
         dtype = self._dtype(rows)
         x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), _LOOKED_AT)))
@@ -233,7 +225,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         training, validating = self._parts(recipe, rows, held)
         if fresh or not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(recipe)
-            self._trainer.history = self.history_
         hooks = [
             *(options["callbacks"] or ()),
             *self._stopping(recipe, validating is not None, fresh),
@@ -291,7 +282,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _new_trainer(self, recipe: Recipe) -> Trainer:
         options = self.get_params(deep=False)
         loss = self.targets_.loss(recipe)
-        return Trainer(
+        trainer = Trainer(
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
             recipe.optimizer(list(self.network_.named_parameters())),
@@ -301,6 +292,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             threads=options["n_threads"],
             executor=options["executor"],
         )
+        trainer.history = self.history_
+        return trainer
 
     def _stopping(self, recipe: Recipe, held: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""
@@ -325,6 +318,39 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         if recipe.dropout_schedule == "constant" or not recipe.dropout or not fresh:
             return []
         return [DropoutSchedule(SCHEDULES[recipe.dropout_schedule])]
+
+    # Saving --------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one model file, without pickle; ``load`` reads it.
+
+        Raises:
+            ArgumentError: an option that is no plain data, such as a function.
+            FileError: the folder cannot be written.
+        """
+        assert NetworkEstimator.saver is not None, "import gradus.estimators before saving"
+        NetworkEstimator.saver(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, modules: Iterable[type[nn.Module]] = ()) -> Self:
+        """Read an estimator of this class from a file that ``save`` wrote.
+
+        Args:
+            path: the file.
+            modules: the caller's own Module classes that may occur in it.
+
+        Raises:
+            FileError: no such file, one that is damaged, or an estimator of another class.
+        """
+        assert NetworkEstimator.loader is not None, "import gradus.estimators before loading"
+        found = NetworkEstimator.loader(path, modules)
+        if not isinstance(found, cls):
+            raise FileError(
+                f"{cls.__name__}.load reads a {cls.__name__}",
+                received=f"{path}, a {type(found).__name__}",
+                remedy="use gradus.estimators.load",
+            )
+        return found
 
     # Predicting ----------------------------------------------------------------------------------
 
@@ -390,15 +416,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         for name in ("_trainer", "_watch"):
             state.pop(name, None)
         return state
-
-    def __sklearn_tags__(self) -> Tags:
-        """What the estimator takes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = True
-        tags.input_tags.string = True
-        tags.input_tags.categorical = True
-        return tags
 
 
 def _seed(random_state: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -13,20 +14,80 @@ from sklearn.utils.validation import _check_y
 
 from gradus.data.target import Task
 from gradus.errors import DataError
-from gradus.estimators.base import NetworkEstimator, Rows
+from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.rows import Rows
 from gradus.estimators.targets import Classes, SeveralClasses, Targets, YesNo, one_axis
 from gradus.types import Array
 
 
-class NetworkClassifierBase(ClassifierMixin, NetworkEstimator):
-    """Base of the estimators that train a network to tell classes.
+class LabelsMixin(ClassifierMixin):
+    """What all estimators of classes share, whatever they learn by: labels, their weights, scores.
 
     Attributes:
         classes_: the labels, sorted; of several questions a list of them.
     """
 
-    _task: Task = "classification"
     targets_: Classes | YesNo | SeveralClasses
+    _raw: Callable[[Any], Array]
+    get_params: Callable[..., dict[str, Any]]
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each row, (rows,), or the answers, (rows, answers)."""
+        raw = self._raw(X)
+        return self.targets_.predicted(raw)
+
+    def decision_function(self, X: Any) -> Array | list[Array]:
+        """Scores before they become probabilities; of two classes that of the second."""
+        raw = self._raw(X)
+        return self.targets_.scores(raw)
+
+    @property
+    def classes_(self) -> Any:
+        """The labels, sorted."""
+        return self.targets_.classes
+
+    def _check_y(self, y: Any) -> Any:
+        y = one_axis(_check_y(y, multi_output=True, estimator=self))
+        if y.ndim == 1 and y.dtype.kind == "O":
+            y = np.array(y.tolist())
+        check_classification_targets(y)
+        return y
+
+    def _weighted(self, y: Any, weight: Array | None) -> Array | None:
+        given = self.get_params(deep=False).get("class_weight")
+        if given is None:
+            return weight
+        if y.ndim == 2 and not isinstance(given, (str, list)):
+            raise DataError(
+                "weights of the classes of several questions are a list of dictionaries",
+                received=repr(given)[:100],
+            )
+        balanced = isinstance(given, str) and given == "balanced" and weight is not None
+        of_class = _balanced(y, weight) if balanced else compute_sample_weight(given, y)
+        return np.asarray(of_class if weight is None else of_class * weight)
+
+
+class ProbabilitiesMixin(LabelsMixin):
+    """And those whose scores are logits."""
+
+    def predict_proba(self, X: Any) -> Array | list[Array]:
+        """Probabilities: (rows, classes); of yes, (rows, answers); of several questions a list."""
+        raw = self._raw(X)
+        return self.targets_.probabilities(raw)
+
+    def predict_log_proba(self, X: Any) -> Array | list[Array]:
+        """Logarithms of the probabilities, in the same shape."""
+        found = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            if isinstance(found, list):
+                return [np.log(p) for p in found]
+            return np.log(found)
+
+
+class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
+    """Base of the estimators that train a network to tell classes."""
+
+    _task: Task = "classification"
 
     def partial_fit(
         self,
@@ -59,41 +120,6 @@ class NetworkClassifierBase(ClassifierMixin, NetworkEstimator):
         validation = X_val, y_val, sample_weight_val
         return self._fit_further(X, y, sample_weight, classes, validation)
 
-    def predict(self, X: Any) -> Array:
-        """The most probable class of each row, (rows,), or the answers, (rows, answers)."""
-        raw = self._raw(X)
-        return self.targets_.predicted(raw)
-
-    def predict_proba(self, X: Any) -> Array | list[Array]:
-        """Probabilities: (rows, classes); of yes, (rows, answers); of several questions a list."""
-        raw = self._raw(X)
-        return self.targets_.probabilities(raw)
-
-    def predict_log_proba(self, X: Any) -> Array | list[Array]:
-        """Logarithms of the probabilities, in the same shape."""
-        found = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
-            if isinstance(found, list):
-                return [np.log(p) for p in found]
-            return np.log(found)
-
-    def decision_function(self, X: Any) -> Array | list[Array]:
-        """Scores before they become probabilities; of two classes that of the second."""
-        raw = self._raw(X)
-        return self.targets_.scores(raw)
-
-    @property
-    def classes_(self) -> Any:
-        """The labels, sorted."""
-        return self.targets_.classes
-
-    def _check_y(self, y: Any) -> Any:
-        y = one_axis(_check_y(y, multi_output=True, estimator=self))
-        if y.ndim == 1 and y.dtype.kind == "O":
-            y = np.array(y.tolist())
-        check_classification_targets(y)
-        return y
-
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         if rows.y.ndim == 2:
             if type_of_target(rows.y) == "multilabel-indicator":
@@ -101,19 +127,6 @@ class NetworkClassifierBase(ClassifierMixin, NetworkEstimator):
             return SeveralClasses.fit(rows.y)
         labels = rows.y if classes is None else np.asarray(classes)
         return Classes.fit(labels, single=self.recipe_.loss in ("auto", "cross_entropy"))
-
-    def _weighted(self, y: Any, weight: Array | None) -> Array | None:
-        given = self.get_params(deep=False).get("class_weight")
-        if given is None:
-            return weight
-        if y.ndim == 2 and not isinstance(given, (str, list)):
-            raise DataError(
-                "weights of the classes of several questions are a list of dictionaries",
-                received=repr(given)[:100],
-            )
-        balanced = isinstance(given, str) and given == "balanced" and weight is not None
-        of_class = _balanced(y, weight) if balanced else compute_sample_weight(given, y)
-        return np.asarray(of_class if weight is None else of_class * weight)
 
     def __sklearn_tags__(self) -> Tags:
         """What the estimator takes."""

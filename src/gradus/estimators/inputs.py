@@ -12,7 +12,6 @@ import numpy.typing as npt
 from gradus.data import SparseEncoder, Table, TableEncoder, infer_schema
 from gradus.data.features import NumericFeature
 from gradus.data.schema import Column
-from gradus.estimators.recipe import Recipe
 from gradus.types import Array
 
 Encoder = TableEncoder | SparseEncoder
@@ -38,27 +37,31 @@ class Inputs:
         rows = self.rows.take(indices) if isinstance(self.rows, Table) else self.rows[indices]
         return Inputs(rows, self.names)
 
-    def schema(self, kinds: Mapping[str, str] | None, recipe: Recipe) -> tuple[Column, ...]:
+    def schema(self, kinds: Mapping[str, str] | None, *, codes: bool = True) -> tuple[Column, ...]:
         """What each column is; a matrix holds numbers."""
         if isinstance(self.rows, Table):
-            return infer_schema(self.rows, kinds, codes=True)
+            return infer_schema(self.rows, kinds, codes=codes)
         return tuple(Column(name, "numeric", 0, 0) for name in self.names)
 
-    def encoder(self, schema: tuple[Column, ...], recipe: Recipe, weight: Array | None) -> Encoder:
+    def encoder(
+        self,
+        schema: tuple[Column, ...],
+        scaling: str,
+        max_one_hot: int | None,
+        weight: Array | None,
+    ) -> Encoder:
         """What these rows, with these weights, say on how to encode rows."""
         if isinstance(self.rows, Table):
             return TableEncoder.fit(
                 self.rows,
                 schema,
-                scaling=recipe.scaling,
-                max_one_hot=recipe.max_one_hot,
+                scaling=scaling,
+                max_one_hot=max_one_hot,
                 weight=weight,
             )
         if isinstance(self.rows, np.ndarray):
-            return TableEncoder.fit_matrix(
-                self.rows, self.names, scaling=recipe.scaling, weight=weight
-            )
-        if recipe.scaling == "none":
+            return TableEncoder.fit_matrix(self.rows, self.names, scaling=scaling, weight=weight)
+        if scaling == "none":
             return SparseEncoder((1.0,) * len(self.names))
         return SparseEncoder.fit(self.rows, weight=weight)
 

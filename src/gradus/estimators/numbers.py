@@ -11,7 +11,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_y
 
 from gradus.data.target import Task
-from gradus.estimators.base import NetworkEstimator, Rows
+from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.rows import Rows
 from gradus.estimators.targets import Targets, Values, one_axis
 from gradus.types import Array
 

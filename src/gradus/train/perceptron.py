@@ -128,19 +128,64 @@ def perceptron(
     004.
     """
     rows = labelled(X, y, classes=2)
+    return corrected(
+        rows.x,
+        2.0 * rows.y - 1.0,
+        rows.classes,
+        max_passes=max_passes,
+        bias=bias,
+        shuffle=shuffle,
+        keep_best=keep_best,
+        seed=seed,
+        executor=executor,
+    )
+
+
+def corrected(
+    x: Array,
+    t: Array,
+    classes: Array,
+    *,
+    start: tuple[Array, float] | None = None,
+    size: Array | None = None,
+    max_passes: int = 100,
+    bias: bool = True,
+    shuffle: bool = False,
+    keep_best: bool = True,
+    seed: int = 0,
+    executor: str | Executor = "auto",
+) -> Perceptron:
+    """The rule on rows that are checked already, from any weights, with corrections of any size.
+
+        w ← w + c t x,  b ← b + c t      where t (w·x + b) ≤ 0
+
+    Best are the weights with the least sum of c over the rows that they get wrong.
+
+    Args:
+        x: (rows, inputs), float64 and finite.
+        t: −1 or 1 a row; all may be the same.
+        classes: the labels of −1 and of 1.
+        start: w and b to begin with; None: 0.
+        size: c of each row, > 0; None: 1.
+        max_passes, bias, shuffle, keep_best, seed, executor: as in ``perceptron``.
+
+    Raises:
+        ArgumentError: settings without meaning.
+    """
     whole_number("max_passes", max_passes, least=1)
     for name, value in (("bias", bias), ("shuffle", shuffle), ("keep_best", keep_best)):
         flag(name, value)
     seed = whole_number("seed", seed)
-    program = _rule(rows.x.shape[1], bias, executor_named(executor))
-    data = {"x": rows.x, "t": 2.0 * rows.y - 1.0}
-    carry = {"weight": np.zeros(rows.x.shape[1]), "bias": np.zeros(())}
-    best, errors, mistakes = carry, len(rows.x) + 1, []
+    program = _rule(x.shape[1], bias, executor_named(executor))
+    data = {"x": x, "t": t, "c": np.ones(len(x)) if size is None else size}
+    weight, offset = (np.zeros(x.shape[1]), 0.0) if start is None else start
+    carry = {"weight": weight, "bias": np.asarray(offset, np.float64)}
+    best, least, mistakes = carry, np.inf, []
     for k in range(max_passes):
         found = program.steps(
             carry,
             data=data,
-            order=epoch_order(len(rows.x), seed, k, shuffle).reshape(-1, 1),
+            order=epoch_order(len(x), seed, k, shuffle).reshape(-1, 1),
             per_step={},
             fixed={},
             watch="mistake",
@@ -148,16 +193,17 @@ def perceptron(
         )
         carry = found.carry
         mistakes.append(int(found.records["mistake"].sum()))
-        wrong = _wrong(data, carry) if mistakes[-1] else 0
-        if wrong < errors or not keep_best:
-            best, errors = carry, wrong
+        wrong = float(data["c"] @ _wrong(data, carry)) if mistakes[-1] else 0.0
+        if wrong < least or not keep_best:
+            best, least = carry, wrong
         if not mistakes[-1]:
             break
+    errors = int(np.count_nonzero(_wrong(data, best))) if least else 0
     passes = f"{len(mistakes)} pass{'' if len(mistakes) == 1 else 'es'}"
     return Perceptron(
         weight=best["weight"],
         bias=float(best["bias"]),
-        classes=rows.classes,
+        classes=classes,
         converged=not errors,
         reason=f"not separated within {passes}, which proves nothing"
         if errors
@@ -208,20 +254,25 @@ def separable(X: npt.ArrayLike, y: npt.ArrayLike, *, bias: bool = True) -> bool:
 def _rule(inputs: int, moves_bias: bool, executor: Executor) -> Program:
     """The rule on one row, as a program."""
 
-    def fix(weight: Tensor, bias: Tensor, x: Tensor, t: Tensor) -> dict[str, Tensor]:
-        x, t = ops.reshape(x, shape=(inputs,)), ops.reshape(t, shape=())
+    def fix(weight: Tensor, bias: Tensor, x: Tensor, t: Tensor, c: Tensor) -> dict[str, Tensor]:
+        x, t, c = (
+            ops.reshape(x, shape=(inputs,)),
+            ops.reshape(t, shape=()),
+            ops.reshape(c, shape=()),
+        )
         right = t * (ops.sum(weight * x) + bias) > 0  # which NaN is not
         mistake = ops.logical_not(right).astype(float64)
-        moved = bias + mistake * t if moves_bias else bias
-        return {"weight": weight + mistake * t * x, "bias": moved, "mistake": mistake}
+        by = mistake * c * t
+        moved = bias + by if moves_bias else bias
+        return {"weight": weight + by * x, "bias": moved, "mistake": mistake}
 
-    shapes = {"weight": (inputs,), "bias": (), "x": (1, inputs), "t": (1,)}
+    shapes = {"weight": (inputs,), "bias": (), "x": (1, inputs), "t": (1,), "c": (1,)}
     types = {name: TensorType(shape, float64) for name, shape in shapes.items()}
     return executor.prepare(trace(fix, **types).graph)
 
 
-def _wrong(data: dict[str, Array], carry: dict[str, Array]) -> int:
-    """Number of rows on the wrong side, or on the plane."""
+def _wrong(data: dict[str, Array], carry: dict[str, Array]) -> Array:
+    """Which rows are on the wrong side, or on the plane."""
     with np.errstate(all="ignore"):
         scores = data["x"] @ carry["weight"] + carry["bias"]
-        return int(np.count_nonzero(~(data["t"] * scores > 0)))
+        return ~(data["t"] * scores > 0)

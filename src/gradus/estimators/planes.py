@@ -1,0 +1,138 @@
+"""What the classifiers of one linear layer share: scores of encoded rows, and coefficients."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_y, check_is_fitted
+
+from gradus import nn, no_grad, tensor
+from gradus.checks import choice, flag
+from gradus.data import SparseEncoder
+from gradus.data.scaling import Scale
+from gradus.data.schema import Column
+from gradus.estimators.classes import LabelsMixin
+from gradus.estimators.inputs import Encoder, received
+from gradus.estimators.rows import Rows, TableEstimator
+from gradus.estimators.targets import Classes
+from gradus.types import Array
+
+
+class PlaneClassifier(LabelsMixin, TableEstimator):
+    """Base of the classifiers s = W z + b of encoded rows z; the largest score wins.
+
+    Two classes may share one score, which is above 0 for the second.
+
+    Attributes:
+        coef_: (1, features) of two classes, else (classes, features): how the scores change with
+            each feature of ``encoder_.feature_names``, numbers and days in the units of X.
+        intercept_: (1,) or (classes,): the scores where all those are 0.
+        network_: W and b as a module; it takes what ``encoder_`` gives.
+        encoder_: from the columns of X to the numbers of the network.
+        schema_: what each column was found to be.
+        classes_: the labels, sorted.
+        n_features_in_, feature_names_in_: as in scikit-learn.
+    """
+
+    targets_: Classes
+    network_: nn.Sequential
+    encoder_: Encoder
+    schema_: tuple[Column, ...]
+
+    @property
+    def coef_(self) -> Array:
+        """Change of the scores with each feature, in the units of X."""
+        check_is_fitted(self, "network_")
+        weight, _, factor, _ = self._plane()
+        return weight * factor
+
+    @property
+    def intercept_(self) -> Array:
+        """Scores where every feature is 0, in the units of X."""
+        check_is_fitted(self, "network_")
+        weight, bias, factor, centre = self._plane()
+        return bias - weight @ (factor * centre)
+
+    def _plane(self) -> tuple[Array, Array, Array, Array]:
+        """Weights and biases of what is reported, and factor and centre of each feature's scale."""
+        layer: Any = self.network_[0]
+        weight = layer.weight.numpy()
+        weight = weight.T if isinstance(layer, nn.SparseInput) else weight
+        bias = np.zeros(len(weight)) if layer.bias is None else layer.bias.numpy()
+        if len(weight) == 2:  # the difference is what decides
+            weight, bias = np.diff(weight, axis=0), np.diff(bias)
+        return weight, bias, *_scales(self.encoder_)
+
+    # For fitting ---------------------------------------------------------------------------------
+
+    def _check_y(self, y: Any) -> Any:
+        y = np.asarray(_check_y(y, multi_output=False, estimator=self))
+        if y.dtype.kind == "O":
+            y = np.array(y.tolist())
+        check_classification_targets(y)
+        return y
+
+    def _goes_on(self) -> bool:
+        """Whether ``fit`` begins with the weights of the last."""
+        return flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
+
+    def _begin(self, rows: Rows, classes: Any, *, single: bool) -> None:
+        """Read what the rows say on labels and encoding, and make a layer of zeros for them."""
+        options = self.get_params(deep=False)
+        scaling = choice("scaling", options["scaling"], "standard", "none")
+        labels = rows.y if classes is None else np.asarray(classes)
+        self.targets_ = Classes.fit(labels, single)
+        self.schema_ = rows.X.schema(options["kinds"], codes=False)
+        self.encoder_ = rows.X.encoder(self.schema_, scaling, None, rows.weight)
+        bias = flag("fit_intercept", options["fit_intercept"])
+        self.network_ = nn.Sequential(_layer(self.encoder_, self.targets_.outputs, bias))
+
+    def _warn(self, what: str, remedy: str) -> None:
+        """Say that the fit did not come to its end."""
+        text = f"{type(self).__name__} did not converge: {what}. What to do: {remedy}"
+        warnings.warn(text, ConvergenceWarning, stacklevel=3)
+
+    # Predicting ----------------------------------------------------------------------------------
+
+    def _raw(self, X: Any) -> Array:
+        """Scores of rows, (rows, outputs)."""
+        check_is_fitted(self, "network_")
+        rows = received(self, X, reset=False)
+        return self._scores(rows.encoded(self.encoder_, np.float64))
+
+    def _scores(self, x: Array) -> Array:
+        """Scores of encoded rows, (rows, outputs)."""
+        with no_grad():
+            return np.asarray(self.network_(tensor(x)).numpy())
+
+
+def _layer(encoder: Encoder, outputs: int, bias: bool) -> Any:
+    """A linear layer of zeros for what the encoder gives."""
+    if isinstance(encoder, SparseEncoder):
+        sparse: Any = nn.SparseInput(len(encoder.scale), outputs, bias, dtype="float64")
+        sparse.weight = np.zeros((len(encoder.scale), outputs))
+        if bias:
+            sparse.bias = np.zeros(outputs)
+        return sparse
+    features = len(encoder.feature_names)
+    return nn.Linear(features, outputs, bias, init=nn.Zeros(), dtype="float64")
+
+
+def _scales(encoder: Encoder) -> tuple[Array, Array]:
+    """Factor f and centre c of each feature z = f (x − c); 1 and 0 of those as they are."""
+    if isinstance(encoder, SparseEncoder):
+        scale = np.array(encoder.scale)
+        return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0), np.zeros(
+            len(scale)
+        )
+    features = len(encoder.feature_names)
+    factor, centre = np.ones(features), np.zeros(features)
+    for feature, place in zip(encoder.features, encoder.places.values(), strict=True):
+        scale = getattr(feature, "scale", None)
+        if isinstance(scale, Scale):  # of numbers and days, which stand first
+            factor[place.start], centre[place.start] = 1.0 / scale.std, scale.mean
+    return factor, centre

@@ -1,0 +1,69 @@
+"""Whether a cross-entropy has a minimum: classes that planes divide have none."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradus.types import Array
+
+
+def way_down(x: Array, y: Array, classes: int, *, bias: bool = True) -> Array | None:
+    """A direction V in which the cross-entropy of a linear classifier falls for ever, or None.
+
+        (V_y − V_j) · x ≥ 0 for every row x of class y and every other class j, and > 0 for some
+
+    Along it no row's loss ever rises, and some row's falls as long as one goes: the weights that
+    minimise the loss are infinite. It exists where planes divide the classes, and also where some
+    rows lie on the planes, such as when all rows of a rare category have one class. A linear
+    program over V, in columns scaled to [−1, 1], decides; SciPy's HiGHS solves it.
+
+    Args:
+        x: (rows, features).
+        y: class numbers, (rows,).
+        classes: how many there are.
+        bias: whether x has a further column of ones.
+
+    Returns:
+        V, (classes, features), of the scaled columns and at most 1 in size, without the bias.
+
+    Source: Albert and Anderson (1984).
+
+    >>> x = np.array([[0.0], [1.0], [1.0], [2.0]])
+    >>> way_down(x, np.array([0, 0, 1, 1]), 2) is None  # both classes stand at 1
+    False
+    >>> way_down(x, np.array([0, 1, 0, 1]), 2) is None
+    False
+    >>> way_down(x, np.array([1, 0, 1, 0]), 2) is None
+    False
+    >>> way_down(x, np.array([0, 1, 1, 0]), 2) is None
+    True
+    """
+    from scipy import sparse
+    from scipy.optimize import linprog
+
+    x = x - x.mean(axis=0) if bias else x
+    size = np.abs(x).max(axis=0)
+    x = x / np.where(size > 0, size, 1.0)
+    if bias:
+        x = np.column_stack([x, np.ones(len(x))])
+    n, d = x.shape
+    i, j = np.nonzero(np.arange(classes) != y[:, np.newaxis])
+    each = np.arange(len(i))
+    chosen = sparse.csr_array((np.ones(len(i)), (each, y[i])), (len(i), classes))
+    chosen -= sparse.csr_array((np.ones(len(i)), (each, j)), (len(i), classes))
+    # Row (i, j) of the constraints is (e_y − e_j) ⊗ x_i.
+    blocks = [chosen[:, [k]].multiply(x[i]) for k in range(classes)]
+    leads = sparse.csr_array(sparse.hstack(blocks))
+    found = linprog(
+        -leads.sum(axis=0) / n,
+        A_ub=-leads,
+        b_ub=np.zeros(len(i)),
+        bounds=(-1, 1),
+        method="highs-ds",
+    )
+    if found.x is None:
+        return None
+    lead = leads @ found.x
+    if not (lead.min() > -1e-9 and lead.max() > 1e-6):
+        return None
+    return found.x.reshape(classes, d)[:, : d - bias]
