@@ -26,6 +26,7 @@ from gradus.errors import ArgumentError, FileError, GradusError
 from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.autoencoder import Autoencoder, Reconstruction
 from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.conformal import Conformity
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
 from gradus.estimators.network import NetworkClassifier, NetworkRegressor
 from gradus.estimators.plain import array_from_plain, array_to_plain, from_plain, to_plain
@@ -78,6 +79,7 @@ def save(estimator: NetworkEstimator, path: str | Path) -> None:
             remedy="pickle it",
         )
     names = getattr(estimator, "feature_names_in_", None)
+    conformity = getattr(estimator, "conformity_", None)
     extra = {
         **_table_model(estimator),
         "inputs": estimator.encoder_.to_config(),
@@ -87,6 +89,7 @@ def save(estimator: NetworkEstimator, path: str | Path) -> None:
             "recipe": _recipe(estimator.recipe_),
             "encoder": type(estimator.encoder_).__name__,
             "targets": targets_to_config(estimator.targets_),
+            "conformity": None if conformity is None else conformity.to_config(),
             "schema": [asdict(column) for column in estimator.schema_],
             "columns": list(estimator._columns),
             "feature_names_in": None if names is None else names.tolist(),
@@ -239,6 +242,8 @@ def _restored(
         _seed=entry(config, "seed", int),
         _hidden=entry(config, "hidden", int),
     )
+    if config["conformity"] is not None:
+        estimator.__dict__["conformity_"] = Conformity.from_config(config["conformity"])
     if config["feature_names_in"] is not None:
         names = texts(config, "feature_names_in")
         _require(len(names) == count, "feature_names_in", names)
