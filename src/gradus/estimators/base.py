@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,12 +14,13 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gradus import losses, nn
+from gradus import nn
 from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
-from gradus.errors import ArgumentError, FileError
+from gradus.errors import ArgumentError, DivergenceError, FileError
+from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
@@ -42,7 +44,6 @@ Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
 _ENOUGH_ROWS = 500
 _SEEDS = 2**31 - 1
-_LOOKED_AT = 1 << 14  # rows that say where the bins of an embedding end
 
 
 class NetworkEstimator(CallbackSupportMixin, TableEstimator):
@@ -64,11 +65,12 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
 
     _task: Task
+    _looked_at = 1 << 14  # rows that a network is made by: where the bins of an embedding end
     _watch: Callback
     _columns: tuple[str, ...]
     _target_name: str
-    network_: nn.Sequential
-    encoder_: Encoder
+    network_: nn.Module
+    encoder_: Encoder | ArrayEncoder
     schema_: tuple[Column, ...]
     targets_: Any
     recipe_: Recipe
@@ -86,7 +88,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """What kind of targets the rows have."""
 
     @abstractmethod
-    def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
+    def _make_network(self, x: Array) -> tuple[nn.Module, int]:
         """A network for such rows, and how many of its modules make the hidden activations."""
 
     # Fitting -------------------------------------------------------------------------------------
@@ -119,11 +121,12 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """
         recipe = self._recipe()
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
-        rows = self._rows(X, y, sample_weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, None)
-        held = self._held(X_val, y_val, sample_weight_val)
-        self._train(recipe, rows, held, recipe.max_iter, fresh=True)
+        with self._or_as_before():
+            rows = self._rows(X, y, sample_weight, reset=not again)
+            if not again:
+                self._begin(recipe, rows, None)
+            held = self._held(X_val, y_val, sample_weight_val)
+            self._train(recipe, rows, held, recipe.max_iter, fresh=True)
         return self
 
     def build(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> Self:
@@ -132,7 +135,8 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         Afterwards the weights may be set by hand; ``fit`` goes on from them with
         ``warm_start=True``, and so does ``partial_fit``. Arguments and errors as ``fit``.
         """
-        self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
+        with self._or_as_before():
+            self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
         return self
 
     def _fit_further(
@@ -141,26 +145,48 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """One pass over further rows, at the constant rate."""
         recipe = self._recipe()
         again = hasattr(self, "network_")
-        rows = self._rows(X, y, weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, classes)
-        held = self._held(*validation)
-        watched = recipe.early_stopping is True and held is not None
-        if recipe.calibrate and held is None:
-            raise ArgumentError(
-                "partial_fit calibrates by rows that stay the same from call to call",
-                received="calibrate=True without X_val and y_val",
-                remedy="pass X_val and y_val, or set calibrate=False",
-            )
-        if recipe.early_stopping is True and held is None:
-            raise ArgumentError(
-                "partial_fit stops early by rows that stay the same from call to call",
-                received="early_stopping=True without X_val and y_val",
-                remedy="pass X_val and y_val, or set early_stopping=False",
-            )
-        going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
-        self._train(going_on, rows, held, 1, fresh=False)
+        with self._or_as_before():
+            rows = self._rows(X, y, weight, reset=not again)
+            if not again:
+                self._begin(recipe, rows, classes)
+            held = self._held(*validation)
+            watched = recipe.early_stopping is True and held is not None
+            if recipe.calibrate and held is None:
+                raise ArgumentError(
+                    "partial_fit calibrates by rows that stay the same from call to call",
+                    received="calibrate=True without X_val and y_val",
+                    remedy="pass X_val and y_val, or set calibrate=False",
+                )
+            if recipe.early_stopping is True and held is None:
+                raise ArgumentError(
+                    "partial_fit stops early by rows that stay the same from call to call",
+                    received="early_stopping=True without X_val and y_val",
+                    remedy="pass X_val and y_val, or set early_stopping=False",
+                )
+            going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
+            self._train(going_on, rows, held, 1, fresh=False)
         return self
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """An error before the first pass has ended leaves the estimator as it was.
+
+        Training that diverges, or is broken off later, leaves the last good weights instead.
+        """
+        before, passes = dict(vars(self)), len(getattr(self, "history_", ()))
+        try:
+            yield
+        except DivergenceError:
+            raise
+        except BaseException:
+            history = vars(self).get("history_")
+            same = history is before.get("history_")
+            if history is None or len(history) == (passes if same else 0):
+                # What scikit-learn's callbacks have noted is for them to take back.
+                now = {n: v for n, v in vars(self).items() if "callback" in n}
+                vars(self).clear()
+                vars(self).update(before | now)
+            raise
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
         """Rows to validate on that were given."""
@@ -177,14 +203,14 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """Read what the rows say on encoding, and make a network for them."""
         options = self.get_params(deep=False)
         self.recipe_ = recipe
-        self.targets_ = self._read_targets(rows, classes)
         self.schema_ = rows.X.schema(options.get("kinds"))
         self.encoder_ = rows.X.encoder(
             self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
         )
+        self.targets_ = self._read_targets(rows, classes)
         self._seed = _seed(options["random_state"])
         dtype = self._dtype(rows)
-        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), _LOOKED_AT)))
+        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))
         with use_stream(Stream(self._seed)):
             self.network_, self._hidden = self._make_network(x)
         self._begin_calibration(recipe)
@@ -367,26 +393,6 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             self._trainer = self._new_trainer(self.recipe_)
         dtype = self.network_.parameters()[0].dtype
         return self._trainer.predict(inputs.encoded(self.encoder_, dtype))
-
-    def transform(self, X: Any) -> Array:
-        """Activations of the last hidden layer, (rows, units): what the network makes of the rows.
-
-        Args:
-            X: as in ``fit``.
-
-        Raises:
-            ValueError: rows that do not fit those of training.
-        """
-        check_is_fitted(self, "network_")
-        inputs = received(self, X, reset=False)
-        x = inputs.encoded(self.encoder_, self.network_.parameters()[0].dtype)
-        body = Trainer(self.network_[: self._hidden], losses.squared_error)
-        return body.predict(x).reshape(len(x), -1)
-
-    @property
-    def _n_features_out(self) -> int:
-        """Columns of ``transform``."""
-        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
 
     # What was recorded ---------------------------------------------------------------------------
 

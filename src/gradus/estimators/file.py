@@ -23,9 +23,12 @@ from gradus.data.config import entry, finite_number, texts
 from gradus.data.scaling import Scale
 from gradus.data.schema import KINDS, Column
 from gradus.errors import ArgumentError, FileError, GradusError
+from gradus.estimators.arrays import ArrayEncoder
+from gradus.estimators.autoencoder import Autoencoder, Reconstruction
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.conformal import Conformity
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
+from gradus.estimators.network import NetworkClassifier, NetworkRegressor
 from gradus.estimators.plain import array_from_plain, array_to_plain, from_plain, to_plain
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.targets import Classes, SeveralClasses, Targets, Values, YesNo
@@ -35,10 +38,17 @@ from gradus.train import History
 
 # The closed registries: a file can name one of these and nothing else.
 ESTIMATORS: Mapping[str, type[NetworkEstimator]] = {
-    c.__name__: c for c in (MLPClassifier, MLPRegressor)
+    c.__name__: c
+    for c in (MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor, Autoencoder)
 }
-ENCODERS: Mapping[str, type[Any]] = {c.__name__: c for c in (TableEncoder, SparseEncoder)}
-
+ENCODERS: Mapping[str, type[Any]] = {
+    c.__name__: c for c in (TableEncoder, SparseEncoder, ArrayEncoder)
+}
+# Targets of which there is only their number to say.
+_COUNTED: Mapping[str, Callable[[int], Targets]] = {
+    "YesNo": YesNo,
+    "Reconstruction": Reconstruction,
+}
 _FAULTS = (
     GradusError,
     TypeError,
@@ -213,7 +223,7 @@ def _restored(
     )
     encoder = ENCODERS[entry(config, "encoder", str)].from_config(inputs)
     columns, count = texts(config, "columns"), entry(config, "n_features_in", int)
-    read = columns if isinstance(encoder, SparseEncoder) else encoder.columns
+    read = encoder.columns if isinstance(encoder, TableEncoder) else columns
     _require(count == len(columns) and set(read) <= set(columns), "columns", columns)
     estimator.__dict__.update(
         network_=network,
@@ -255,6 +265,8 @@ def _check_network(estimator: NetworkEstimator) -> None:
     encoder, dtype = estimator.encoder_, estimator.network_.parameters()[0].dtype
     if isinstance(encoder, SparseEncoder):
         row = np.zeros((1, 2, 1), dtype)
+    elif isinstance(encoder, ArrayEncoder):
+        row = encoder.transform(np.zeros((1, *encoder.shape)), dtype)
     else:
         row = np.zeros((1, len(encoder.feature_names)), dtype)
     estimator._trainer = estimator._new_trainer(estimator.recipe_)
@@ -289,8 +301,8 @@ def targets_from_config(config: Mapping[str, Any]) -> Targets:
             tuple(config["quantiles"]),
             (low, high),
         )
-    _require(kind == "YesNo", "kind of targets", kind)
-    return YesNo(entry(config, "outputs", int))
+    _require(kind in _COUNTED, "kind of targets", kind)
+    return _COUNTED[kind](entry(config, "outputs", int))
 
 
 def _column(config: Any) -> Column:

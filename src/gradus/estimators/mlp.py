@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from gradus import nn
-from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.classes import NetworkClassifierBase
+from gradus.estimators.hidden import HiddenLayerEstimator
+from gradus.estimators.inputs import Encoder
 from gradus.estimators.networks import perceptron
 from gradus.estimators.numbers import NetworkRegressorBase
 from gradus.estimators.recipe import Recipe, settled
@@ -17,9 +17,13 @@ from gradus.estimators.store import store
 from gradus.estimators.targets import Classes, SeveralClasses, YesNo
 from gradus.types import Array
 
+_LAYERS = (nn.Linear, nn.NTKLinear, nn.SparseInput, nn.MemberLinear)
 
-class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
+
+class _Perceptron(HiddenLayerEstimator):
     """What both have: a recipe from a preset and options, and its network."""
+
+    encoder_: Encoder
 
     def _recipe(self) -> Recipe:
         options = self.get_params(deep=False)
@@ -33,17 +37,25 @@ class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         return []
 
     @property
+    def _n_features_out(self) -> int:
+        """Columns of ``transform``."""
+        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
+
+    @property
     def coefs_(self) -> list[Array]:
-        """Weights of each layer as scikit-learn has them, (inputs, units), NTK's scale included."""
+        """Weights of each layer as scikit-learn has them, (inputs, units), NTK's scale included.
+
+        The last of an ensemble has one matrix a member, (members, inputs, outputs).
+        """
         return [_weight(layer) for layer in self._layers()]
 
     @property
     def intercepts_(self) -> list[Array]:
-        """Biases of each layer, (units,)."""
+        """Biases of each layer, (units,), the last of an ensemble (members, outputs)."""
         return [layer.bias.numpy() for layer in self._layers()]
 
     def _layers(self) -> list[Any]:
-        return [m for m in self.network_ if isinstance(m, (nn.Linear, nn.NTKLinear))]
+        return [m for m in self.network_ if isinstance(m, _LAYERS)]
 
 
 class MLPClassifier(_Perceptron, NetworkClassifierBase):
@@ -239,5 +251,8 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
 
 
 def _weight(layer: Any) -> Array:
-    weight: Array = layer.weight.numpy().T
-    return weight / np.sqrt(len(weight)) if isinstance(layer, nn.NTKLinear) else weight
+    weight: Array = layer.weight.numpy()
+    if not isinstance(layer, nn.SparseInput):  # it alone has a row an input
+        weight = weight.swapaxes(-1, -2)
+    ntk = isinstance(layer, nn.NTKLinear) or getattr(layer, "ntk", False)
+    return weight / np.sqrt(len(weight)) if ntk else weight
