@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gradus import losses, nn
@@ -21,7 +20,7 @@ from gradus.errors import ArgumentError
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
-from gradus.estimators.rows import Rows, TableEstimator
+from gradus.estimators.rows import Rows, TableEstimator, seeded
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
@@ -40,7 +39,6 @@ Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
 _ENOUGH_ROWS = 500
-_SEEDS = 2**31 - 1
 _LOOKED_AT = 1 << 14  # rows that say where the bins of an embedding end
 
 
@@ -169,7 +167,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self.encoder_ = rows.X.encoder(
             self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
         )
-        self._seed = _seed(options["random_state"])
+        self._seed = seeded(options["random_state"])
         dtype = self._dtype(rows)
         x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), _LOOKED_AT)))
         with use_stream(Stream(self._seed)):
@@ -350,10 +348,3 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         for name in ("_trainer", "_watch"):
             state.pop(name, None)
         return state
-
-
-def _seed(random_state: Any) -> int:
-    """A whole number for all that is random: itself, or drawn."""
-    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(_SEEDS))

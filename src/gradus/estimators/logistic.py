@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from gradus import losses
 from gradus.errors import DataError
 from gradus.estimators.classes import ProbabilitiesMixin
-from gradus.estimators.convex import ConvexClassifier
+from gradus.estimators.convex import ConvexClassifier, rule_named
 from gradus.estimators.store import store
 
 
@@ -112,7 +112,9 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
         return True
 
     def _descend(self, x: Any, y: Any, weight: Any) -> None:
-        self._walk(x, y, weight, losses.binary_cross_entropy_with_logits)
+        options = self.get_params(deep=False)
+        rule = rule_named(options["solver"], options["learning_rate_init"])
+        self._walk(x, y, weight, losses.binary_cross_entropy_with_logits, rule)
 
     def __sklearn_tags__(self) -> Tags:
         """What the estimator takes."""

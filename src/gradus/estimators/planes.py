@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 from gradus import nn, no_grad, tensor
 from gradus.checks import choice, flag
 from gradus.data import SparseEncoder
+from gradus.data.features import DateFeature, NumericFeature
 from gradus.data.scaling import Scale
 from gradus.data.schema import Column
 from gradus.estimators.classes import LabelsMixin
@@ -132,7 +133,7 @@ def _scales(encoder: Encoder) -> tuple[Array, Array]:
     features = len(encoder.feature_names)
     factor, centre = np.ones(features), np.zeros(features)
     for feature, place in zip(encoder.features, encoder.places.values(), strict=True):
-        scale = getattr(feature, "scale", None)
-        if isinstance(scale, Scale):  # of numbers and days, which stand first
-            factor[place.start], centre[place.start] = 1.0 / scale.std, scale.mean
+        if isinstance(feature, NumericFeature | DateFeature) and isinstance(feature.scale, Scale):
+            # The number or the days stand first.
+            factor[place.start], centre[place.start] = 1.0 / feature.scale.std, feature.scale.mean
     return factor, centre

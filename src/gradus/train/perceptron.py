@@ -167,7 +167,12 @@ def corrected(
         classes: the labels of −1 and of 1.
         start: w and b to begin with; None: 0.
         size: c of each row, > 0; None: 1.
-        max_passes, bias, shuffle, keep_best, seed, executor: as in ``perceptron``.
+        max_passes: the most passes over the rows.
+        bias: whether to learn b.
+        shuffle: whether each pass has an order of its own.
+        keep_best: whether to keep the best weights.
+        seed: of the orders.
+        executor: as in ``perceptron``.
 
     Raises:
         ArgumentError: settings without meaning.
