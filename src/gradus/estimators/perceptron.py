@@ -20,15 +20,16 @@ from gradus.types import Array
 class Perceptron(PlaneClassifier):
     """A unit that fires where w·z + b > 0, taught by its mistakes; one against the rest for more.
 
-        w ← w + c t z,  b ← b + c t      where t (w·z + b) ≤ 0, with t = ±1 and c = 1
+        w ← w + t z,  b ← b + t      where t (w·z + b) ≤ 0, with t = 1 or −1
 
     for one encoded row z after another. Where a plane divides the classes, the rule ends with no
     mistake after finitely many corrections. Elsewhere it never ends by itself: ``fit`` then keeps
     the best weights that it met at the end of a pass, and warns. ``LogisticNeuron`` is the same
     unit with a sigmoid, which settles on classes that overlap too.
 
-    There are no weights of rows: a row that comes twice is looked at twice, and may be right the
-    second time, so that no size of its correction is the same.
+    There are no weights of rows or classes. A row that comes twice is looked at twice, and may be
+    right the second time, so that no size of its correction is the same; and where a plane divides
+    the classes, every row has its way.
 
     Args:
         fit_intercept: whether a unit has a b.
@@ -38,7 +39,6 @@ class Perceptron(PlaneClassifier):
         max_iter: the most passes over the rows.
         shuffle: whether each pass has an order of its own.
         keep_best: whether to keep the best weights of all passes instead of the last.
-        class_weight: c of each class, ``{label: c}``, or ``"balanced"``.
         random_state: of the orders.
         warm_start: whether a further ``fit`` begins with the weights of the last, instead of 0.
         executor: ``"auto"``, ``"native"`` or ``"reference"``.
@@ -72,7 +72,6 @@ class Perceptron(PlaneClassifier):
         max_iter: int = 100,
         shuffle: bool = True,
         keep_best: bool = True,
-        class_weight: Any = None,
         random_state: Any = None,
         warm_start: bool = False,
         executor: Any = "auto",
@@ -147,7 +146,6 @@ class Perceptron(PlaneClassifier):
                 np.where(labels == k, 1.0, -1.0),
                 np.array([-1, 1]),
                 start=(weight, offset),
-                size=rows.weight,
                 max_passes=passes,
                 bias=bias,
                 shuffle=options["shuffle"],
