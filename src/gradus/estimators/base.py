@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from gradus import losses, nn
+from gradus import nn
 from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
-from gradus.errors import ArgumentError
+from gradus.errors import ArgumentError, DivergenceError, FileError
+from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
-from gradus.estimators.inputs import Encoder, received
+from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
 from gradus.estimators.rows import Rows, TableEstimator, seeded
 from gradus.estimators.targets import Targets, over_members
@@ -33,13 +36,13 @@ from gradus.train import (
     NoImprovement,
     Trainer,
 )
+from gradus.train.metrics import metrics_named
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
 _ENOUGH_ROWS = 500
-_LOOKED_AT = 1 << 14  # rows that say where the bins of an embedding end
 
 
 class NetworkEstimator(CallbackSupportMixin, TableEstimator):
@@ -56,10 +59,17 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
+    # ``file.py`` knows every estimator, so it stands above this file and installs these.
+    saver: ClassVar[Callable[[NetworkEstimator, str | Path], None] | None] = None
+    loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
+
     _task: Task
+    _looked_at = 1 << 14  # rows that a network is made by: where the bins of an embedding end
     _watch: Callback
-    network_: nn.Sequential
-    encoder_: Encoder
+    _columns: tuple[str, ...]
+    _target_name: str
+    network_: nn.Module
+    encoder_: Encoder | ArrayEncoder
     schema_: tuple[Column, ...]
     targets_: Any
     recipe_: Recipe
@@ -77,7 +87,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """What kind of targets the rows have."""
 
     @abstractmethod
-    def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
+    def _make_network(self, x: Array) -> tuple[nn.Module, int]:
         """A network for such rows, and how many of its modules make the hidden activations."""
 
     # Fitting -------------------------------------------------------------------------------------
@@ -110,11 +120,12 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """
         recipe = self._recipe()
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
-        rows = self._rows(X, y, sample_weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, None)
-        held = self._held(X_val, y_val, sample_weight_val)
-        self._train(recipe, rows, held, recipe.max_iter, fresh=True)
+        with self._or_as_before():
+            rows = self._rows(X, y, sample_weight, reset=not again)
+            if not again:
+                self._begin(recipe, rows, None)
+            held = self._held(X_val, y_val, sample_weight_val)
+            self._train(recipe, rows, held, recipe.max_iter, fresh=True)
         return self
 
     def build(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> Self:
@@ -123,7 +134,8 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         Afterwards the weights may be set by hand; ``fit`` goes on from them with
         ``warm_start=True``, and so does ``partial_fit``. Arguments and errors as ``fit``.
         """
-        self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
+        with self._or_as_before():
+            self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
         return self
 
     def _fit_further(
@@ -132,20 +144,49 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """One pass over further rows, at the constant rate."""
         recipe = self._recipe()
         again = hasattr(self, "network_")
-        rows = self._rows(X, y, weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, classes)
-        held = self._held(*validation)
-        watched = recipe.early_stopping is True and held is not None
-        if recipe.early_stopping is True and held is None:
-            raise ArgumentError(
-                "partial_fit stops early by rows that stay the same from call to call",
-                received="early_stopping=True without X_val and y_val",
-                remedy="pass X_val and y_val, or set early_stopping=False",
-            )
-        going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
-        self._train(going_on, rows, held, 1, fresh=False)
+        with self._or_as_before():
+            rows = self._rows(X, y, weight, reset=not again)
+            if not again:
+                self._begin(recipe, rows, classes)
+            held = self._held(*validation)
+            watched = recipe.early_stopping is True and held is not None
+            if recipe.calibrate and held is None:
+                raise ArgumentError(
+                    "partial_fit calibrates by rows that stay the same from call to call",
+                    received="calibrate=True without X_val and y_val",
+                    remedy="pass X_val and y_val, or set calibrate=False",
+                )
+            if recipe.early_stopping is True and held is None:
+                raise ArgumentError(
+                    "partial_fit stops early by rows that stay the same from call to call",
+                    received="early_stopping=True without X_val and y_val",
+                    remedy="pass X_val and y_val, or set early_stopping=False",
+                )
+            going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
+            self._train(going_on, rows, held, 1, fresh=False)
         return self
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """An error before the first pass has ended leaves the estimator as it was.
+
+        Training that diverges, or is broken off later, leaves the last good weights instead.
+        """
+        fields: dict[str, Any] = self.__dict__
+        before, passes = dict(fields), len(getattr(self, "history_", ()))
+        try:
+            yield
+        except DivergenceError:
+            raise
+        except BaseException:
+            history = fields.get("history_")
+            same = history is before.get("history_")
+            if history is None or len(history) == (passes if same else 0):
+                # What scikit-learn's callbacks have noted is for them to take back.
+                now = {n: v for n, v in fields.items() if "callback" in n}
+                fields.clear()
+                fields.update(before | now)
+            raise
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
         """Rows to validate on that were given."""
@@ -162,16 +203,17 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """Read what the rows say on encoding, and make a network for them."""
         options = self.get_params(deep=False)
         self.recipe_ = recipe
-        self.targets_ = self._read_targets(rows, classes)
         self.schema_ = rows.X.schema(options.get("kinds"))
         self.encoder_ = rows.X.encoder(
             self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
         )
+        self.targets_ = self._read_targets(rows, classes)
         self._seed = seeded(options["random_state"])
         dtype = self._dtype(rows)
-        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), _LOOKED_AT)))
+        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))
         with use_stream(Stream(self._seed)):
             self.network_, self._hidden = self._make_network(x)
+        self._begin_calibration(recipe)
         self.history_ = History()
         self.n_iter_ = 0
         self.__dict__.pop("_trainer", None)
@@ -188,13 +230,17 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     ) -> None:
         """Train on the rows, watching those held out where there are any."""
         options = self.get_params(deep=False)
-        training, validating = self._parts(recipe, rows, held)
+        watching = self._watches(recipe, rows, held)
+        training, validating, calibrating = self._parts(recipe, rows, held, watching)
+        self._begin_calibration(recipe)
         if fresh or not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(recipe)
-            self._trainer.history = self.history_
+        # A score of the rows trained on would cost as much as a quarter of the pass.
+        scores = [] if validating is None else [self.targets_.score]
+        self._trainer.metrics = metrics_named(scores, self.targets_.loss(recipe))
         hooks = [
             *(options["callbacks"] or ()),
-            *self._stopping(recipe, validating is not None, fresh),
+            *self._stopping(recipe, watching, fresh),
             *self._scheduled_dropout(recipe, fresh),
             *passes(self, rows.X.rows, rows.y),
         ]
@@ -213,29 +259,47 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             )
         finally:
             self.n_iter_ = len(self.history_)
-        self._after(validating)
+        if calibrating is not None:
+            self._calibrate(calibrating)
 
-    def _after(self, validating: Part | None) -> None:
-        """What is to be learnt from the rows held out once the weights stand."""
+    def _parts(
+        self, recipe: Recipe, rows: Rows, held: Rows | None, watching: bool
+    ) -> tuple[Part, Part | None, Rows | None]:
+        """Arrays to train on, and where the recipe wants them to validate on; rows to calibrate."""
+        chosen = None
+        if held is None and (watching or recipe.calibrate):
+            chosen, out = self._division(recipe, rows)
+            held = rows.take(out)
+        watched, calibrating = held, None
+        if held is not None and recipe.calibrate:
+            watched, calibrating = self._share(held, watching)
+        validating = None if watched is None else self._arrays(watched)
+        return self._arrays(rows, chosen), validating, calibrating
 
-    def _parts(self, recipe: Recipe, rows: Rows, held: Rows | None) -> tuple[Part, Part | None]:
-        """Arrays to train on, and to validate on where the recipe wants it."""
-        if held is not None:
-            return self._arrays(rows), self._arrays(held)
-        if not self._holds_out(recipe, len(rows)):
-            return self._arrays(rows), None
+    def _division(self, recipe: Recipe, rows: Rows) -> tuple[Array, Array]:
+        """Rows to train on, and rows held out, in proportion to their classes."""
         labels = self.targets_.labels(rows.y)
         if labels is not None and np.bincount(labels).min() < 2:
             labels = None  # a class of one row cannot be in both parts
-        fraction = recipe.validation_fraction
-        training, validating = split_indices(len(rows), fraction, self._seed, labels)
-        return self._arrays(rows, training), self._arrays(rows, validating)
+        return split_indices(len(rows), recipe.validation_fraction, self._seed, labels)
 
-    def _holds_out(self, recipe: Recipe, rows: int) -> bool:
-        """Whether some of the rows are to be held out."""
+    def _watches(self, recipe: Recipe, rows: Rows, held: Rows | None) -> bool:
+        """Whether rows that are held out choose the weights."""
         if recipe.early_stopping == "auto":
-            return rows >= _ENOUGH_ROWS
+            return held is not None or len(rows) >= _ENOUGH_ROWS
         return bool(recipe.early_stopping)
+
+    # Calibrating ---------------------------------------------------------------------------------
+
+    def _begin_calibration(self, recipe: Recipe) -> None:
+        """What calibration needs of the network, and nothing that an earlier one found."""
+
+    def _share(self, held: Rows, watching: bool) -> tuple[Rows | None, Rows]:
+        """Of the rows held out those to validate on, and those to calibrate by."""
+        return held, held
+
+    def _calibrate(self, held: Rows) -> None:
+        """Learn from rows held out, once the weights stand, how far predictions can be trusted."""
 
     def _arrays(self, rows: Rows, indices: Array | None = None) -> Part:
         """What the trainer takes: inputs, targets and weights of all rows, or of those named."""
@@ -249,20 +313,21 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     def _new_trainer(self, recipe: Recipe) -> Trainer:
         options = self.get_params(deep=False)
         loss = self.targets_.loss(recipe)
-        return Trainer(
+        trainer = Trainer(
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
             recipe.optimizer(list(self.network_.named_parameters())),
-            metrics=[self.targets_.score],
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
             threads=options["n_threads"],
             executor=options["executor"],
         )
+        trainer.history = self.history_
+        return trainer
 
-    def _stopping(self, recipe: Recipe, held: bool, fresh: bool) -> list[Callback]:
+    def _stopping(self, recipe: Recipe, watching: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""
-        patience, watching = recipe.n_iter_no_change, bool(recipe.early_stopping) and held
+        patience = recipe.n_iter_no_change
         if not watching:
             stops = fresh and np.isfinite(patience)
             return [NoImprovement("loss", recipe.tol, patience)] if stops else []
@@ -284,36 +349,52 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             return []
         return [DropoutSchedule(SCHEDULES[recipe.dropout_schedule])]
 
+    # Saving --------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one model file, without pickle; ``load`` reads it.
+
+        Raises:
+            ArgumentError: an option that is no plain data, such as a function.
+            FileError: the folder cannot be written.
+        """
+        assert NetworkEstimator.saver is not None, "import gradus.estimators before saving"
+        NetworkEstimator.saver(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, modules: Iterable[type[nn.Module]] = ()) -> Self:
+        """Read an estimator of this class from a file that ``save`` wrote.
+
+        Args:
+            path: the file.
+            modules: the caller's own Module classes that may occur in it.
+
+        Raises:
+            FileError: no such file, one that is damaged, or an estimator of another class.
+        """
+        assert NetworkEstimator.loader is not None, "import gradus.estimators before loading"
+        found = NetworkEstimator.loader(path, modules)
+        if not isinstance(found, cls):
+            raise FileError(
+                f"{cls.__name__}.load reads a {cls.__name__}",
+                received=f"{path}, a {type(found).__name__}",
+                remedy="use gradus.estimators.load",
+            )
+        return found
+
     # Predicting ----------------------------------------------------------------------------------
 
     def _raw(self, X: Any) -> Array:
         """What the network gives the rows, (rows, outputs)."""
         check_is_fitted(self, "network_")
-        inputs = received(self, X, reset=False)
+        return self._predicted(received(self, X, reset=False))
+
+    def _predicted(self, inputs: Inputs) -> Array:
+        """The same of rows that were checked."""
         if not hasattr(self, "_trainer"):  # after unpickling
             self._trainer = self._new_trainer(self.recipe_)
         dtype = self.network_.parameters()[0].dtype
         return self._trainer.predict(inputs.encoded(self.encoder_, dtype))
-
-    def transform(self, X: Any) -> Array:
-        """Activations of the last hidden layer, (rows, units): what the network makes of the rows.
-
-        Args:
-            X: as in ``fit``.
-
-        Raises:
-            ValueError: rows that do not fit those of training.
-        """
-        check_is_fitted(self, "network_")
-        inputs = received(self, X, reset=False)
-        x = inputs.encoded(self.encoder_, self.network_.parameters()[0].dtype)
-        body = Trainer(self.network_[: self._hidden], losses.squared_error)
-        return body.predict(x).reshape(len(x), -1)
-
-    @property
-    def _n_features_out(self) -> int:
-        """Columns of ``transform``."""
-        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
 
     # What was recorded ---------------------------------------------------------------------------
 

@@ -12,11 +12,21 @@ from sklearn.utils import Tags, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y
 
+from gradus import nn
 from gradus.data.target import Task
 from gradus.errors import DataError
 from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
-from gradus.estimators.targets import Classes, SeveralClasses, Targets, YesNo, one_axis
+from gradus.estimators.targets import (
+    Classes,
+    SeveralClasses,
+    Targets,
+    YesNo,
+    one_axis,
+    plain_labels,
+)
+from gradus.estimators.temperature import temperature
 from gradus.types import Array
 
 
@@ -25,6 +35,7 @@ class LabelsMixin(ClassifierMixin):
 
     Attributes:
         classes_: the labels, sorted; of several questions a list of them.
+        temperature_: with ``calibrate=True``, what all scores are divided by.
     """
 
     targets_: Classes | YesNo | SeveralClasses
@@ -47,10 +58,10 @@ class LabelsMixin(ClassifierMixin):
         return self.targets_.classes
 
     def _check_y(self, y: Any) -> Any:
-        y = one_axis(_check_y(y, multi_output=True, estimator=self))
-        if y.ndim == 1 and y.dtype.kind == "O":
-            y = np.array(y.tolist())
-        check_classification_targets(y)
+        y = plain_labels(one_axis(_check_y(y, multi_output=True, estimator=self)))
+        several = y.dtype.kind == "O" and y.ndim == 2  # questions of different kinds
+        for column in [np.array(c.tolist()) for c in y.T] if several else [y]:
+            check_classification_targets(column)
         return y
 
     def _weighted(self, y: Any, weight: Array | None) -> Array | None:
@@ -62,7 +73,10 @@ class LabelsMixin(ClassifierMixin):
                 "weights of the classes of several questions are a list of dictionaries",
                 received=repr(given)[:100],
             )
-        of_class = compute_sample_weight(given, y)
+        if weight is not None and isinstance(given, str) and given == "balanced":
+            of_class = _balanced(y, weight)
+        else:
+            of_class = compute_sample_weight(given, y)
         return np.asarray(of_class if weight is None else of_class * weight)
 
 
@@ -119,9 +133,38 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         validation = X_val, y_val, sample_weight_val
         return self._fit_further(X, y, sample_weight, classes, validation)
 
+    @property
+    def temperature_(self) -> float:
+        """T of a network that is calibrated; several questions or answers have the same."""
+        return self._temperature.temperature.item()
+
+    @property
+    def _temperature(self) -> nn.Temperature:
+        """The last module of a network that is or will be calibrated."""
+        layers = self.network_.layers if isinstance(self.network_, nn.Sequential) else ()
+        last = layers[-1] if layers else None
+        if not isinstance(last, nn.Temperature):
+            raise AttributeError(f"this {type(self).__name__} was fitted without calibrate=True")
+        return last
+
+    def _begin_calibration(self, recipe: Recipe) -> None:
+        if hasattr(self, "_temperature"):
+            self._temperature.temperature.assign(1.0)
+        elif recipe.calibrate:
+            layers = self.network_ if isinstance(self.network_, nn.Sequential) else [self.network_]
+            self.network_ = nn.Sequential(*layers, nn.Temperature())
+            self.__dict__.pop("_trainer", None)  # it trains the network as it was
+
+    def _calibrate(self, held: Rows) -> None:
+        dtype = self.network_.parameters()[0].dtype
+        raw, target = self._predicted(held.X), self.targets_.encode(held.y, dtype)
+        found = temperature(self.targets_.questions(raw, target), held.weight)
+        self._temperature.temperature.assign(found)
+
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         if rows.y.ndim == 2:
-            if type_of_target(rows.y) == "multilabel-indicator":
+            labels = rows.y.dtype.kind != "O" and type_of_target(rows.y)
+            if labels == "multilabel-indicator":
                 return YesNo(rows.y.shape[1])
             return SeveralClasses.fit(rows.y)
         labels = rows.y if classes is None else np.asarray(classes)
@@ -133,3 +176,16 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         tags.classifier_tags.multi_label = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _balanced(y: Array, weight: Array) -> Array:
+    """Weight of each row's class, Σ w / (K · Σ w of the class); of several questions the product.
+
+    scikit-learn's "balanced", where rows count by their weight.
+    """
+    found = np.ones(len(y))
+    for column in y.reshape(len(y), -1).T:
+        _, places = np.unique(column, return_inverse=True)
+        counts = np.bincount(places, weight)
+        found *= (counts.sum() / (len(counts) * counts))[places]
+    return found

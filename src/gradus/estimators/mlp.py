@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from gradus import nn
-from gradus.errors import ArgumentError
-from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.classes import NetworkClassifierBase
+from gradus.estimators.hidden import HiddenLayerEstimator
+from gradus.estimators.inputs import Encoder
 from gradus.estimators.networks import perceptron
 from gradus.estimators.numbers import NetworkRegressorBase
 from gradus.estimators.recipe import Recipe, settled
 from gradus.estimators.store import store
-from gradus.estimators.targets import Classes, YesNo
+from gradus.estimators.targets import Classes, SeveralClasses, YesNo
 from gradus.types import Array
 
+_LAYERS = (nn.Linear, nn.NTKLinear, nn.SparseInput, nn.MemberLinear)
 
-class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
+
+class _Perceptron(HiddenLayerEstimator):
     """What both have: a recipe from a preset and options, and its network."""
+
+    encoder_: Encoder
 
     def _recipe(self) -> Recipe:
         options = self.get_params(deep=False)
@@ -34,17 +37,25 @@ class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
         return []
 
     @property
+    def _n_features_out(self) -> int:
+        """Columns of ``transform``."""
+        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
+
+    @property
     def coefs_(self) -> list[Array]:
-        """Weights of each layer as scikit-learn has them, (inputs, units), NTK's scale included."""
+        """Weights of each layer as scikit-learn has them, (inputs, units), NTK's scale included.
+
+        The last of an ensemble has one matrix a member, (members, inputs, outputs).
+        """
         return [_weight(layer) for layer in self._layers()]
 
     @property
     def intercepts_(self) -> list[Array]:
-        """Biases of each layer, (units,)."""
+        """Biases of each layer, (units,), the last of an ensemble (members, outputs)."""
         return [layer.bias.numpy() for layer in self._layers()]
 
     def _layers(self) -> list[Any]:
-        return [m for m in self.network_ if isinstance(m, (nn.Linear, nn.NTKLinear))]
+        return [m for m in self.network_ if isinstance(m, _LAYERS)]
 
 
 class MLPClassifier(_Perceptron, NetworkClassifierBase):
@@ -68,6 +79,9 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
             weight_decay, clip_norm, batch_size, max_iter, shuffle: the descent.
         tol, n_iter_no_change, early_stopping, validation_fraction, monitor: when it ends, and
             which weights are kept.
+        calibrate: whether to hold out rows (``validation_fraction``, or X_val) whether or not
+            training watches some, and to fit a temperature by them once the weights stand: the
+            same classes, with probabilities that are as often right as they say.
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
         random_state: of all that is random.
         warm_start: whether a further ``fit`` goes on from the weights of the last.
@@ -80,6 +94,7 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
 
     Attributes:
         classes_: the labels, sorted.
+        temperature_: with ``calibrate=True``, what scores are divided by.
         network_, encoder_, schema_, targets_, recipe_, history_, n_iter_: see ``NetworkEstimator``.
 
     >>> from sklearn.datasets import load_iris
@@ -127,6 +142,7 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         early_stopping: Any = None,
         validation_fraction: float | None = None,
         monitor: str | None = None,
+        calibrate: bool = False,
         class_weight: Any = None,
         random_state: Any = None,
         warm_start: bool = False,
@@ -142,6 +158,8 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         if self.recipe_.members == 1:
             return []
         targets = self.targets_
+        if isinstance(targets, SeveralClasses):
+            return [nn.MemberMean("classes", [part.outputs for part in targets.parts])]
         yes_no = isinstance(targets, YesNo) or (isinstance(targets, Classes) and targets.single)
         return [nn.MemberMean("labels" if yes_no else "classes")]
 
@@ -158,8 +176,12 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
             ``(prediction, target) → one value a row``, of standardised targets.
         quantiles: what ``loss="quantile"`` predicts; ``predict`` gives the one nearest to ½.
         clamp: whether predictions stay in the range of the targets of training.
+        calibrate: whether to hold out rows (``validation_fraction``, or X_val) that training does
+            not see, for ``predict_interval``. Where training watches rows as well, each of the two
+            has half of them.
 
     Attributes:
+        conformity_: with ``calibrate=True``, what ``predict_interval`` knows.
         network_, encoder_, schema_, targets_, recipe_, history_, n_iter_: see ``NetworkEstimator``.
 
     >>> X = np.linspace(-1, 1, 200).reshape(-1, 1)
@@ -207,6 +229,7 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
         early_stopping: Any = None,
         validation_fraction: float | None = None,
         monitor: str | None = None,
+        calibrate: bool = False,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: bool = False,
@@ -216,22 +239,6 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
         dtype: str = "auto",
     ) -> None:
         store(locals())
-
-    def predict_quantiles(self, X: Any) -> Array:
-        """Quantiles in rising order, (rows, quantiles), or (rows, values, quantiles).
-
-        Raises:
-            ArgumentError: an estimator of another loss than ``"quantile"``.
-        """
-        raw = self._raw(X)
-        if not self.targets_.quantiles:
-            raise ArgumentError(
-                "quantiles are predicted by an estimator that was trained on them",
-                received=f"loss={self.get_params()['loss']!r}",
-                remedy='fit with loss="quantile"',
-            )
-        cube = self.targets_.decoded(raw)
-        return cube[:, 0] if self.targets_.flat else cube
 
     def _tail(self) -> list[nn.Module]:
         tail: list[nn.Module] = []
@@ -244,5 +251,8 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
 
 
 def _weight(layer: Any) -> Array:
-    weight: Array = layer.weight.numpy().T
-    return weight / np.sqrt(len(weight)) if isinstance(layer, nn.NTKLinear) else weight
+    weight: Array = layer.weight.numpy()
+    if not isinstance(layer, nn.SparseInput):  # it alone has a row an input
+        weight = weight.swapaxes(-1, -2)
+    ntk = isinstance(layer, nn.NTKLinear) or getattr(layer, "ntk", False)
+    return weight / np.sqrt(len(weight)) if ntk else weight

@@ -6,8 +6,8 @@ sources, is in ``docs/design/estimators.md``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -31,6 +31,15 @@ from gradus.optim import (
 
 SCALINGS = ("standard", "robust", "none")
 EMBEDDINGS = ("none", "periodic", "piecewise")
+_FLAGS = (
+    "scaling_layer",
+    "ntk",
+    "parametric_activation",
+    "shuffle",
+    "clamp",
+    "calibrate",
+    "start_from_data",
+)
 SCHEDULES: Mapping[str, Schedule] = {
     "constant": Constant(),
     "cosine": Cosine(),
@@ -48,7 +57,7 @@ class Recipe:
         hidden_layer_sizes: units of each hidden layer.
         activation: of the hidden layers: a name, a module, a function of a tensor, or one a layer.
         dropout: probability of dropping a hidden unit.
-        dropout_schedule: how that goes over the training: ``"constant"``, or the name of a schedule.
+        dropout_schedule: how that goes over the training, by the name of a schedule.
         start_from_data: whether the first weights are set by a look at the rows (he+5).
         scaling: of numbers: ``"standard"`` (mean 0, deviation 1), ``"robust"`` (median 0,
             quartiles 1 apart, far values drawn in smoothly), ``"none"``.
@@ -80,8 +89,9 @@ class Recipe:
         n_iter_no_change: passes without one before training ends; ``inf``: it goes on.
         early_stopping: whether to watch a validation part and keep the best weights; ``"auto"``:
             where there is one, or rows enough for one.
-        validation_fraction: share of the rows in that part.
+        validation_fraction: share of the rows in that part, or to calibrate by.
         monitor: what is watched: ``"loss"`` or ``"score"`` (accuracy, R²).
+        calibrate: whether rows are held out to fit a temperature or prediction intervals by.
     """
 
     hidden_layer_sizes: tuple[int, ...]
@@ -118,7 +128,8 @@ class Recipe:
     validation_fraction: float
     monitor: str
     label_smoothing: float = 0.0
-    quantiles: tuple[float, ...] = field(default=())
+    quantiles: tuple[float, ...] = (0.05, 0.5, 0.95)
+    calibrate: bool = False
 
     def __post_init__(self) -> None:
         settle = object.__setattr__
@@ -127,9 +138,7 @@ class Recipe:
         for name in ("embedding_size", "members", "max_iter"):
             whole_number(name, getattr(self, name), least=1)
         whole_number("max_one_hot", self.max_one_hot, least=0)
-        for name in (
-            "scaling_layer", "ntk", "parametric_activation", "shuffle", "clamp", "start_from_data",
-        ):  # fmt: skip
+        for name in _FLAGS:
             flag(name, getattr(self, name))
         for name in ("learning_rate_init", "epsilon"):
             finite_number(name, getattr(self, name), above=0)
@@ -139,8 +148,7 @@ class Recipe:
             finite_number(name, getattr(self, name), least=0, below=1)
         finite_number("label_smoothing", self.label_smoothing, least=0, most=1)
         finite_number("validation_fraction", self.validation_fraction, above=0, below=1)
-        for q in self.quantiles:
-            finite_number("each of quantiles", q, above=0, below=1)
+        settle(self, "quantiles", _quantiles(self.quantiles))
         if self.n_iter_no_change != np.inf:
             whole_number("n_iter_no_change", self.n_iter_no_change, least=1)
         if self.batch_size != "auto":
@@ -234,6 +242,13 @@ class Recipe:
     def rows_a_step(self, rows: int) -> int:
         """Rows of a batch, where there are so many in all."""
         return min(200, rows) if self.batch_size == "auto" else min(int(self.batch_size), rows)
+
+
+def _quantiles(given: Any) -> tuple[float, ...]:
+    """Quantiles in rising order; one may stand alone."""
+    several = tuple(given) if isinstance(given, Iterable) else (given,)
+    require(bool(several), "quantiles are one number or more", repr(given)[:100])
+    return tuple(sorted({finite_number("each of quantiles", q, above=0, below=1) for q in several}))
 
 
 _SOLVERS = {name.lower(): name for name in OPTIMIZERS}

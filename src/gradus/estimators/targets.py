@@ -15,12 +15,13 @@ from gradus import losses, ops
 from gradus.data.scaling import Scale
 from gradus.errors import ArgumentError, DataError
 from gradus.estimators.recipe import Recipe
+from gradus.estimators.temperature import Question
 from gradus.tensor import Tensor, tensor
 from gradus.train import metrics
 from gradus.types import Array
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-Metric = Callable[[Array, Array], float]
+Metric = Callable[[Array, Array, Array | None], float]
 
 
 class Targets(ABC):
@@ -43,7 +44,7 @@ class Targets(ABC):
     @property
     @abstractmethod
     def score(self) -> Metric:
-        """What a network is judged by, larger for better: from its outputs and encoded targets."""
+        """What judges a network, larger for better: of outputs, encoded targets, weights."""
 
     def labels(self, y: Array) -> Array | None:
         """One class a row, to hold out in proportion; None where there is none."""
@@ -83,7 +84,7 @@ class Classes(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Class numbers; or 0 and 1, (rows, 1)."""
-        numbers = numbered(y, self.classes)
+        numbers = numbered(_columns(y, 1)[:, 0], self.classes)
         return numbers[:, None].astype(dtype) if self.single else numbers
 
     def loss(self, recipe: Recipe) -> Loss:
@@ -99,14 +100,14 @@ class Classes(Targets):
 
     def labels(self, y: Array) -> Array:
         """The class numbers."""
-        return numbered(y, self.classes)
+        return numbered(_columns(y, 1)[:, 0], self.classes)
 
     @property
     def score(self) -> Metric:
         """Share of the rows whose class is predicted."""
 
-        def accuracy(prediction: Array, target: Array) -> float:
-            return metrics.accuracy(prediction, target)
+        def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
+            return metrics.accuracy(prediction, target, weight)
 
         return accuracy
 
@@ -123,6 +124,12 @@ class Classes(Targets):
         if self.single:
             return raw.reshape(-1)
         return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
+
+    def questions(self, raw: Array, target: Array) -> list[Question]:
+        """The one question."""
+        if self.single:
+            return [_yes_no(raw[:, 0], target[:, 0])]
+        return [(raw.astype(np.float64), target)]
 
     def predicted(self, raw: Array) -> Array:
         """Labels."""
@@ -147,8 +154,7 @@ class YesNo(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """0 and 1 in the network's dtype."""
-        dense = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        return np.ascontiguousarray(dense, dtype)
+        return np.ascontiguousarray(_columns(y, self.outputs), dtype)
 
     def loss(self, recipe: Recipe) -> Loss:
         """Binary cross-entropy, summed over the answers."""
@@ -165,6 +171,10 @@ class YesNo(Targets):
         """(rows, L), above 0 for yes."""
         return raw.astype(np.float64)
 
+    def questions(self, raw: Array, target: Array) -> list[Question]:
+        """Each answer."""
+        return [_yes_no(r, t) for r, t in zip(raw.T, target.T, strict=True)]
+
     def predicted(self, raw: Array) -> Array:
         """0 and 1."""
         return np.asarray(raw > 0, np.int64)
@@ -173,8 +183,8 @@ class YesNo(Targets):
     def score(self) -> Metric:
         """Share of the answers that are right."""
 
-        def accuracy(prediction: Array, target: Array) -> float:
-            return float(np.mean((prediction > 0) == (target > 0.5)))
+        def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
+            return metrics.average((prediction > 0) == (target > 0.5), weight)
 
         return accuracy
 
@@ -202,7 +212,7 @@ class SeveralClasses(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Class numbers, (rows, questions)."""
-        columns = zip(self.parts, np.asarray(y).T, strict=True)
+        columns = zip(self.parts, _columns(y, len(self.parts)).T, strict=True)
         return np.stack([numbered(column, part.classes) for part, column in columns], axis=1)
 
     def loss(self, recipe: Recipe) -> Loss:
@@ -228,6 +238,11 @@ class SeveralClasses(Targets):
         """Of each question's classes."""
         return [part.scores(r) for part, r in self._split(raw)]
 
+    def questions(self, raw: Array, target: Array) -> list[Question]:
+        """Each question."""
+        each = zip(self._split(raw), target.T, strict=True)
+        return [question for (p, r), t in each for question in p.questions(r, t)]
+
     def predicted(self, raw: Array) -> Array:
         """Labels, (rows, questions)."""
         return np.stack([part.predicted(r) for part, r in self._split(raw)], axis=1)
@@ -236,9 +251,9 @@ class SeveralClasses(Targets):
     def score(self) -> Metric:
         """Share of the answers that are right."""
 
-        def accuracy(prediction: Array, target: Array) -> float:
+        def accuracy(prediction: Array, target: Array, weight: Array | None) -> float:
             best = [r.argmax(axis=1) for _, r in self._split(prediction)]
-            return float(np.mean(np.stack(best, axis=1) == target))
+            return metrics.average(np.stack(best, axis=1) == target, weight)
 
         return accuracy
 
@@ -277,7 +292,7 @@ class Values(Targets):
         """Learn mean and deviation of each column."""
         columns = y.reshape(len(y), -1).T.astype(np.float64)
         scales = tuple(Scale.fit(c, f"target {i}", weight) for i, c in enumerate(columns))
-        quantiles = tuple(sorted(recipe.quantiles)) if recipe.loss == "quantile" else ()
+        quantiles = recipe.quantiles if recipe.loss == "quantile" else ()
         z = cls(scales, y.ndim == 1).encode(y, np.float64)
         copies = max(len(quantiles), 1)
         ends = [np.repeat(end, copies).tolist() for end in (z.min(axis=0), z.max(axis=0))]
@@ -285,7 +300,7 @@ class Values(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Standardised, (rows, values)."""
-        columns = np.asarray(y, np.float64).reshape(len(y), -1).T
+        columns = _columns(y, len(self.scales)).astype(np.float64).T
         z = [(c - s.mean) / s.std for s, c in zip(self.scales, columns, strict=True)]
         return np.stack(z, axis=1).astype(dtype)
 
@@ -318,26 +333,72 @@ class Values(Targets):
 
     def predicted(self, raw: Array) -> Array:
         """The mean, or the quantile nearest to the median, in the shape of y."""
-        cube = self.decoded(raw)
-        at = int(np.argmin(np.abs(np.array(self.quantiles) - 0.5))) if self.quantiles else 0
-        return cube[:, 0, at] if self.flat else cube[:, :, at]
+        middle = self.decoded(raw)[:, :, self._middle]
+        return middle[:, 0] if self.flat else middle
 
     @property
     def score(self) -> Metric:
         """R² of standardised numbers."""
 
-        def r2(prediction: Array, target: Array) -> float:
-            z = prediction.reshape(len(prediction), len(self.scales), -1)
-            middle = z[:, :, z.shape[2] // 2]
-            return metrics.r2(middle, target)
+        def r2(prediction: Array, target: Array, weight: Array | None) -> float:
+            z = np.sort(prediction.reshape(len(prediction), len(self.scales), -1), axis=2)
+            return metrics.r2(z[:, :, self._middle], target, weight)
 
         return r2
+
+    @property
+    def _middle(self) -> int:
+        """Place of the quantile nearest to the median."""
+        return int(np.argmin(np.abs(np.array(self.quantiles or [0.5]) - 0.5)))
+
+
+def _yes_no(score: Array, target: Array) -> Question:
+    """A question of two classes, of which the second has this score, and the first 0."""
+    scores = np.stack([np.zeros(len(score)), score], axis=1)
+    return scores, np.asarray(target > 0.5, np.int64)
 
 
 def one_axis(y: Any) -> Array:
     """Targets as a dense array, of one axis where there is one a row."""
     y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def plain_labels(y: Array) -> Array:
+    """Objects as texts or numbers, where each column holds one kind.
+
+    Raises:
+        DataError: a column of several kinds.
+
+    >>> plain_labels(np.array(["a", "b"], dtype=object))
+    array(['a', 'b'], dtype='<U1')
+    """
+    if y.dtype.kind != "O":
+        return y
+    columns = [np.array(column.tolist()) for column in y.reshape(len(y), -1).T]
+    for column, given in zip(columns, y.reshape(len(y), -1).T, strict=True):
+        kinds = sorted({type(v).__name__ for v in given.tolist()})
+        if column.dtype.kind == "U" and kinds != ["str"]:
+            raise DataError(
+                "the labels of a column are of one type",
+                received=", ".join(kinds),
+                remedy="turn all of them into texts, or all into numbers",
+            )
+    if y.ndim == 1:
+        return columns[0]
+    alike = len({column.dtype.kind for column in columns}) == 1
+    return np.stack(columns if alike else [c.astype(object) for c in columns], axis=1)
+
+
+def _columns(y: Array, count: int) -> Array:
+    """Targets with an axis of columns, of which there are as many as in training."""
+    y = np.asarray(y)
+    if (1 if y.ndim == 1 else y.shape[1]) != count:
+        raise DataError(
+            f"targets have as many columns as in training, {count}",
+            received=f"shape {y.shape}",
+        )
+    return y.reshape(len(y), count)
 
 
 def numbered(y: Array, classes: Array) -> Array:

@@ -10,7 +10,13 @@ from gradus.optim.adam import Adam, AdamW
 from gradus.optim.lbfgs import LBFGS
 from gradus.optim.optimizer import Optimizer, State, clip_by_norm, clip_by_value, global_norm
 from gradus.optim.plateau import Plateau, PlateauState
-from gradus.optim.registry import OPTIMIZERS, SCHEDULES, from_config, to_config
+from gradus.optim.registry import (
+    OPTIMIZERS,
+    SCHEDULES,
+    from_config,
+    settings_from_config,
+    to_config,
+)
 from gradus.optim.rmsprop import RMSprop
 from gradus.optim.schedules import (
     Constant,
@@ -56,5 +62,6 @@ __all__ = [
     "clip_by_value",
     "from_config",
     "global_norm",
+    "settings_from_config",
     "to_config",
 ]

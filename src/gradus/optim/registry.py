@@ -34,8 +34,8 @@ SCHEDULES: dict[str, type[Settings]] = {
 }
 
 
-def to_config(optimizer: Optimizer) -> dict[str, Any]:
-    """Optimizer as plain data that JSON and TOML can hold; settings that are None are left out.
+def to_config(optimizer: Settings) -> dict[str, Any]:
+    """Optimizer or schedule as plain data for JSON and TOML; settings that are None are left out.
 
     Raises:
         ArgumentError: a class of your own, which ``from_config`` would not know.
@@ -56,6 +56,15 @@ def from_config(config: Mapping[str, Any]) -> Optimizer:
     True
     """
     return _read(config, OPTIMIZERS, "optimizer")
+
+
+def settings_from_config(config: Mapping[str, Any]) -> Settings:
+    """Optimizer or schedule from plain data, as ``from_config``.
+
+    >>> settings_from_config(to_config(FlatCosine(0.5)))
+    FlatCosine(flat=0.5)
+    """
+    return _read(config, {**OPTIMIZERS, **SCHEDULES}, "optimizer or schedule")
 
 
 def _plain(value: Any) -> Any:

@@ -120,7 +120,7 @@ def explain_row(
         raise DataError(
             f"the rows are counted from 1 to {len(table)}, the header left out", received=row
         )
-    encoded = model.inputs.transform(table)[row - 1]
+    encoded = model.encode(table)[row - 1]
     alone = table.take([row - 1])
     output = model.outputs(alone)[0]
     classes = model.target.classes

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -62,27 +63,27 @@ def accuracy(
         single = target.size == guessed.size == len(guessed)
         truth = target.reshape(guessed.shape) if single else target
     _check_shapes(guessed, truth)
-    return _average(guessed == truth, weight)
+    return average(guessed == truth, weight)
 
 
 def rmse(prediction: Array, target: Array, weight: Array | None = None) -> float:
     """Root of the mean squared error, in the unit of the target."""
     _check_shapes(prediction, target)
-    return float(np.sqrt(_average((prediction - target) ** 2, weight)))
+    return float(np.sqrt(average((prediction - target) ** 2, weight)))
 
 
 def mae(prediction: Array, target: Array, weight: Array | None = None) -> float:
     """Mean absolute error, in the unit of the target."""
     _check_shapes(prediction, target)
-    return _average(np.abs(prediction - target), weight)
+    return average(np.abs(prediction - target), weight)
 
 
 def r2(prediction: Array, target: Array, weight: Array | None = None) -> float:
     """Share of the target's variance that is predicted: 1 is perfect, 0 as good as the mean."""
     _check_shapes(prediction, target)
     mean = np.average(target, axis=0, weights=weight)
-    residual = _average((prediction - target) ** 2, weight)
-    spread = _average((target - mean) ** 2, weight)
+    residual = average((prediction - target) ** 2, weight)
+    spread = average((target - mean) ** 2, weight)
     return 1 - residual / spread if spread > 0 else float(residual == 0)
 
 
@@ -94,7 +95,7 @@ def metrics_named(metrics: Iterable[str | Metric], loss: Any) -> dict[str, Measu
 
     Args:
         metrics: names in ``METRICS``, and functions ``(prediction, target) → number``, which see
-            no weights unless they are of this file.
+            weights, or None, where they have a parameter ``weight``.
         loss: what is trained on; it says whether one column holds probabilities or scores.
 
     Raises:
@@ -121,7 +122,7 @@ def metrics_named(metrics: Iterable[str | Metric], loss: Any) -> dict[str, Measu
         if function is accuracy:
             function = partial(accuracy, threshold=_threshold(loss))
         elif function not in METRICS.values():
-            function = _Own(function)
+            function = _Own(function, _sees_weights(function))
         found[name] = function
     return found
 
@@ -146,15 +147,26 @@ def _threshold(loss: Any) -> float | None:
 
 @dataclass(frozen=True)
 class _Own:
-    """A metric of the user's, which sees no weights."""
+    """A metric of the user's, which may see no weights."""
 
-    function: Metric
+    function: Callable[..., float]
+    weighted: bool
 
     def __call__(self, prediction: Array, target: Array, weight: Array | None) -> float:
+        if self.weighted:
+            return self.function(prediction, target, weight=weight)
         return self.function(prediction, target)
 
 
-def _average(values: Array, weight: Array | None) -> float:
+def _sees_weights(function: Any) -> bool:
+    """Whether a function has a parameter for weights."""
+    try:
+        return "weight" in signature(function).parameters
+    except (TypeError, ValueError):  # such as a function written in C
+        return False
+
+
+def average(values: Array, weight: Array | None) -> float:
     """Mean over everything, each row counted with its weight."""
     rows = values.reshape(len(values), -1).mean(axis=1, dtype=np.float64)
     return float(np.average(rows, weights=weight))

@@ -20,6 +20,8 @@ from gradus.train.metrics import accuracy, mae, r2, rmse
 from gradus.train.trainer import Trainer
 from gradus.types import Array
 
+_ENTRIES = {"inputs", "target", "target_name"}  # of a file's header
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -42,7 +44,8 @@ class TableModel:
     """A network with the preprocessing that turns a table into its inputs and outputs back.
 
     Attributes:
-        network: gives a score a class, or the standardised value.
+        network: gives a score a class, of two classes perhaps that of the second alone, or the
+            standardised value.
         inputs: columns to features.
         target: labels or values to targets and back.
         target_name: column that is predicted.
@@ -75,12 +78,23 @@ class TableModel:
         Raises:
             DataError: columns that are missing, of another kind, or infinite.
         """
-        return self.decode(self._trainer().predict(self.inputs.transform(table)))
+        return self.decode(self._trainer().predict(self.encode(table)))
+
+    def encode(self, table: Table) -> Array:
+        """What the network takes, (rows, features), in its dtype.
+
+        Raises:
+            DataError: as ``outputs``.
+        """
+        return self.inputs.transform(table, self.network.parameters()[0].dtype)
 
     def decode(self, raw: Array) -> Array:
         """What the network's outputs mean: probabilities, or values in the target's unit."""
         if self.task == "regression":
             return self.target.decode_values(raw)
+        if raw.shape[1] == 1:
+            p = ops.sigmoid(tensor(raw[:, 0], "float64")).numpy()
+            return np.stack([1 - p, p], axis=1)
         return ops.softmax(tensor(raw, "float64")).numpy()
 
     def score(self, x: Tensor, label: int = 0) -> Tensor:
@@ -91,7 +105,7 @@ class TableModel:
         prediction when all outputs grow by as much. For values the prediction, in its unit.
 
         Args:
-            x: rows as ``inputs.transform`` gives them, (rows, features).
+            x: rows as ``encode`` gives them, (rows, features).
             label: number of the class.
 
         Raises:
@@ -168,8 +182,14 @@ class TableModel:
             FileError: the file is missing, damaged, or holds a bare network.
         """
         network, extra = nn.read(path)
-        entries = {"inputs", "target", "target_name"}
-        if extra.keys() != entries or not isinstance(extra["target_name"], str):
+        if "estimator" in extra and "target" not in extra:
+            raise FileError(
+                "predicting from a table needs a model of its columns, for one class or number",
+                received=f"{path}, an estimator of something else",
+                remedy="use gradus.estimators.load",
+            )
+        entries = extra.keys() - {"estimator"}  # what else makes it an estimator of Python's
+        if entries != _ENTRIES or not isinstance(extra["target_name"], str):
             raise FileError(
                 "predicting from a table needs a model that was trained on one",
                 received=f"{path}, a network without preprocessing",
@@ -191,7 +211,7 @@ class TableModel:
             shape: object = self._trainer().predict(np.zeros((1, ends[0]), np.float32)).shape
         except GradusError as error:
             shape = error
-        if shape != (1, ends[1]):
+        if shape != (1, ends[1]) and not (shape == (1, 1) and ends[1] == 2):
             raise FileError(
                 f"a table model has a network that fits its columns: {ends[0]} inputs, "
                 f"{ends[1]} outputs",
@@ -212,9 +232,15 @@ def loss_of(task: Task) -> Any:
 def log_odds(scores: Tensor, *, label: int) -> Tensor:
     """ln(p / (1 − p)) of one class, from scores (n, K): s_y − ln Σ_{k≠y} eˢᵏ.
 
+    Scores (n, 1) are those of the second of two classes, beside 0 of the first.
+
     >>> log_odds(tensor([[2.0, -1.0]]), label=0).tolist()
     [3.0]
+    >>> log_odds(tensor([[-3.0]]), label=0).tolist()
+    [3.0]
     """
+    if scores.shape[1] == 1:
+        return scores[:, 0] if label else -scores[:, 0]
     others = [k for k in range(scores.shape[1]) if k != label]
     return scores[:, label] - ops.logsumexp(ops.take(scores, others, axis=1), axis=1)
 

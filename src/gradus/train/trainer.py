@@ -134,7 +134,7 @@ class Trainer:
         *,
         epochs: int = 10,
         batch_size: int = 32,
-        validation: float | tuple[npt.ArrayLike, ...] | None = None,
+        validation: float | tuple[npt.ArrayLike | None, ...] | None = None,
         sample_weight: npt.ArrayLike | None = None,
         shuffle: bool = True,
         callbacks: Sequence[Callback] = (),
