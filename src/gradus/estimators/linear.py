@@ -55,7 +55,8 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
         alpha: α ≥ 0, of weights of standardised columns where ``scaling="standard"``; those of a
             sparse matrix are divided by their largest number. scikit-learn's C is 1 / (α n) for n
             rows.
-        fit_intercept: whether there is a b.
+        fit_intercept: whether there is a b; without it all scores are 0 at the encoded 0, which is
+            the mean of standardised columns.
         scaling: ``"standard"``: numbers have mean 0 and deviation 1 inside; or ``"none"``.
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.
         solver: of softmax: ``"lbfgs"``; or gradient descent on all rows at once with a constant

@@ -33,7 +33,8 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
             or ``"adam"``; or a rule of ``gradus.optim``.
         alpha: α ≥ 0, of weights of standardised columns where ``scaling="standard"``.
             scikit-learn's C is 1 / (α n) for n rows.
-        fit_intercept: whether the neuron has a b.
+        fit_intercept: whether the neuron has a b; without it the plane goes through the encoded 0,
+            which is the mean of standardised columns.
         scaling: ``"standard"``: numbers have mean 0 and deviation 1 inside, which L-BFGS needs for
             few steps and a penalty for being just; or ``"none"``.
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.

@@ -32,7 +32,7 @@ class Perceptron(PlaneClassifier):
     the classes, every row has its way.
 
     Args:
-        fit_intercept: whether a unit has a b.
+        fit_intercept: whether a unit has a b; without it its plane goes through the encoded 0.
         scaling: ``"none"``: numbers as they are; or ``"standard"``: mean 0 and deviation 1, which
             shortens the way where columns differ in size.
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -93,9 +94,12 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
         self.network_ = nn.Sequential(_layer(self.encoder_, self.targets_.outputs, bias))
 
     def _warn(self, what: str, remedy: str) -> None:
-        """Say that the fit did not come to its end."""
+        """Say that the fit did not come to its end, in the caller's line."""
+        frame, level = sys._getframe(), 1
+        while frame.f_back and frame.f_globals["__name__"].startswith("gradus."):
+            frame, level = frame.f_back, level + 1
         text = f"{type(self).__name__} did not converge: {what}. What to do: {remedy}"
-        warnings.warn(text, ConvergenceWarning, stacklevel=3)
+        warnings.warn(text, ConvergenceWarning, stacklevel=level)
 
     # Predicting ----------------------------------------------------------------------------------
 
