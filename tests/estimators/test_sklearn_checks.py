@@ -11,7 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import _check_name, _yield_all_checks, parametrize_with_checks
 
 from gradus import estimators
-from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.estimators import (
+    LinearClassifier,
+    LogisticNeuron,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
 
 # One of each kind, and one a preset: small where the preset is large, for the sake of time alone.
 ESTIMATORS = [
@@ -19,9 +25,19 @@ ESTIMATORS = [
     MLPRegressor(preset="classic"),
     MLPClassifier(hidden_layer_sizes=(32, 32), max_iter=128),
     MLPRegressor(hidden_layer_sizes=(32, 32)),
+    Perceptron(),
+    LogisticNeuron(),
+    LinearClassifier(),
+    LinearClassifier("max_margin"),
 ]
 # How many checks scikit-learn has for each: fewer would mean that some are skipped.
-CHECKS = {"MLPClassifier": 74, "MLPRegressor": 66}
+CHECKS = {
+    "LinearClassifier": 63,
+    "LogisticNeuron": 64,
+    "MLPClassifier": 74,
+    "MLPRegressor": 66,
+    "Perceptron": 54,
+}
 
 
 @pytest.fixture(autouse=True)
