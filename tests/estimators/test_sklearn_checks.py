@@ -11,7 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import _check_name, _yield_all_checks, parametrize_with_checks
 
 from gradus import estimators
-from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.estimators import (
+    Autoencoder,
+    MLPClassifier,
+    MLPRegressor,
+    NetworkClassifier,
+    NetworkRegressor,
+)
 
 # One of each kind, and one a preset: small where the preset is large, for the sake of time alone.
 ESTIMATORS = [
@@ -19,9 +25,18 @@ ESTIMATORS = [
     MLPRegressor(preset="classic"),
     MLPClassifier(hidden_layer_sizes=(32, 32), max_iter=128),
     MLPRegressor(hidden_layer_sizes=(32, 32)),
+    NetworkClassifier(learning_rate_init=0.01, max_iter=20),
+    NetworkRegressor(learning_rate_init=0.01, max_iter=20),
+    Autoencoder(hidden_layer_sizes=(8,), max_iter=5),
 ]
 # How many checks scikit-learn has for each: fewer would mean that some are skipped.
-CHECKS = {"MLPClassifier": 74, "MLPRegressor": 66}
+CHECKS = {
+    "MLPClassifier": 74,
+    "MLPRegressor": 66,
+    "NetworkClassifier": 68,
+    "NetworkRegressor": 60,
+    "Autoencoder": 54,
+}
 
 
 @pytest.fixture(autouse=True)
