@@ -165,9 +165,17 @@ def test_whole_numbers_stay_whole_for_an_embedding(dtype: Any) -> None:
     network = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(16, 2))
     model = NetworkClassifier(network, learning_rate_init=0.05, random_state=0).fit(words, found)
     assert model.score(words, found) > 0.95
-    assert model.score(pd.DataFrame(words), found) > 0.95
+    frame = pd.DataFrame(words)
+    assert model.score(frame, found) > 0.95
+    assert clone(model).fit(frame, found).score(frame, found) > 0.95
     with pytest.raises(DataError, match="whole numbers"):
         model.predict(words + 0.5)
+
+
+def test_a_place_that_an_embedding_has_not_is_named() -> None:
+    network = nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(8, 1))
+    with pytest.raises(ShapeError, match="between 0 and 2; received 0 to 7"):
+        NetworkRegressor(network, **SHORT).fit([[0, 7], [7, 0]], [1.0, 2.0])
 
 
 def test_sparse_rows_are_packed_for_a_layer_that_takes_them_so_and_dense_for_others() -> None:
