@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,7 +19,7 @@ from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
-from gradus.errors import ArgumentError, FileError
+from gradus.errors import ArgumentError, DivergenceError, FileError
 from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
@@ -36,12 +37,13 @@ from gradus.train import (
     NoImprovement,
     Trainer,
 )
+from gradus.train.metrics import metrics_named
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
-_ENOUGH_ROWS = 500
+_ENOUGH_ROWS = 100
 _SEEDS = 2**31 - 1
 
 
@@ -120,11 +122,12 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """
         recipe = self._recipe()
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
-        rows = self._rows(X, y, sample_weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, None)
-        held = self._held(X_val, y_val, sample_weight_val)
-        self._train(recipe, rows, held, recipe.max_iter, fresh=True)
+        with self._or_as_before():
+            rows = self._rows(X, y, sample_weight, reset=not again)
+            if not again:
+                self._begin(recipe, rows, None)
+            held = self._held(X_val, y_val, sample_weight_val)
+            self._train(recipe, rows, held, recipe.max_iter, fresh=True)
         return self
 
     def build(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> Self:
@@ -133,7 +136,8 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         Afterwards the weights may be set by hand; ``fit`` goes on from them with
         ``warm_start=True``, and so does ``partial_fit``. Arguments and errors as ``fit``.
         """
-        self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
+        with self._or_as_before():
+            self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
         return self
 
     def _fit_further(
@@ -142,26 +146,49 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """One pass over further rows, at the constant rate."""
         recipe = self._recipe()
         again = hasattr(self, "network_")
-        rows = self._rows(X, y, weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, classes)
-        held = self._held(*validation)
-        watched = recipe.early_stopping is True and held is not None
-        if recipe.calibrate and held is None:
-            raise ArgumentError(
-                "partial_fit calibrates by rows that stay the same from call to call",
-                received="calibrate=True without X_val and y_val",
-                remedy="pass X_val and y_val, or set calibrate=False",
-            )
-        if recipe.early_stopping is True and held is None:
-            raise ArgumentError(
-                "partial_fit stops early by rows that stay the same from call to call",
-                received="early_stopping=True without X_val and y_val",
-                remedy="pass X_val and y_val, or set early_stopping=False",
-            )
-        going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
-        self._train(going_on, rows, held, 1, fresh=False)
+        with self._or_as_before():
+            rows = self._rows(X, y, weight, reset=not again)
+            if not again:
+                self._begin(recipe, rows, classes)
+            held = self._held(*validation)
+            watched = recipe.early_stopping is True and held is not None
+            if recipe.calibrate and held is None:
+                raise ArgumentError(
+                    "partial_fit calibrates by rows that stay the same from call to call",
+                    received="calibrate=True without X_val and y_val",
+                    remedy="pass X_val and y_val, or set calibrate=False",
+                )
+            if recipe.early_stopping is True and held is None:
+                raise ArgumentError(
+                    "partial_fit stops early by rows that stay the same from call to call",
+                    received="early_stopping=True without X_val and y_val",
+                    remedy="pass X_val and y_val, or set early_stopping=False",
+                )
+            going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
+            self._train(going_on, rows, held, 1, fresh=False)
         return self
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """An error before the first pass has ended leaves the estimator as it was.
+
+        Training that diverges, or is broken off later, leaves the last good weights instead.
+        """
+        fields: dict[str, Any] = self.__dict__
+        before, passes = dict(fields), len(getattr(self, "history_", ()))
+        try:
+            yield
+        except DivergenceError:
+            raise
+        except BaseException:
+            history = fields.get("history_")
+            same = history is before.get("history_")
+            if history is None or len(history) == (passes if same else 0):
+                # What scikit-learn's callbacks have noted is for them to take back.
+                now = {n: v for n, v in fields.items() if "callback" in n}
+                fields.clear()
+                fields.update(before | now)
+            raise
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
         """Rows to validate on that were given."""
@@ -210,6 +237,9 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self._begin_calibration(recipe)
         if fresh or not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(recipe)
+        # A score of the rows trained on would cost as much as a quarter of the pass.
+        scores = [] if validating is None else [self.targets_.score]
+        self._trainer.metrics = metrics_named(scores, self.targets_.loss(recipe))
         hooks = [
             *(options["callbacks"] or ()),
             *self._stopping(recipe, watching, fresh),
@@ -289,7 +319,6 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
             recipe.optimizer(list(self.network_.named_parameters())),
-            metrics=[self.targets_.score],
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
             threads=options["n_threads"],

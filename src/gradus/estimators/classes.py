@@ -18,7 +18,14 @@ from gradus.errors import DataError
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
-from gradus.estimators.targets import Classes, SeveralClasses, Targets, YesNo, one_axis
+from gradus.estimators.targets import (
+    Classes,
+    SeveralClasses,
+    Targets,
+    YesNo,
+    one_axis,
+    plain_labels,
+)
 from gradus.estimators.temperature import temperature
 from gradus.types import Array
 
@@ -51,10 +58,10 @@ class LabelsMixin(ClassifierMixin):
         return self.targets_.classes
 
     def _check_y(self, y: Any) -> Any:
-        y = one_axis(_check_y(y, multi_output=True, estimator=self))
-        if y.ndim == 1 and y.dtype.kind == "O":
-            y = np.array(y.tolist())
-        check_classification_targets(y)
+        y = plain_labels(one_axis(_check_y(y, multi_output=True, estimator=self)))
+        several = y.dtype.kind == "O" and y.ndim == 2  # questions of different kinds
+        for column in [np.array(c.tolist()) for c in y.T] if several else [y]:
+            check_classification_targets(column)
         return y
 
     def _weighted(self, y: Any, weight: Array | None) -> Array | None:
@@ -66,8 +73,10 @@ class LabelsMixin(ClassifierMixin):
                 "weights of the classes of several questions are a list of dictionaries",
                 received=repr(given)[:100],
             )
-        balanced = isinstance(given, str) and given == "balanced" and weight is not None
-        of_class = _balanced(y, weight) if balanced else compute_sample_weight(given, y)
+        if weight is not None and isinstance(given, str) and given == "balanced":
+            of_class = _balanced(y, weight)
+        else:
+            of_class = compute_sample_weight(given, y)
         return np.asarray(of_class if weight is None else of_class * weight)
 
 
@@ -154,7 +163,8 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
 
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         if rows.y.ndim == 2:
-            if type_of_target(rows.y) == "multilabel-indicator":
+            labels = rows.y.dtype.kind != "O" and type_of_target(rows.y)
+            if labels == "multilabel-indicator":
                 return YesNo(rows.y.shape[1])
             return SeveralClasses.fit(rows.y)
         labels = rows.y if classes is None else np.asarray(classes)

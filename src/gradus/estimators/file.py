@@ -101,6 +101,7 @@ def save(estimator: NetworkEstimator, path: str | Path) -> None:
             "history": [json.loads(row) for row in estimator.history_.to_jsonl().splitlines()],
             "stop_reason": estimator.history_.stop_reason,
             "best_epoch": estimator.history_.best_epoch,
+            "conformity": None if conformity is None else conformity.to_config(),
         },
     }
     nn.save(estimator.network_, path, extra)
@@ -249,6 +250,11 @@ def _restored(
         names = texts(config, "feature_names_in")
         _require(len(names) == count, "feature_names_in", names)
         estimator.__dict__["feature_names_in_"] = np.array(names, dtype=object)
+    if config["conformity"] is not None:
+        conformity = Conformity.from_config(entry(config, "conformity", dict))
+        values = len(estimator.targets_.scales)
+        _require(conformity.scores.shape[1] == values, "conformity scores", conformity.scores.shape)
+        estimator.__dict__["conformity_"] = conformity
     settled = {name: from_plain(v, build) for name, v in entry(config, "recipe", dict).items()}
     estimator.recipe_ = replace(estimator._recipe(), **settled)
     _check_network(estimator)

@@ -124,14 +124,15 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     Raises:
         ValueError, TypeError: no such data, or data that do not fit those of training.
     """
+    import pyarrow as pa
     from sklearn.utils.validation import validate_data
 
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2 and not _numbers(X):
-        X = Table.from_any(X.astype(object))
-    if _is_frame(X):
-        table = Table.from_any(X)
-        # A Table's own names are always texts; it goes as Arrow, whose names scikit-learn reads.
-        seen = table.arrow if isinstance(X, Table) else X
+    if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "iufb":
+        X = X.astype(np.float64).filled(np.nan)
+    if _is_frame(X) or _is_table_without_names(X):
+        table = Table.from_any(X.astype(object) if isinstance(X, np.ndarray) else X)
+        # It goes as Arrow, whose names scikit-learn reads, where the class is none that it knows.
+        seen = table.arrow if isinstance(X, (Table, pa.RecordBatch)) else X
         validate_data(estimator, seen, reset=reset, skip_check_array=True)
         if reset:
             estimator._columns = table.names
@@ -165,8 +166,8 @@ def _is_frame(X: Any) -> bool:
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "__arrow_c_stream__"))
 
 
-def _numbers(X: Array) -> bool:
-    """Whether an array of objects or texts holds numbers alone."""
-    if X.dtype.kind != "O":
+def _is_table_without_names(X: Any) -> bool:
+    """Whether it is a matrix of texts, or of objects that are not all numbers."""
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "OUS":
         return False
-    return all(isinstance(v, (int, float, complex, np.number)) or v is None for v in X.flat)
+    return not all(isinstance(v, (int, float, complex, np.number)) or v is None for v in X.flat)

@@ -14,7 +14,7 @@ from gradus.estimators.networks import perceptron
 from gradus.estimators.numbers import NetworkRegressorBase
 from gradus.estimators.recipe import Recipe, settled
 from gradus.estimators.store import store
-from gradus.estimators.targets import Classes, YesNo
+from gradus.estimators.targets import Classes, SeveralClasses, YesNo
 from gradus.types import Array
 
 _LAYERS = (nn.Linear, nn.NTKLinear, nn.SparseInput, nn.MemberLinear)
@@ -158,6 +158,8 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         if self.recipe_.members == 1:
             return []
         targets = self.targets_
+        if isinstance(targets, SeveralClasses):
+            return [nn.MemberMean("classes", [part.outputs for part in targets.parts])]
         yes_no = isinstance(targets, YesNo) or (isinstance(targets, Classes) and targets.single)
         return [nn.MemberMean("labels" if yes_no else "classes")]
 

@@ -32,6 +32,14 @@ class Rows:
         weight = None if self.weight is None else self.weight[indices]
         return Rows(self.X.take(indices), self.y[indices], weight)
 
+    def counting(self) -> Rows:
+        """The rows that count at all."""
+        if self.weight is None or np.all(self.weight > 0):
+            return self
+        if not np.any(self.weight):
+            raise DataError("some row has a weight above 0", received="only weights of 0")
+        return self.take(np.flatnonzero(self.weight))
+
 
 class TableEstimator(BaseEstimator):
     """Base of all estimators: what they take, and how it is checked."""
@@ -59,11 +67,8 @@ class TableEstimator(BaseEstimator):
         check_consistent_length(np.empty((len(inputs), 0)), y)
         if weight is not None:
             weight = _check_sample_weight(weight, y, dtype=np.float64, ensure_non_negative=True)
-        weight = self._weighted(y, weight)
-        rows = Rows(inputs, y, weight)
-        if weight is None or np.all(weight > 0):
-            return rows
-        return rows.take(np.flatnonzero(weight))
+        rows = Rows(inputs, y, weight).counting()
+        return Rows(rows.X, rows.y, self._weighted(rows.y, rows.weight)).counting()
 
     def __sklearn_tags__(self) -> Tags:
         """What the estimator takes."""
