@@ -12,10 +12,13 @@ from sklearn.utils.estimator_checks import _check_name, _yield_all_checks, param
 
 from gradus import estimators
 from gradus.estimators import (
+    Autoencoder,
     LinearClassifier,
     LogisticNeuron,
     MLPClassifier,
     MLPRegressor,
+    NetworkClassifier,
+    NetworkRegressor,
     Perceptron,
 )
 
@@ -29,13 +32,19 @@ ESTIMATORS = [
     LogisticNeuron(),
     LinearClassifier(),
     LinearClassifier("max_margin"),
+    NetworkClassifier(learning_rate_init=0.01, max_iter=20),
+    NetworkRegressor(learning_rate_init=0.01, max_iter=20),
+    Autoencoder(hidden_layer_sizes=(8,), max_iter=5),
 ]
 # How many checks scikit-learn has for each: fewer would mean that some are skipped.
 CHECKS = {
+    "Autoencoder": 54,
     "LinearClassifier": 63,
     "LogisticNeuron": 64,
     "MLPClassifier": 74,
     "MLPRegressor": 66,
+    "NetworkClassifier": 68,
+    "NetworkRegressor": 60,
     "Perceptron": 54,
 }
 
