@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gradus import nn
-from gradus.checks import choice, flag
+from gradus.checks import choice, flag, whole_number
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
@@ -123,8 +123,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
         with self._or_as_before():
             rows = self._rows(X, y, sample_weight, reset=not again)
-            if not again:
-                self._begin(recipe, rows, None)
+            self._go_on(recipe) if again else self._begin(recipe, rows, None)
             held = self._held(X_val, y_val, sample_weight_val)
             self._train(recipe, rows, held, recipe.max_iter, fresh=True)
         return self
@@ -147,8 +146,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         again = hasattr(self, "network_")
         with self._or_as_before():
             rows = self._rows(X, y, weight, reset=not again)
-            if not again:
-                self._begin(recipe, rows, classes)
+            self._go_on(recipe) if again else self._begin(recipe, rows, classes)
             held = self._held(*validation)
             watched = recipe.early_stopping is True and held is not None
             if recipe.calibrate and held is None:
@@ -217,6 +215,11 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self.history_ = History()
         self.n_iter_ = 0
         self.__dict__.pop("_trainer", None)
+
+    def _go_on(self, recipe: Recipe) -> None:
+        """Go on with the network there is, by what may be another way of training."""
+        recipe.check_network(self.recipe_)
+        self.recipe_ = recipe
 
     def _dtype(self, rows: Rows) -> DType:
         """Of the network: where one batch holds all rows, digits cost nothing."""
@@ -432,5 +435,5 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
 def _seed(random_state: Any) -> int:
     """A whole number for all that is random: itself, or drawn."""
     if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
-        return int(random_state)
+        return whole_number("random_state", random_state, least=0)
     return int(check_random_state(random_state).randint(_SEEDS))
