@@ -297,7 +297,7 @@ def test_a_file_keeps_what_intervals_need(weight: Array | None, tmp_path: Path) 
 def test_damaged_scores_are_refused(damage: dict[str, Any]) -> None:
     config = Conformity(np.ones((2, 1)), np.ones(2)).to_config()
     assert Conformity.from_config(config).to_config() == config
-    with pytest.raises(FileError, match="conformity scores|preprocessing config"):
+    with pytest.raises(FileError, match=r"conformity scores|preprocessing config"):
         Conformity.from_config(config | damage)
 
 

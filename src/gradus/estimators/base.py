@@ -37,12 +37,13 @@ from gradus.train import (
     NoImprovement,
     Trainer,
 )
+from gradus.train.metrics import metrics_named
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
-_ENOUGH_ROWS = 500
+_ENOUGH_ROWS = 100
 _SEEDS = 2**31 - 1
 
 
@@ -171,19 +172,20 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
 
         Training that diverges, or is broken off later, leaves the last good weights instead.
         """
-        before, passes = dict(vars(self)), len(getattr(self, "history_", ()))
+        fields: dict[str, Any] = self.__dict__
+        before, passes = dict(fields), len(getattr(self, "history_", ()))
         try:
             yield
         except DivergenceError:
             raise
         except BaseException:
-            history = vars(self).get("history_")
+            history = fields.get("history_")
             same = history is before.get("history_")
             if history is None or len(history) == (passes if same else 0):
                 # What scikit-learn's callbacks have noted is for them to take back.
-                now = {n: v for n, v in vars(self).items() if "callback" in n}
-                vars(self).clear()
-                vars(self).update(before | now)
+                now = {n: v for n, v in fields.items() if "callback" in n}
+                fields.clear()
+                fields.update(before | now)
             raise
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
@@ -238,6 +240,9 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self._begin_calibration(recipe)
         if fresh or not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(recipe)
+        # A score of the rows trained on would cost as much as a quarter of the pass.
+        scores = [] if validating is None else [self.targets_.score]
+        self._trainer.metrics = metrics_named(scores, self.targets_.loss(recipe))
         hooks = [
             *(options["callbacks"] or ()),
             *self._stopping(recipe, watching, fresh),
@@ -317,7 +322,6 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
             recipe.optimizer(list(self.network_.named_parameters())),
-            metrics=[self.targets_.score],
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
             threads=options["n_threads"],
