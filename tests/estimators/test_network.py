@@ -222,7 +222,12 @@ def test_two_classes_are_told_by_one_output_or_by_two() -> None:
         (NetworkRegressor, net(5, 2), NUMBER, "1 for each row"),
         (NetworkRegressor, net(5, 1), X[:, :2], "2 for each row"),
         (NetworkRegressor, Pair(), X[:, :3], "tuple"),
-        (NetworkRegressor, nn.Sequential(nn.Linear(5, 2), nn.Unflatten(1, (1, 2))), X[:, :2], "2 for each"),
+        (
+            NetworkRegressor,
+            nn.Sequential(nn.Linear(5, 2), nn.Unflatten(1, (1, 2))),
+            X[:, :2],
+            "2 for each",
+        ),
     ],
 )
 def test_another_number_of_outputs_is_refused(

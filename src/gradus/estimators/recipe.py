@@ -93,7 +93,8 @@ class Recipe:
         solver: name of an optimizer, or one of ``gradus.optim``, which then says all of its own.
         learning_rate_init: the rate, γ.
         learning_rate: its schedule, by name or from ``gradus.optim``.
-        layer_rates: factors on the rate, by pattern of parameter names: ``{"*.bias": 0.1}``.
+        layer_rates: factors on the rate, by pattern of parameter names: ``{"*.bias": 0.1}``;
+            0 freezes them.
         beta_1: decay of the first moment, β₁; momentum of ``"sgd"``.
         beta_2: decay of the second moment, β₂.
         epsilon: what keeps Adam from dividing by 0.
