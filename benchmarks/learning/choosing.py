@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.client import ROOT
 from benchmarks.learning.cache import Cache
-from benchmarks.learning.choosing_sets import CHOOSING
+from benchmarks.learning.choosing_sets import CHOOSING, FEW
 from benchmarks.learning.compare import Comparison, Plan
 from benchmarks.learning.judgement import relative
 from benchmarks.learning.models import MODELS, Model
@@ -37,7 +37,7 @@ _FIGURES = (("classification", "error"), ("classification", "log_loss"), ("regre
 
 def compare(
     recipes: Mapping[str, Mapping[str, Any]],
-    sets: tuple[str, ...] = tuple(CHOOSING),
+    sets: tuple[str, ...] = FEW,
     plan: Plan = QUICK,
     peers: tuple[str, ...] = (),
     cache: Path = CACHE,
@@ -100,17 +100,19 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipes", type=Path, nargs="?", help="a file of JSON")
-    parser.add_argument("--sets", nargs="+", choices=CHOOSING, default=list(CHOOSING))
+    parser.add_argument("--sets", nargs="+", choices=CHOOSING, help="all by default")
     parser.add_argument("--peers", nargs="+", choices=MODELS, default=[])
-    parser.add_argument("--quick", action="store_true", help="600 rows of each set, one seed")
+    parser.add_argument("--quick", action="store_true", help="600 rows of 16 sets, one seed")
     parser.add_argument("--each", action="store_true", help="show the sets one by one, too")
     parser.add_argument("--cache", type=Path, default=CACHE, help="file of the results so far")
     options = parser.parse_args()
     recipes = json.loads(options.recipes.read_text()) if options.recipes else {}
     if not recipes and not options.peers:
         parser.error("name a file of recipes, or some --peers")
-    plan = QUICK if options.quick else FULL
-    results = compare(recipes, tuple(options.sets), plan, tuple(options.peers), options.cache)
+    plan, sets = (QUICK, FEW) if options.quick else (FULL, tuple(CHOOSING))
+    if options.sets:
+        sets = tuple(options.sets)
+    results = compare(recipes, sets, plan, tuple(options.peers), options.cache)
     if options.each:
         print(each(results))
 

@@ -152,6 +152,11 @@ CHOOSING: Sets = {
     "factors": factors,
     "counts": counts,
 }
+# Half of them, of either task and all kinds, for a quick look.
+FEW = (
+    "attrition", "credit", "cells", "computing", "plebiscite", "titanic", "survey", "shells",
+    "concrete", "sacramento", "wages", "colleges", "gapminder", "solder", "waves", "counts",
+)  # fmt: skip
 
 
 def _words(true: np.ndarray, yes: str, no: str) -> np.ndarray:

@@ -26,8 +26,9 @@ from benchmarks.tables import table
 EPOCHS = 50
 CHECKED = (1, 10, EPOCHS)
 # Largest relative difference of the log-loss. Sums in another order differ by rounding, which the
-# steps of Adam, divided by small gradients, enlarge from epoch to epoch.
-TOLERANCE = {"float64": 1e-6, "float32": 1e-2}
+# steps of Adam, divided by small gradients, enlarge from epoch to epoch; and in float32 the
+# log-loss takes a probability below 1e-7 for 1e-7.
+TOLERANCE = {"float64": 1e-6, "float32": 1e-3}
 MODELS = ("gradus classic", "scikit-learn MLP")
 
 

@@ -13,7 +13,6 @@ from benchmarks.tables import table
 _PACKAGES = ("python", "gradus", "numpy", "scikit-learn")
 _BUSY = 0.1  # cores that other programs may take
 _FIGURES = {"error": "error", "log_loss": "log-loss", "rmse": "RMSE"}
-REFERENCE = "network"
 
 
 def document(results: Results) -> str:
@@ -57,9 +56,9 @@ def verdicts(results: Results) -> list[str]:
             f"  difference {j.difference:+.2g} ± {j.deviation:.2g}  {verdict}"
         )
     names = _models(results)
-    if REFERENCE in names:
-        found = relative(results, "error", names, REFERENCE)
-        title = results["models"][REFERENCE]["title"]
+    if names:
+        found = relative(results, "error", names, _reference(names))
+        title = results["models"][_reference(names)]["title"]
         lines.append(f"error relative to {title}, over {len(found['sets'])} sets:")
         for name, (ratio, factor) in sorted(found["ratios"].items(), key=lambda x: x[1]):
             lines.append(f"  {results['models'][name]['title']:18} {ratio:.3f} ×/÷ {factor:.3f}")
@@ -73,7 +72,7 @@ def _introduction(results: Results) -> str:
     when = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]])) or "nothing"
     states = {code for cell in results["sets"].values() for code in cell["code"]}
     busy = _busy(results)
-    seeds = f"{plan['seeds']} seed{'s' * (plan['seeds'] > 1)}"
+    often = f"{plan['taken']} folds × {plan['seeds']} seed{'s' * (plan['seeds'] > 1)}"
     warning = (
         f" **Other programs took {busy:.2f} cores while this was measured, so the times are not to "
         "be relied on;** the errors do not depend on it."
@@ -82,7 +81,7 @@ def _introduction(results: Results) -> str:
     )
     return (
         f"gradus' presets beside scikit-learn's models, all without tuning by hand, on "
-        f"{len(results['sets'])} tables: {plan['taken']} folds × {seeds}, the same for all.{warning}\n\n"
+        f"{len(results['sets'])} tables: {often}, the same for all.{warning}\n\n"
         f"Measured {when} on {machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_gb']} GB, {machine['system']}; {versions}; each model on "
         f"{threads(plan['threads'])}{_states(len(states))}. `make learn` measures what is not "
@@ -127,7 +126,7 @@ def _means(results: Results) -> str:
             found = means(part, "log_loss", names)
             columns.append(("log-loss", found["means"], len(found["sets"])))
     columns = [c for c in columns if c[2]]
-    together = relative(results, "error", names, REFERENCE) if REFERENCE in names else {"sets": []}
+    together = relative(results, "error", names, _reference(names)) if names else {"sets": []}
     if not together["sets"]:
         return "No set has results of all models."
     rows = []
@@ -143,7 +142,7 @@ def _means(results: Results) -> str:
     header = (
         "",
         *(f"{what} ({_count(count)})" for what, _, count in columns),
-        f"error / that of {title[REFERENCE]} ({_count(len(together['sets']))})",
+        f"error / that of {title[_reference(names)]} ({_count(len(together['sets']))})",
     )
     missing = [n for n in results["sets"] if n not in together["sets"]]
     note = f" Without {', '.join(missing)}, where not all models have results." if missing else ""
@@ -253,6 +252,11 @@ def _states(count: int) -> str:
 
 def _count(sets: int) -> str:
     return f"{sets} set{'s' * (sets != 1)}"
+
+
+def _reference(names: list[str]) -> str:
+    """Whom the others are compared with: scikit-learn's MLP, where it was measured."""
+    return "network" if "network" in names else names[0]
 
 
 def _only(results: Results, task: str) -> Results:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from benchmarks.client import WorkerError
+from benchmarks.learning import classic
 from benchmarks.learning.cache import Cache
 from benchmarks.learning.compare import Comparison, Plan
 from benchmarks.learning.dataset import DataSet, frame
+from benchmarks.learning.models import MODELS as MODELS_OF_ALL
 from benchmarks.learning.models import Model, make, plain_code
 from benchmarks.learning.peers import PEERS
 from benchmarks.learning.results import figures, gather, whole
@@ -76,6 +79,27 @@ def test_other_settings_are_another_model(tmp_path: Path, monkeypatch: pytest.Mo
     _, log = compared(tmp_path, monkeypatch, models=changed)
     assert {model for model, _, _ in log} == {"b"}
     assert len(log) == 6
+
+
+def test_the_key_of_a_preset_has_all_that_the_preset_comes_to() -> None:
+    plain, quicker = MODELS_OF_ALL["default"], Model("", settings={"MLPRegressor": {"max_iter": 9}})
+    numbers = plain.identity("regression")["recipe"]
+    assert numbers != plain.identity("classification")["recipe"]
+    assert numbers["hidden_layer_sizes"] == "(256, 256, 256)"
+    assert quicker.identity("regression")["recipe"] == {**numbers, "max_iter": "9"}
+    same = quicker.identity("classification")["recipe"]
+    assert same == plain.identity("classification")["recipe"]
+
+
+def test_the_preset_of_the_lectures_is_what_scikit_learn_computes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(classic, "CHECKED", (2,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of networks that have not converged
+        _, ours, theirs = classic.losses("float64")[0]
+    assert ours == pytest.approx(theirs, rel=classic.TOLERANCE["float64"])
+    assert ours < 2
 
 
 def test_a_fit_that_takes_too_long_leaves_the_model_out_with_the_reason(

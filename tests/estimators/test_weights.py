@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils import compute_sample_weight
@@ -72,8 +73,9 @@ def test_the_scale_of_the_weights_changes_nothing_without_a_penalty() -> None:
 
 @pytest.mark.parametrize("given", ["balanced", {0: 3.0, 1: 0.5, 2: 1.0}, {2: 4.0}])
 def test_class_weights_are_the_same_weights_of_rows(given: Any) -> None:
-    of_class = MLPClassifier(class_weight=given, **SMALL).fit(X, LABELS, WEIGHT + 1)
-    of_rows = compute_sample_weight(given, LABELS) * (WEIGHT + 1)
+    weight = None if given == "balanced" else WEIGHT + 1
+    of_class = MLPClassifier(class_weight=given, **SMALL).fit(X, LABELS, weight)
+    of_rows = compute_sample_weight(given, LABELS) * (1 if weight is None else weight)
     same = MLPClassifier(**SMALL).fit(X, LABELS, of_rows)
     np.testing.assert_array_equal(outputs(of_class), outputs(same))
 
@@ -98,27 +100,34 @@ def test_class_weights_of_several_questions_are_a_list_of_dictionaries() -> None
 
 @pytest.mark.parametrize("given", ["balance", {7: 1.0}, 3])
 def test_a_class_weight_that_is_none_is_refused(given: Any) -> None:
-    with pytest.raises(ValueError, match="class_weight|classes"):
+    with pytest.raises(ValueError, match=r"class_weight|classes"):
         MLPClassifier(class_weight=given, **SMALL).fit(X, LABELS)
 
 
+def test_balanced_weights_of_classes_see_how_much_the_rows_weigh() -> None:
+    options = {"class_weight": "balanced", **SMALL}
+    weighted = MLPClassifier(**options).fit(X, LABELS, WEIGHT)
+    repeated = MLPClassifier(**options).fit(X[REPEATED], LABELS[REPEATED])
+    np.testing.assert_allclose(outputs(weighted), outputs(repeated), rtol=1e-7, atol=1e-9)
+
+
 def test_balanced_weights_find_more_of_the_rare_class() -> None:
-    table, y = make_classification(
-        600, 6, n_informative=3, weights=[0.95], flip_y=0.02, class_sep=0.6, random_state=1
-    )
-    scores = [
+    table, y = make_classification(1000, 6, weights=[0.93], class_sep=0.7, random_state=1)
+    recipe = MLPClassifier((8,), preset="classic", random_state=0, max_iter=40, batch_size=50)
+    plain, balanced = (
         balanced_accuracy_score(
-            y[300:],
-            MLPClassifier((8,), preset="classic", class_weight=given, random_state=0, max_iter=60)
-            .fit(table[:300], y[:300])
-            .predict(table[300:]),
+            y[500:],
+            clone(recipe)
+            .set_params(class_weight=given)
+            .fit(table[:500], y[:500])
+            .predict(table[500:]),
         )
         for given in (None, "balanced")
-    ]
-    assert scores[1] > scores[0] + 0.1
+    )
+    assert balanced > plain + 0.1
 
 
-def test_a_class_whose_rows_all_weigh_nothing_is_still_refused_at_prediction() -> None:
+def test_a_class_whose_rows_all_weigh_nothing_is_none_of_the_classes() -> None:
     weight = np.where(LABELS == 1, 0.0, 1.0)
     model = MLPClassifier(**SMALL).fit(X, LABELS, weight)
     assert model.classes_.tolist() == [0, 2]
@@ -146,10 +155,10 @@ def test_rows_to_validate_on_are_weighted_too() -> None:
     ("weight", "why"),
     [
         (np.ones(3), "shape"),
-        (-WEIGHT, "negative|at least 0|non-negative"),
+        (-WEIGHT, "Negative"),
         (np.where(WEIGHT == 2, np.nan, WEIGHT), "NaN"),
-        (np.where(WEIGHT == 2, np.inf, WEIGHT), "infinity|inf"),
-        (np.zeros(ROWS), "above 0|zero"),
+        (np.where(WEIGHT == 2, np.inf, WEIGHT), "infinity"),
+        (np.zeros(ROWS), r"above 0|zero"),
     ],
 )
 def test_weights_that_make_no_sense_are_refused(weight: Array, why: str) -> None:

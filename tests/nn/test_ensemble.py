@@ -81,6 +81,18 @@ def test_the_mean_has_derivatives_to_second_order(of: str) -> None:
     assert gd.gradcheck(mean, [SCORES[:2]], order=2, rtol=1e-5, atol=1e-7)
 
 
+@every_executor
+def test_of_several_questions_the_mean_is_that_of_each_ones_probabilities(run: Run) -> None:
+    scores = np.concatenate([SCORES, 2 * SCORES[::-1]], axis=2)
+    mean = nn.MemberMean("classes", [2, 4]).eval()
+    found = run(mean)(gd.tensor(scores)).numpy()
+    for part in (slice(0, 2), slice(2, 6)):
+        expected = softmax(scores[..., part]).mean(axis=1)
+        np.testing.assert_allclose(np.exp(found[:, part]), expected, rtol=1e-12)
+    with pytest.raises(ShapeError, match=r"takes inputs of shape \(n, 7, 6\)"):
+        mean(SCORES)
+
+
 def test_members_start_with_random_signs_or_normal_numbers_alike_in_a_group() -> None:
     signs = nn.MemberInput(200, 50).scale.numpy()
     assert set(np.unique(signs)) == {-1.0, 1.0}
@@ -100,6 +112,7 @@ def test_members_start_with_random_signs_or_normal_numbers_alike_in_a_group() ->
         (lambda: nn.MemberInput(2, 4, start="ones"), "start must be 'signs' or 'normal'"),
         (lambda: nn.MemberInput(2, 4, groups=[3]), "groups add up to the 4 features"),
         (lambda: nn.MemberMean("votes"), "of must be 'values' or 'classes' or 'labels'"),
+        (lambda: nn.MemberMean("values", [2, 3]), "where the outputs are scores of classes"),
     ],
 )
 def test_arguments_without_meaning_are_refused(make: Callable[[], object], says: str) -> None:

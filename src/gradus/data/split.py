@@ -36,7 +36,7 @@ def split_indices(
     if not 0 < held < n:
         raise DataError(
             "both parts of a split need a row",
-            received=f"{n} rows with fraction {fraction}: {n - held} to train, {held} held out",
+            received=f"n_samples={n}, fraction {fraction}: {n - held} to train, {held} held out",
             remedy="give more rows or another fraction",
         )
     codes = np.zeros(n, dtype=np.int64) if stratify is None else _codes(stratify, n)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gradus import losses, nn
+from gradus import nn
 from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
-from gradus.errors import ArgumentError, FileError
+from gradus.errors import ArgumentError, DivergenceError, FileError
+from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
-from gradus.estimators.rows import Rows, TableEstimator
+from gradus.estimators.rows import Rows, TableEstimator, seeded
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
@@ -35,12 +36,12 @@ from gradus.train import (
     NoImprovement,
     Trainer,
 )
+from gradus.train.metrics import metrics_named
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
-_SEEDS = 2**31 - 1
-_LOOKED_AT = 1 << 14  # rows that say where the bins of an embedding end
+_WORKING = ("_trainer", "_rule", "_watch")  # what only training needs, and can be made again
 
 
 class NetworkEstimator(CallbackSupportMixin, TableEstimator):
@@ -63,11 +64,12 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
 
     _task: Task
-    _watch: Callback
+    _looked_at = 1 << 14  # rows that a network is made by: where the bins of an embedding end
+    _watch: NoImprovement | EarlyStopping
     _columns: tuple[str, ...]
     _target_name: str
-    network_: nn.Sequential
-    encoder_: Encoder
+    network_: nn.Module
+    encoder_: Encoder | ArrayEncoder
     schema_: tuple[Column, ...]
     targets_: Any
     recipe_: Recipe
@@ -86,7 +88,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """What kind of targets the rows have."""
 
     @abstractmethod
-    def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
+    def _make_network(self, x: Array) -> tuple[nn.Module, int]:
         """A network for such rows, and how many of its modules make the hidden activations."""
 
     # Fitting -------------------------------------------------------------------------------------
@@ -119,11 +121,11 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """
         recipe = self._recipe()
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
-        rows = self._rows(X, y, sample_weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, None)
-        held = self._held(X_val, y_val, sample_weight_val)
-        self._train(recipe, rows, held, recipe.max_iter, fresh=True)
+        with self._or_as_before():
+            rows = self._rows(X, y, sample_weight, reset=not again)
+            self._go_on(recipe) if again else self._begin(recipe, rows, None)
+            held = self._held(X_val, y_val, sample_weight_val)
+            self._train(recipe, rows, held, recipe.max_iter, fresh=True)
         return self
 
     def build(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> Self:
@@ -132,7 +134,8 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         Afterwards the weights may be set by hand; ``fit`` goes on from them with
         ``warm_start=True``, and so does ``partial_fit``. Arguments and errors as ``fit``.
         """
-        self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
+        with self._or_as_before():
+            self._begin(self._recipe(), self._rows(X, y, sample_weight, reset=True), None)
         return self
 
     def _fit_further(
@@ -141,26 +144,48 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """One pass over further rows, at the constant rate."""
         recipe = self._recipe()
         again = hasattr(self, "network_")
-        rows = self._rows(X, y, weight, reset=not again)
-        if not again:
-            self._begin(recipe, rows, classes)
-        held = self._held(*validation)
-        watched = recipe.early_stopping is True and held is not None
-        if recipe.calibrate and held is None:
-            raise ArgumentError(
-                "partial_fit calibrates by rows that stay the same from call to call",
-                received="calibrate=True without X_val and y_val",
-                remedy="pass X_val and y_val, or set calibrate=False",
-            )
-        if recipe.early_stopping is True and held is None:
-            raise ArgumentError(
-                "partial_fit stops early by rows that stay the same from call to call",
-                received="early_stopping=True without X_val and y_val",
-                remedy="pass X_val and y_val, or set early_stopping=False",
-            )
-        going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
-        self._train(going_on, rows, held, 1, fresh=False)
+        with self._or_as_before():
+            rows = self._rows(X, y, weight, reset=not again)
+            self._go_on(recipe) if again else self._begin(recipe, rows, classes)
+            held = self._held(*validation)
+            watched = recipe.early_stopping is True and held is not None
+            if recipe.calibrate and held is None:
+                raise ArgumentError(
+                    "partial_fit calibrates by rows that stay the same from call to call",
+                    received="calibrate=True without X_val and y_val",
+                    remedy="pass X_val and y_val, or set calibrate=False",
+                )
+            if recipe.early_stopping is True and held is None:
+                raise ArgumentError(
+                    "partial_fit stops early by rows that stay the same from call to call",
+                    received="early_stopping=True without X_val and y_val",
+                    remedy="pass X_val and y_val, or set early_stopping=False",
+                )
+            going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
+            self._train(going_on, rows, held, 1, fresh=False)
         return self
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """An error before the first pass has ended leaves the estimator as it was.
+
+        Training that diverges, or is broken off later, leaves the last good weights instead.
+        """
+        fields: dict[str, Any] = self.__dict__
+        before, passes = dict(fields), len(getattr(self, "history_", ()))
+        try:
+            yield
+        except DivergenceError:
+            raise
+        except BaseException:
+            history = fields.get("history_")
+            same = history is before.get("history_")
+            if history is None or len(history) == (passes if same else 0):
+                # What scikit-learn's callbacks have noted is for them to take back.
+                now = {n: v for n, v in fields.items() if "callback" in n}
+                fields.clear()
+                fields.update(before | now)
+            raise
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
         """Rows to validate on that were given."""
@@ -177,20 +202,26 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """Read what the rows say on encoding, and make a network for them."""
         options = self.get_params(deep=False)
         self.recipe_ = recipe
-        self.targets_ = self._read_targets(rows, classes)
         self.schema_ = rows.X.schema(options.get("kinds"))
         self.encoder_ = rows.X.encoder(
             self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
         )
-        self._seed = _seed(options["random_state"])
+        self.targets_ = self._read_targets(rows, classes)
+        self._seed = seeded(options["random_state"])
         dtype = self._dtype(rows)
-        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), _LOOKED_AT)))
+        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))
         with use_stream(Stream(self._seed)):
             self.network_, self._hidden = self._make_network(x)
         self._begin_calibration(recipe)
         self.history_ = History()
         self.n_iter_ = 0
-        self.__dict__.pop("_trainer", None)
+        for name in _WORKING:
+            self.__dict__.pop(name, None)
+
+    def _go_on(self, recipe: Recipe) -> None:
+        """Go on with the network there is, by what may be another way of training."""
+        recipe.check_network(self.recipe_)
+        self.recipe_ = recipe
 
     def _dtype(self, rows: Rows) -> DType:
         """Of the network: where one batch holds all rows, digits cost nothing."""
@@ -208,8 +239,13 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
         self.rows_ = len(training[0]), 0 if validating is None else len(validating[0])
         self._begin_calibration(recipe)
-        if fresh or not hasattr(self, "_trainer"):
-            self._trainer = self._new_trainer(recipe)
+        names = list(self.network_.named_parameters())
+        rule = recipe.optimizer(names), recipe.alpha, recipe.label_smoothing
+        if fresh or getattr(self, "_rule", None) != rule:
+            self._trainer, self._rule = self._new_trainer(recipe), rule
+        # A score of the rows trained on would cost as much as a quarter of the pass.
+        scores = [] if validating is None else [self.targets_.score]
+        self._trainer.metrics = metrics_named(scores, self.targets_.loss(recipe))
         hooks = [
             *(options["callbacks"] or ()),
             *self._stopping(recipe, watching, fresh),
@@ -289,7 +325,6 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
             recipe.optimizer(list(self.network_.named_parameters())),
-            metrics=[self.targets_.score],
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
             threads=options["n_threads"],
@@ -304,7 +339,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         if not watching:
             stops = fresh and np.isfinite(patience)
             return [NoImprovement("loss", recipe.tol, patience)] if stops else []
-        if not fresh and hasattr(self, "_watch"):
+        if not fresh and hasattr(self, "_watch") and self._watch.resume:
             return [self._watch]
         by_score = recipe.monitor == "score"
         column = f"val_{self.targets_.score.__name__}" if by_score else "val_loss"
@@ -369,63 +404,43 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         dtype = self.network_.parameters()[0].dtype
         return self._trainer.predict(inputs.encoded(self.encoder_, dtype))
 
-    def transform(self, X: Any) -> Array:
-        """Activations of the last hidden layer, (rows, units): what the network makes of the rows.
-
-        Args:
-            X: as in ``fit``.
-
-        Raises:
-            ValueError: rows that do not fit those of training.
-        """
-        check_is_fitted(self, "network_")
-        inputs = received(self, X, reset=False)
-        x = inputs.encoded(self.encoder_, self.network_.parameters()[0].dtype)
-        body = Trainer(self.network_[: self._hidden], losses.squared_error)
-        return body.predict(x).reshape(len(x), -1)
-
-    @property
-    def _n_features_out(self) -> int:
-        """Columns of ``transform``."""
-        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
-
     # What was recorded ---------------------------------------------------------------------------
 
     @property
     def loss_curve_(self) -> list[float]:
         """Loss of each pass over the rows of training."""
-        return [float(v) for v in self.history_["loss"]]
+        return [float(row["loss"]) for row in self.history_]
 
     @property
     def validation_loss_curve_(self) -> list[float]:
         """Loss of the rows held out after each pass."""
-        return [float(v) for v in self.history_["val_loss"]]
+        return self._recorded("val_loss")
 
     @property
     def validation_scores_(self) -> list[float]:
         """Accuracy or R² of the rows held out after each pass."""
-        return [float(v) for v in self.history_[f"val_{self.targets_.score.__name__}"]]
+        return self._recorded(f"val_{self.targets_.score.__name__}")
 
     @property
     def loss_(self) -> float:
         """Loss of the last pass."""
-        return self.loss_curve_[-1]
+        return self._recorded("loss")[-1]
 
     @property
     def best_loss_(self) -> float:
         """Least loss of a pass."""
-        return min(self.loss_curve_)
+        return min(self._recorded("loss"))
+
+    def _recorded(self, column: str) -> list[float]:
+        """A column of the history; an attribute that there is not where it was never recorded."""
+        if column not in self.history_.columns:
+            why = "rows were held out" if column != "loss" else "pass has been made"
+            raise AttributeError(f"no {why}, so {column} was not recorded")
+        return [float(v) for v in self.history_[column]]
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but compiled programs."""
         state = dict(super().__getstate__())
-        for name in ("_trainer", "_watch"):
+        for name in _WORKING:
             state.pop(name, None)
         return state
-
-
-def _seed(random_state: Any) -> int:
-    """A whole number for all that is random: itself, or drawn."""
-    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(_SEEDS))

@@ -18,7 +18,14 @@ from gradus.errors import DataError
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
-from gradus.estimators.targets import Classes, SeveralClasses, Targets, YesNo, one_axis
+from gradus.estimators.targets import (
+    Classes,
+    SeveralClasses,
+    Targets,
+    YesNo,
+    one_axis,
+    plain_labels,
+)
 from gradus.estimators.temperature import temperature
 from gradus.types import Array
 
@@ -51,10 +58,10 @@ class LabelsMixin(ClassifierMixin):
         return self.targets_.classes
 
     def _check_y(self, y: Any) -> Any:
-        y = one_axis(_check_y(y, multi_output=True, estimator=self))
-        if y.ndim == 1 and y.dtype.kind == "O":
-            y = np.array(y.tolist())
-        check_classification_targets(y)
+        y = plain_labels(one_axis(_check_y(y, multi_output=True, estimator=self)))
+        several = y.dtype.kind == "O" and y.ndim == 2  # questions of different kinds
+        for column in [np.array(c.tolist()) for c in y.T] if several else [y]:
+            check_classification_targets(column)
         return y
 
     def _weighted(self, y: Any, weight: Array | None) -> Array | None:
@@ -66,8 +73,10 @@ class LabelsMixin(ClassifierMixin):
                 "weights of the classes of several questions are a list of dictionaries",
                 received=repr(given)[:100],
             )
-        balanced = isinstance(given, str) and given == "balanced" and weight is not None
-        of_class = _balanced(y, weight) if balanced else compute_sample_weight(given, y)
+        if weight is not None and isinstance(given, str) and given == "balanced":
+            of_class = _balanced(y, weight)
+        else:
+            of_class = compute_sample_weight(given, y)
         return np.asarray(of_class if weight is None else of_class * weight)
 
 
@@ -132,7 +141,8 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
     @property
     def _temperature(self) -> nn.Temperature:
         """The last module of a network that is or will be calibrated."""
-        last = self.network_[-1]
+        layers = self.network_.layers if isinstance(self.network_, nn.Sequential) else ()
+        last = layers[-1] if layers else None
         if not isinstance(last, nn.Temperature):
             raise AttributeError(f"this {type(self).__name__} was fitted without calibrate=True")
         return last
@@ -141,7 +151,8 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         if hasattr(self, "_temperature"):
             self._temperature.temperature.assign(1.0)
         elif recipe.calibrate:
-            self.network_ = nn.Sequential(*self.network_, nn.Temperature())
+            layers = self.network_ if isinstance(self.network_, nn.Sequential) else [self.network_]
+            self.network_ = nn.Sequential(*layers, nn.Temperature())
             self.__dict__.pop("_trainer", None)  # it trains the network as it was
 
     def _calibrate(self, held: Rows) -> None:
@@ -152,7 +163,8 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
 
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         if rows.y.ndim == 2:
-            if type_of_target(rows.y) == "multilabel-indicator":
+            labels = rows.y.dtype.kind != "O" and type_of_target(rows.y)
+            if labels == "multilabel-indicator":
                 return YesNo(rows.y.shape[1])
             return SeveralClasses.fit(rows.y)
         labels = rows.y if classes is None else np.asarray(classes)

@@ -23,8 +23,12 @@ from gradus.data.config import entry, finite_number, texts
 from gradus.data.scaling import Scale
 from gradus.data.schema import KINDS, Column
 from gradus.errors import ArgumentError, FileError, GradusError
+from gradus.estimators.arrays import ArrayEncoder
+from gradus.estimators.autoencoder import Autoencoder, Reconstruction
 from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.conformal import Conformity
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
+from gradus.estimators.network import NetworkClassifier, NetworkRegressor
 from gradus.estimators.plain import array_from_plain, array_to_plain, from_plain, to_plain
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.targets import Classes, SeveralClasses, Targets, Values, YesNo
@@ -35,10 +39,17 @@ from gradus.train.table_model import TableModel
 
 # The closed registries: a file can name one of these and nothing else.
 ESTIMATORS: Mapping[str, type[NetworkEstimator]] = {
-    c.__name__: c for c in (MLPClassifier, MLPRegressor)
+    c.__name__: c
+    for c in (MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor, Autoencoder)
 }
-ENCODERS: Mapping[str, type[Any]] = {c.__name__: c for c in (TableEncoder, SparseEncoder)}
-
+ENCODERS: Mapping[str, type[Any]] = {
+    c.__name__: c for c in (TableEncoder, SparseEncoder, ArrayEncoder)
+}
+# Targets of which there is only their number to say.
+_COUNTED: Mapping[str, Callable[[int], Targets]] = {
+    "YesNo": YesNo,
+    "Reconstruction": Reconstruction,
+}
 _FAULTS = (
     GradusError,
     TypeError,
@@ -70,6 +81,7 @@ def save(estimator: NetworkEstimator, path: str | Path) -> None:
         )
     names = getattr(estimator, "feature_names_in_", None)
     model = table_model(estimator, estimator._target_name)
+    conformity = getattr(estimator, "conformity_", None)
     extra = {
         **({"inputs": estimator.encoder_.to_config()} if model is None else model.header()),
         "estimator": {
@@ -89,6 +101,7 @@ def save(estimator: NetworkEstimator, path: str | Path) -> None:
             "history": _rows(estimator.history_),
             "stop_reason": estimator.history_.stop_reason,
             "best_epoch": estimator.history_.best_epoch,
+            "conformity": None if conformity is None else conformity.to_config(),
         },
     }
     nn.save(estimator.network_, path, extra)
@@ -116,7 +129,8 @@ def load(path: str | Path, modules: Iterable[type[nn.Module]] = ()) -> Any:
     True
     """
     modules = tuple(modules)
-    network, extra = nn.read(path, modules)
+    with use_stream(Stream(0)):  # weights are drawn before they are read: not from the caller's
+        network, extra = nn.read(path, modules)
     if "estimator" not in extra:
         raise FileError(
             "an estimator is loaded from a file that an estimator saved",
@@ -221,7 +235,7 @@ def _restored(
     )
     encoder = ENCODERS[entry(config, "encoder", str)].from_config(inputs)
     columns, count = texts(config, "columns"), entry(config, "n_features_in", int)
-    read = columns if isinstance(encoder, SparseEncoder) else encoder.columns
+    read = encoder.columns if isinstance(encoder, TableEncoder) else columns
     _require(count == len(columns) and set(read) <= set(columns), "columns", columns)
     estimator.__dict__.update(
         network_=network,
@@ -244,6 +258,11 @@ def _restored(
         names = texts(config, "feature_names_in")
         _require(len(names) == count, "feature_names_in", names)
         estimator.__dict__["feature_names_in_"] = np.array(names, dtype=object)
+    if config["conformity"] is not None:
+        conformity = Conformity.from_config(entry(config, "conformity", dict))
+        values = len(estimator.targets_.scales)
+        _require(conformity.scores.shape[1] == values, "conformity scores", conformity.scores.shape)
+        estimator.__dict__["conformity_"] = conformity
     settled = {name: from_plain(v, build) for name, v in entry(config, "recipe", dict).items()}
     estimator.recipe_ = replace(estimator._recipe(), **settled)
     _check_network(estimator)
@@ -258,6 +277,8 @@ def _check_network(estimator: NetworkEstimator) -> None:
     encoder, dtype = estimator.encoder_, estimator.network_.parameters()[0].dtype
     if isinstance(encoder, SparseEncoder):
         row = np.zeros((1, 2, 1), dtype)
+    elif isinstance(encoder, ArrayEncoder):
+        row = encoder.transform(np.zeros((1, *encoder.shape)), dtype)
     else:
         row = np.zeros((1, len(encoder.feature_names)), dtype)
     estimator._trainer = estimator._new_trainer(estimator.recipe_)
@@ -292,8 +313,8 @@ def targets_from_config(config: Mapping[str, Any]) -> Targets:
             tuple(config["quantiles"]),
             (low, high),
         )
-    _require(kind == "YesNo", "kind of targets", kind)
-    return YesNo(entry(config, "outputs", int))
+    _require(kind in _COUNTED, "kind of targets", kind)
+    return _COUNTED[kind](entry(config, "outputs", int))
 
 
 def _column(config: Any) -> Column:

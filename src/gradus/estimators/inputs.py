@@ -1,4 +1,4 @@
-"""What X is: a matrix, a table or sparse rows; and how it becomes the numbers of a network."""
+"""What X is: a matrix, a table, sparse rows or an array of more axes; how a network reads it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import numpy.typing as npt
 from gradus.data import SparseEncoder, Table, TableEncoder, infer_schema
 from gradus.data.features import NumericFeature
 from gradus.data.schema import Column
+from gradus.estimators.arrays import ArrayEncoder
 from gradus.types import Array
 
-Encoder = TableEncoder | SparseEncoder
+Encoder = TableEncoder | SparseEncoder  # of columns
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Rows as they were given, checked: a table, a matrix of numbers, or a sparse one.
+    """Rows as they were given, checked: a table, an array of numbers, or a sparse matrix.
 
     Attributes:
         rows: the data.
@@ -49,7 +50,7 @@ class Inputs:
         scaling: str,
         max_one_hot: int | None,
         weight: Array | None,
-    ) -> Encoder:
+    ) -> Any:
         """What these rows, with these weights, say on how to encode rows."""
         if isinstance(self.rows, Table):
             return TableEncoder.fit(
@@ -60,13 +61,15 @@ class Inputs:
                 weight=weight,
             )
         if isinstance(self.rows, np.ndarray):
+            if self.rows.ndim > 2:
+                return ArrayEncoder(self.rows.shape[1:])
             return TableEncoder.fit_matrix(self.rows, self.names, scaling=scaling, weight=weight)
         if scaling == "none":
             return SparseEncoder((1.0,) * len(self.names))
         return SparseEncoder.fit(self.rows, weight=weight)
 
     def encoded(
-        self, encoder: Encoder, dtype: npt.DTypeLike, indices: Array | None = None
+        self, encoder: Encoder | ArrayEncoder, dtype: npt.DTypeLike, indices: Array | None = None
     ) -> Array:
         """The numbers that a network takes, of all rows or of those named.
 
@@ -76,30 +79,38 @@ class Inputs:
         if isinstance(encoder, SparseEncoder):
             rows = self._sparse()
             return encoder.transform(rows if indices is None else rows[indices], dtype)
-        if isinstance(self.rows, np.ndarray) and _takes_matrix(encoder, self.names):
-            return encoder.transform_matrix(self.rows, indices, dtype)
+        if isinstance(encoder, ArrayEncoder):
+            rows = self.dense()
+            return encoder.transform(rows if indices is None else rows[indices], dtype)
+        if not isinstance(self.rows, Table) and self.has_numbers(encoder):
+            return encoder.transform_matrix(self.dense(), indices, dtype)
         table = self._table(encoder)
         return encoder.transform(table if indices is None else table.take(indices), dtype)
+
+    def has_numbers(self, encoder: Encoder | ArrayEncoder) -> bool:
+        """Whether all columns are read, and as numbers."""
+        if not isinstance(encoder, TableEncoder):
+            return True
+        numeric = all(isinstance(f, NumericFeature) for f in encoder.features)
+        return numeric and encoder.columns == self.names
+
+    def dense(self) -> Array:
+        """The rows as an array of numbers."""
+        if isinstance(self.rows, Table):
+            columns = [self.rows.column(n).astype(np.float64) for n in self.rows.names]
+            return np.column_stack(columns)
+        return self.rows if isinstance(self.rows, np.ndarray) else np.asarray(self.rows.toarray())
 
     def _sparse(self) -> Any:
         from scipy import sparse
 
-        if isinstance(self.rows, Table):
-            columns = [self.rows.column(n).astype(np.float64) for n in self.rows.names]
-            return sparse.csr_array(np.column_stack(columns))
-        return sparse.csr_array(self.rows)
+        return sparse.csr_array(self.dense() if isinstance(self.rows, Table) else self.rows)
 
     def _table(self, encoder: TableEncoder) -> Table:
         """The rows under the names of the encoder's columns, which they have by their place."""
         if isinstance(self.rows, Table):
             return self.rows
-        rows = self.rows if isinstance(self.rows, np.ndarray) else self.rows.toarray()
-        return Table.from_any(rows, list(self.names))
-
-
-def _takes_matrix(encoder: TableEncoder, names: tuple[str, ...]) -> bool:
-    """Whether the encoder reads all these columns, and as numbers."""
-    return encoder.columns == names and all(isinstance(f, NumericFeature) for f in encoder.features)
+        return Table.from_any(self.dense(), list(self.names))
 
 
 def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
@@ -113,26 +124,30 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     Raises:
         ValueError, TypeError: no such data, or data that do not fit those of training.
     """
+    import pyarrow as pa
     from sklearn.utils.validation import validate_data
 
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2 and not _numbers(X):
-        X = Table.from_any(X.astype(object))
-    if _is_frame(X):
-        table = Table.from_any(X)
-        # A Table's own names are always texts; it goes as Arrow, whose names scikit-learn reads.
-        seen = table.arrow if isinstance(X, Table) else X
+    if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "iufb":
+        X = X.astype(np.float64).filled(np.nan)
+    if _is_frame(X) or _is_table_without_names(X):
+        table = Table.from_any(X.astype(object) if isinstance(X, np.ndarray) else X)
+        # It goes as Arrow, whose names scikit-learn reads, where the class is none that it knows.
+        seen = table.arrow if isinstance(X, (Table, pa.RecordBatch)) else X
         validate_data(estimator, seen, reset=reset, skip_check_array=True)
         if reset:
             estimator._columns = table.names
         return Inputs(_renamed(table, estimator._columns), estimator._columns)
-    X = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        accept_sparse="csr",
-        dtype=(np.float64, np.float32),
-        ensure_all_finite="allow-nan",
-    )
+    if estimator._takes_arrays and getattr(X, "ndim", 2) > 2:
+        X = validate_data(estimator, X, reset=reset, allow_nd=True)
+    else:
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            ensure_all_finite="allow-nan",
+        )
     if reset:
         estimator._columns = tuple(f"x{i}" for i in range(X.shape[1]))
     return Inputs(X, estimator._columns)
@@ -151,8 +166,8 @@ def _is_frame(X: Any) -> bool:
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "__arrow_c_stream__"))
 
 
-def _numbers(X: Array) -> bool:
-    """Whether an array of objects or texts holds numbers alone."""
-    if X.dtype.kind != "O":
+def _is_table_without_names(X: Any) -> bool:
+    """Whether it is a matrix of texts, or of objects that are not all numbers."""
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "OUS":
         return False
-    return all(isinstance(v, (int, float, complex, np.number)) or v is None for v in X.flat)
+    return not all(isinstance(v, (int, float, complex, np.number)) or v is None for v in X.flat)

@@ -5,23 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from gradus import nn
-from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.classes import NetworkClassifierBase
+from gradus.estimators.hidden import HiddenLayerEstimator
+from gradus.estimators.inputs import Encoder
 from gradus.estimators.networks import perceptron
 from gradus.estimators.numbers import NetworkRegressorBase
 from gradus.estimators.recipe import Recipe, settled
 from gradus.estimators.store import store
-from gradus.estimators.targets import Classes, YesNo
+from gradus.estimators.targets import Classes, SeveralClasses, YesNo
 from gradus.types import Array
 
 _LAYERS = (nn.Linear, nn.NTKLinear, nn.SparseInput, nn.MemberLinear)
 
 
-class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
+class _Perceptron(HiddenLayerEstimator):
     """What both have: a recipe from a preset and options, and its network."""
+
+    encoder_: Encoder
 
     def _recipe(self) -> Recipe:
         options = self.get_params(deep=False)
@@ -33,6 +35,11 @@ class _Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEsti
     def _tail(self) -> list[nn.Module]:
         """Modules behind the last layer."""
         return []
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of ``transform``."""
+        return sum(self.recipe_.hidden_layer_sizes[-1:]) * self.recipe_.members
 
     @property
     def coefs_(self) -> list[Array]:
@@ -151,6 +158,8 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         if self.recipe_.members == 1:
             return []
         targets = self.targets_
+        if isinstance(targets, SeveralClasses):
+            return [nn.MemberMean("classes", [part.outputs for part in targets.parts])]
         yes_no = isinstance(targets, YesNo) or (isinstance(targets, Classes) and targets.single)
         return [nn.MemberMean("labels" if yes_no else "classes")]
 

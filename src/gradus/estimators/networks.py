@@ -30,7 +30,11 @@ class Own(nn.Module):
 
 
 def perceptron(
-    recipe: Recipe, encoder: Encoder, x: Array, outputs: int, tail: Sequence[nn.Module]
+    recipe: Recipe,
+    encoder: Encoder,
+    x: Array,
+    outputs: int,
+    tail: Sequence[nn.Module],
 ) -> tuple[nn.Sequential, int]:
     """The network of a recipe, and how many of its modules make the hidden activations.
 
@@ -56,7 +60,7 @@ def perceptron(
         if k or not sparse:
             body.append(_linear(recipe, width, units, dtype))
         width = units
-        body.append(_activation(recipe, activation, units, dtype))
+        body.append(activation_module(recipe, activation, units, dtype))
         if recipe.dropout:
             scheduled = recipe.dropout_schedule != "constant"
             body.append(nn.Dropout(recipe.dropout, scheduled=scheduled))
@@ -123,7 +127,8 @@ def _linear(recipe: Recipe, inputs: int, outputs: int, dtype: Any) -> nn.Module:
     return made(inputs, outputs, dtype=dtype)
 
 
-def _activation(recipe: Recipe, given: Any, units: int, dtype: Any) -> nn.Module:
+def activation_module(recipe: Recipe, given: Any, units: int, dtype: Any) -> nn.Module:
+    """A module of its own for what an option says of a layer's activation."""
     if isinstance(given, str):
         module = nn.activation(given)
     else:

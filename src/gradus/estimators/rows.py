@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_consistent_length
+from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
+from gradus.checks import whole_number
 from gradus.errors import DataError
 from gradus.estimators.inputs import Inputs, received
 from gradus.types import Array
+
+_SEEDS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,19 @@ class Rows:
         weight = None if self.weight is None else self.weight[indices]
         return Rows(self.X.take(indices), self.y[indices], weight)
 
+    def counting(self) -> Rows:
+        """The rows that count at all."""
+        if self.weight is None or np.all(self.weight > 0):
+            return self
+        if not np.any(self.weight):
+            raise DataError("some row has a weight above 0", received="only weights of 0")
+        return self.take(np.flatnonzero(self.weight))
+
 
 class TableEstimator(BaseEstimator):
     """Base of all estimators: what they take, and how it is checked."""
+
+    _takes_arrays = False  # whether X may have more axes than two
 
     @abstractmethod
     def _check_y(self, y: Any) -> Any:
@@ -57,11 +70,8 @@ class TableEstimator(BaseEstimator):
         check_consistent_length(np.empty((len(inputs), 0)), y)
         if weight is not None:
             weight = _check_sample_weight(weight, y, dtype=np.float64, ensure_non_negative=True)
-        weight = self._weighted(y, weight)
-        rows = Rows(inputs, y, weight)
-        if weight is None or np.all(weight > 0):
-            return rows
-        return rows.take(np.flatnonzero(weight))
+        rows = Rows(inputs, y, weight).counting()
+        return Rows(rows.X, rows.y, self._weighted(rows.y, rows.weight)).counting()
 
     def __sklearn_tags__(self) -> Tags:
         """What the estimator takes."""
@@ -71,3 +81,10 @@ class TableEstimator(BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def seeded(random_state: Any) -> int:
+    """A whole number for all that is random: itself, or drawn."""
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        return whole_number("random_state", random_state, least=0)
+    return int(check_random_state(random_state).randint(_SEEDS))

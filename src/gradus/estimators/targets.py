@@ -44,7 +44,7 @@ class Targets(ABC):
     @property
     @abstractmethod
     def score(self) -> Metric:
-        """What a network is judged by, larger for better: from outputs, encoded targets and weights."""
+        """What judges a network, larger for better: of outputs, encoded targets, weights."""
 
     def labels(self, y: Array) -> Array | None:
         """One class a row, to hold out in proportion; None where there is none."""
@@ -84,7 +84,7 @@ class Classes(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Class numbers; or 0 and 1, (rows, 1)."""
-        numbers = numbered(y, self.classes)
+        numbers = numbered(_columns(y, 1)[:, 0], self.classes)
         return numbers[:, None].astype(dtype) if self.single else numbers
 
     def loss(self, recipe: Recipe) -> Loss:
@@ -100,7 +100,7 @@ class Classes(Targets):
 
     def labels(self, y: Array) -> Array:
         """The class numbers."""
-        return numbered(y, self.classes)
+        return numbered(_columns(y, 1)[:, 0], self.classes)
 
     @property
     def score(self) -> Metric:
@@ -154,8 +154,7 @@ class YesNo(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """0 and 1 in the network's dtype."""
-        dense = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        return np.ascontiguousarray(dense, dtype)
+        return np.ascontiguousarray(_columns(y, self.outputs), dtype)
 
     def loss(self, recipe: Recipe) -> Loss:
         """Binary cross-entropy, summed over the answers."""
@@ -213,7 +212,7 @@ class SeveralClasses(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Class numbers, (rows, questions)."""
-        columns = zip(self.parts, np.asarray(y).T, strict=True)
+        columns = zip(self.parts, _columns(y, len(self.parts)).T, strict=True)
         return np.stack([numbered(column, part.classes) for part, column in columns], axis=1)
 
     def loss(self, recipe: Recipe) -> Loss:
@@ -301,7 +300,7 @@ class Values(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Standardised, (rows, values)."""
-        columns = np.asarray(y, np.float64).reshape(len(y), -1).T
+        columns = _columns(y, len(self.scales)).astype(np.float64).T
         z = [(c - s.mean) / s.std for s, c in zip(self.scales, columns, strict=True)]
         return np.stack(z, axis=1).astype(dtype)
 
@@ -363,6 +362,43 @@ def one_axis(y: Any) -> Array:
     """Targets as a dense array, of one axis where there is one a row."""
     y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def plain_labels(y: Array) -> Array:
+    """Objects as texts or numbers, where each column holds one kind.
+
+    Raises:
+        DataError: a column of several kinds.
+
+    >>> plain_labels(np.array(["a", "b"], dtype=object))
+    array(['a', 'b'], dtype='<U1')
+    """
+    if y.dtype.kind != "O":
+        return y
+    columns = [np.array(column.tolist()) for column in y.reshape(len(y), -1).T]
+    for column, given in zip(columns, y.reshape(len(y), -1).T, strict=True):
+        kinds = sorted({type(v).__name__ for v in given.tolist()})
+        if column.dtype.kind == "U" and kinds != ["str"]:
+            raise DataError(
+                "the labels of a column are of one type",
+                received=", ".join(kinds),
+                remedy="turn all of them into texts, or all into numbers",
+            )
+    if y.ndim == 1:
+        return columns[0]
+    alike = len({column.dtype.kind for column in columns}) == 1
+    return np.stack(columns if alike else [c.astype(object) for c in columns], axis=1)
+
+
+def _columns(y: Array, count: int) -> Array:
+    """Targets with an axis of columns, of which there are as many as in training."""
+    y = np.asarray(y)
+    if (1 if y.ndim == 1 else y.shape[1]) != count:
+        raise DataError(
+            f"targets have as many columns as in training, {count}",
+            received=f"shape {y.shape}",
+        )
+    return y.reshape(len(y), count)
 
 
 def numbered(y: Array, classes: Array) -> Array:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus import ops
-from gradus.checks import choice, whole_number, whole_numbers
+from gradus.checks import choice, require, whole_number, whole_numbers
 from gradus.errors import ArgumentError, ShapeError
 from gradus.nn.init import Initialiser, Normal, Uniform
 from gradus.nn.linear import check_matrix
@@ -163,7 +163,8 @@ class MemberMean(Module):
     The mean is taken of what the outputs stand for, and given as the network's output is:
 
     - ``"values"``: y = mean of x;
-    - ``"classes"``: y = ln of the mean of softmax x, so softmax y is the mean probability;
+    - ``"classes"``: y = ln of the mean of softmax x, so softmax y is the mean probability; of
+      several questions each has its softmax;
     - ``"labels"``: the logit of the mean of σ(x), so σ(y) is the mean probability.
 
     All are finite for outputs of ±10⁴.
@@ -172,16 +173,25 @@ class MemberMean(Module):
 
     Args:
         of: what the outputs are: values, scores of classes, or of independent labels.
+        questions: how many of the outputs, in their order, are classes of each question; none: all
+            are of one.
 
     Raises:
+        ArgumentError: questions where the outputs are no classes.
         ShapeError: an input that is not (n, members, outputs).
 
     >>> MemberMean("values").eval()([[[1.0], [4.0]]]).tolist()
     [[2.5]]
     """
 
-    def __init__(self, of: str) -> None:
+    def __init__(self, of: str, questions: Iterable[int] = ()) -> None:
         self.of = choice("of", of, "values", "classes", "labels")
+        self.questions = whole_numbers("questions", questions, least=1)
+        require(
+            not self.questions or of == "classes",
+            "questions are told where the outputs are scores of classes",
+            f"of={of!r}, questions={self.questions}"[:100],
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, members, outputs) to the same shape, in evaluation to (n, outputs)."""
@@ -191,10 +201,19 @@ class MemberMean(Module):
         if self.of == "values":
             return ops.mean(x, axis=1)
         if self.of == "classes":
-            return ops.logsumexp(ops.log_softmax(x, axis=-1), axis=1) - math.log(x.shape[1])
+            each = [ops.logsumexp(ops.log_softmax(p, axis=-1), axis=1) for p in self._parts(x)]
+            return (ops.concat(each, axis=1) if len(each) > 1 else each[0]) - math.log(x.shape[1])
         # The sums of σ(x) and of σ(−x) = 1 − σ(x): their ratio is that of the means.
         yes, no = (ops.logsumexp(ops.log_sigmoid(t), axis=1) for t in (x, -x))
         return yes - no
+
+    def _parts(self, x: Tensor) -> list[Tensor]:
+        """The scores of each question."""
+        if not self.questions:
+            return [x]
+        _check_members(self, x, (x.shape[1], sum(self.questions)))
+        ends = np.cumsum(self.questions).tolist()
+        return [x[..., a:b] for a, b in zip([0, *ends], ends, strict=False)]
 
 
 def _check_members(layer: Module, x: Tensor, ends: tuple[int, int] | None) -> None:

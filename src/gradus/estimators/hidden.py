@@ -1,0 +1,53 @@
+"""Estimators that are transformers too: the activations of a hidden layer as features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from gradus import losses, nn
+from gradus.errors import ArgumentError
+from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.inputs import received
+from gradus.train import Trainer
+from gradus.types import Array
+
+
+class HiddenLayerEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
+    """Base of the estimators whose network is a sequence of layers that one can stop in."""
+
+    network_: nn.Sequential
+    _n_features_out: int
+
+    def transform(self, X: Any) -> Array:
+        """Activations of the last hidden layer, (rows, units): what the network makes of the rows.
+
+        Args:
+            X: as in ``fit``.
+
+        Raises:
+            ValueError: rows that do not fit those of training, or a network without hidden layers.
+        """
+        check_is_fitted(self, "network_")
+        if not self._n_features_out:
+            raise ArgumentError(
+                "transform gives the activations of the last hidden layer",
+                received="a network without hidden layers",
+                remedy="use decision_function or predict, or name hidden_layer_sizes",
+            )
+        inputs = received(self, X, reset=False)
+        x = inputs.encoded(self.encoder_, self.network_.parameters()[0].dtype)
+        body = self._part(self.network_[: self._hidden])
+        return body.predict(x).reshape(len(x), -1)
+
+    def _part(self, network: nn.Module) -> Trainer:
+        """What predicts with a part of the network, by the same means as with all of it."""
+        options = self.get_params(deep=False)
+        return Trainer(
+            network,
+            losses.squared_error,
+            threads=options["n_threads"],
+            executor=options["executor"],
+        )

@@ -1,0 +1,288 @@
+"""What y may be, and that predictions come back as the same kind of thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+from gradus.errors import DataError
+from gradus.estimators import MLPClassifier, MLPRegressor
+
+RNG = np.random.default_rng(1)
+X = RNG.normal(size=(30, 3))
+NUMBERS = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)  # 0, 1, 2
+SMALL: dict[str, Any] = {
+    "hidden_layer_sizes": (8,),
+    "preset": "classic",
+    "max_iter": 40,
+    "learning_rate_init": 0.05,
+    "random_state": 0,
+}
+MAPPINGS = {
+    "whole numbers": np.array([-5, 10, 700]),
+    "small numbers": np.array([0, 1, 255], np.uint8),
+    "floats": np.array([-1.0, 0.0, 2.0]),
+    "texts": np.array(["ash", "beech", "çam"]),
+    "objects": np.array(["ash", "beech", "a much longer name"], dtype=object),
+}
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", MAPPINGS)
+def test_labels_of_any_kind_are_classes_and_come_back(kind: str, classes: int) -> None:
+    y = MAPPINGS[kind][np.minimum(NUMBERS, classes - 1)]
+    model = MLPClassifier(**SMALL).fit(X, y)
+    same = MLPClassifier(**SMALL).fit(X, np.unique(y, return_inverse=True)[1])
+    assert model.classes_.tolist() == sorted(set(y.tolist()))
+    found = model.predict(X)
+    assert found.shape == (30,)
+    assert set(found.tolist()) <= set(y.tolist())
+    assert found.dtype.kind == ("U" if kind == "objects" else y.dtype.kind)
+    np.testing.assert_array_equal(model.predict_proba(X), same.predict_proba(X))
+    assert model.score(X, y) > 0.8
+
+
+def test_yes_and_no_may_be_booleans() -> None:
+    y = NUMBERS > 0
+    model = MLPClassifier(**SMALL).fit(X, y)
+    assert model.predict(X).dtype == bool
+    assert model.classes_.tolist() == [False, True]
+    for given in (y.astype(object), pd.Series(y, dtype="boolean"), y.tolist()):
+        again = MLPClassifier(**SMALL).fit(X, given)
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+TEXTS = np.array(["low", "mid", "top"])[NUMBERS]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series(TEXTS),
+        pd.Series(TEXTS, index=np.arange(30)[::-1] * 7),
+        pd.Series(TEXTS, dtype="category"),
+        pd.Series(pd.Categorical(TEXTS, categories=["top", "low", "mid", "never"], ordered=True)),
+        pd.Categorical(TEXTS),
+        pd.Series(TEXTS, dtype="string"),
+        pd.DataFrame({"y": TEXTS}),
+        pl.Series(TEXTS),
+        pl.Series(TEXTS, dtype=pl.Categorical),
+        pa.array(TEXTS.tolist()),
+        pa.chunked_array([TEXTS[:10].tolist(), TEXTS[10:].tolist()]),
+        pa.array(TEXTS.tolist()).dictionary_encode(),
+        TEXTS.tolist(),
+    ],
+    ids=lambda y: type(y).__module__.split(".")[0] + "." + type(y).__name__,
+)
+@pytest.mark.filterwarnings("ignore:A column-vector y")
+def test_a_column_of_any_library_is_the_target(y: Any) -> None:
+    model = MLPClassifier(**SMALL).fit(X, y)
+    expected = MLPClassifier(**SMALL).fit(X, TEXTS)
+    np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+    assert model.classes_.tolist() == ["low", "mid", "top"]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series(X[:, 0]),
+        pd.Series(X[:, 0], dtype="Float64"),
+        pl.Series(X[:, 0]),
+        pa.array(X[:, 0]),
+        X[:, 0].astype(object),
+        X[:, 0].tolist(),
+    ],
+    ids=lambda y: type(y).__module__.split(".")[0] + "." + type(y).__name__,
+)
+def test_a_column_of_any_library_is_a_number_to_predict(y: Any) -> None:
+    model = MLPRegressor(**SMALL).fit(X, y)
+    expected = MLPRegressor(**SMALL).fit(X, X[:, 0])
+    np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+    assert model.predict(X).shape == (30,)
+
+
+@pytest.mark.parametrize("given", ["array", "lists", "pandas", "sparse"])
+def test_several_labels_a_row(given: str) -> None:
+    y = np.stack([NUMBERS > 0, NUMBERS > 1, X[:, 2] > 0], axis=1).astype(int)
+    forms = {
+        "array": y,
+        "lists": y.tolist(),
+        "pandas": pd.DataFrame(y),
+        "sparse": sparse.csr_array(y),
+    }
+    model = MLPClassifier(**SMALL).fit(X, forms[given])
+    assert model.predict(X).shape == model.predict_proba(X).shape == (30, 3)
+    assert model.decision_function(X).shape == (30, 3)
+    assert set(np.unique(model.predict(X))) <= {0, 1}
+    np.testing.assert_array_equal(model.predict(X), model.predict_proba(X) > 0.5)
+    assert np.mean(model.predict(X) == y) > 0.85
+    assert 0 <= model.score(X, y) <= 1
+
+
+def test_a_label_that_no_row_has_is_learnt_as_never() -> None:
+    y = np.stack([NUMBERS > 0, np.zeros(30, bool), NUMBERS > 1], axis=1).astype(int)
+    found = MLPClassifier(**SMALL).fit(X, y).predict_proba(X)
+    assert found[:, 1].max() < 0.1
+
+
+def test_several_questions_a_row_each_with_classes_of_its_own() -> None:
+    y = np.stack([TEXTS, np.where(X[:, 2] > 0, "yes", "no")], axis=1)
+    model = MLPClassifier(**SMALL).fit(X, y)
+    assert [c.tolist() for c in model.classes_] == [["low", "mid", "top"], ["no", "yes"]]
+    assert [p.shape for p in model.predict_proba(X)] == [(30, 3), (30, 2)]
+    assert all(np.allclose(p.sum(axis=1), 1) for p in model.predict_proba(X))
+    assert model.predict(X).shape == (30, 2)
+    assert np.mean(model.predict(X) == y) > 0.8
+    logs = model.predict_log_proba(X)
+    np.testing.assert_allclose(np.exp(logs[0]), model.predict_proba(X)[0])
+
+
+def test_questions_of_mixed_kinds_keep_their_kinds() -> None:
+    y = np.empty((30, 2), dtype=object)
+    y[:, 0], y[:, 1] = TEXTS, NUMBERS
+    model = MLPClassifier(**SMALL).fit(X, y)
+    found = model.predict(X)
+    assert found.dtype == object
+    assert {type(v) for v in found[:, 0]} == {str}
+    assert model.classes_[1].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_several_numbers_a_row(columns: int) -> None:
+    y = X @ RNG.normal(size=(3, columns)) * 100 + 1000
+    model = MLPRegressor(**SMALL).fit(X, y if columns > 1 else y[:, 0])
+    assert model.predict(X).shape == ((30, columns) if columns > 1 else (30,))
+    assert model.score(X, y) > 0.8
+
+
+def test_a_column_of_targets_is_one_number_a_row_and_scikit_learn_is_told() -> None:
+    with pytest.warns(UserWarning, match="column-vector"):
+        assert MLPRegressor(**SMALL).fit(X, X[:, :1]).predict(X).shape == (30,)
+
+
+def test_quantiles_of_several_numbers_have_an_axis_of_their_own() -> None:
+    options = {**SMALL, "loss": "quantile", "quantiles": (0.9, 0.1)}
+    model = MLPRegressor(**options).fit(X, X[:, :2])
+    found = model.predict_quantiles(X)
+    assert found.shape == (30, 2, 2)
+    assert np.all(found[..., 0] <= found[..., 1])
+    assert MLPRegressor(**options).fit(X, X[:, 0]).predict_quantiles(X).shape == (30, 2)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_have_scikit_learns_shapes(classes: int) -> None:
+    y = np.minimum(NUMBERS, classes - 1)
+    model = MLPClassifier(**SMALL).fit(X, y)
+    assert model.predict_proba(X[:1]).shape == (1, classes)
+    assert model.decision_function(X).shape == ((30,) if classes == 2 else (30, 3))
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+    np.testing.assert_array_equal(
+        model.predict(X), model.classes_[model.predict_proba(X).argmax(axis=1)]
+    )
+
+
+def test_float_targets_that_are_numbers_are_no_classes() -> None:
+    with pytest.raises(ValueError, match=r"[Uu]nknown label type"):
+        MLPClassifier(**SMALL).fit(X, X[:, 0])
+
+
+# Labels that come later ---------------------------------------------------------------------------
+
+
+def test_a_first_partial_fit_may_name_classes_that_come_later() -> None:
+    model = MLPClassifier(**SMALL)
+    model.partial_fit(X[NUMBERS < 2], NUMBERS[NUMBERS < 2], classes=[0, 1, 2])
+    assert model.classes_.tolist() == [0, 1, 2]
+    for _ in range(60):
+        model.partial_fit(X, NUMBERS)
+    assert model.score(X, NUMBERS) > 0.8
+
+
+@pytest.mark.parametrize("late", ["partial_fit", "warm start", "X_val"])
+def test_a_label_that_training_does_not_know_is_refused(late: str) -> None:
+    known = NUMBERS < 2
+    model = MLPClassifier(**SMALL, warm_start=True).partial_fit(X[known], TEXTS[known])
+    before = model.predict_proba(X)
+    calls: dict[str, Callable[[], Any]] = {
+        "partial_fit": lambda: model.partial_fit(X, TEXTS),
+        "warm start": lambda: model.fit(X, TEXTS),
+        "X_val": lambda: model.partial_fit(X[known], TEXTS[known], X_val=X, y_val=TEXTS),
+    }
+    with pytest.raises(DataError, match=r"one of the classes.*'top'.*classes="):
+        calls[late]()
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("late", ["numbers after texts", "texts after numbers"])
+def test_labels_of_another_kind_are_refused_with_the_reason(late: str) -> None:
+    first, then = (TEXTS, NUMBERS) if late == "numbers after texts" else (NUMBERS, TEXTS)
+    model = MLPClassifier(**SMALL).partial_fit(X, first)
+    with pytest.raises(DataError, match="one of the classes"):
+        model.partial_fit(X, then)
+
+
+def test_later_targets_have_the_shape_of_the_first() -> None:
+    model = MLPRegressor(**SMALL).partial_fit(X, X[:, :2])
+    with pytest.raises(ValueError, match="as many columns"):
+        model.partial_fit(X, X[:, 0])
+    yes = MLPClassifier(**SMALL).partial_fit(X, (X[:, :2] > 0).astype(int))
+    with pytest.raises(ValueError, match="as many columns"):
+        yes.partial_fit(X, (X > 0).astype(int))
+    one = MLPClassifier(**SMALL).partial_fit(X, NUMBERS)
+    with pytest.raises(ValueError, match="as many columns"):
+        one.partial_fit(X, (X > 0).astype(int))
+
+
+def test_longer_texts_than_in_the_first_call_are_not_cut_short() -> None:
+    model = MLPClassifier(**SMALL)
+    model.partial_fit(X, np.where(NUMBERS > 0, "a", "b"), classes=["a", "b", "abc"])
+    y = np.where(NUMBERS > 0, "abc", "b")
+    for _ in range(60):
+        model.partial_fit(X, y)
+    assert "abc" in model.predict(X).tolist()
+
+
+@pytest.mark.parametrize(
+    ("y", "why"),
+    [
+        (TEXTS[:29], "inconsistent numbers of samples|inconsistent"),
+        (np.full(30, "a"), "at least two classes"),
+        (np.where(X[:, 0] > 0, np.nan, 1.0), "NaN"),
+        ([None if n else "a" for n in NUMBERS], "None|NaN|missing|label"),
+        (pd.Series(np.where(NUMBERS > 0, "a", None)), "None|NaN|missing|label"),
+        (pd.Series([pd.NA, "b", "c"] * 10, dtype="string"), "NA|NaN|missing|label"),
+        (np.array(["a", 1, 2.0] * 10, dtype=object), "labels of a column are of one type"),
+        (NUMBERS.reshape(30, 1, 1), "1d|dim|2D|array"),
+        ([[1], [1, 2], []] * 10, "inhomogeneous|label|sequence"),
+        (None, "requires y"),
+        ("text", "array|shape|scalar"),
+    ],
+    ids=str,
+)
+def test_targets_that_are_no_classes_are_refused(y: Any, why: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=why):
+        MLPClassifier(**SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("y", "why"),
+    [
+        (np.where(X[:, 0] > 0, np.nan, 1.0), "NaN"),
+        (np.where(X[:, 0] > 0, np.inf, 1.0), "infinity"),
+        (TEXTS, "string|float|numeric|dtype"),
+        (X[:, 0] + 1j, "[Cc]omplex"),
+        (X[:5, 0], "inconsistent"),
+        (pd.Series([pd.NA, 1.0, 2.0] * 10, dtype="Float64"), "NaN|NA|missing"),
+    ],
+    ids=["NaN", "inf", "texts", "complex", "short", "pd.NA"],
+)
+def test_targets_that_are_no_numbers_are_refused(y: Any, why: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=why):
+        MLPRegressor(**SMALL).fit(X, y)
