@@ -68,7 +68,7 @@ def generalising(evidence: Evidence) -> Verdict | None:
     held = evidence.held
     if not held or evidence.failure or overfitting(evidence) or not np.isfinite(held[-1]):
         return None
-    if not held[-1] < USEFUL * evidence.size < math.inf:
+    if not held[-1] < evidence.level(USEFUL) < math.inf:
         return None
     best = int(np.argmin(held))
     return Verdict(
