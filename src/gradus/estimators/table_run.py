@@ -11,7 +11,7 @@ import numpy as np
 
 from gradus.checks import finite_number
 from gradus.data import Column, Table, TableEncoder, TargetEncoder, infer_schema, split_indices
-from gradus.data.checks import check_weight, unknown_column
+from gradus.data.checks import unknown_column
 from gradus.data.target import Task
 from gradus.errors import DataError, DivergenceError
 from gradus.estimators.file import table_model
@@ -21,7 +21,7 @@ from gradus.train.callbacks import Callback
 from gradus.train.diagnosis.verdict import Diagnosis
 from gradus.train.history import History
 from gradus.train.progress import wanted
-from gradus.train.table_model import Evaluation, TableModel
+from gradus.train.table_model import Evaluation, TableModel, row_weights
 from gradus.types import Array
 
 
@@ -147,7 +147,7 @@ def train_table(
     """
     _check_names(table, target, weight)
     finite_number("validation", validation, least=0, below=1)
-    weights = None if weight is None else _weights(table.column(weight), weight)
+    weights = None if weight is None else row_weights(table, weight)
     encoder = TargetEncoder.fit(table.column(target), task, name=target)
     y = _checked(encoder.values(table.column(target), name=target), encoder.task, target)
     recipe = settled(preset, encoder.task, options)
@@ -229,21 +229,3 @@ def _check_names(table: Table, target: str, weight: str | None) -> None:
         raise DataError("weights stand in another column than the target", received=repr(target))
     if len(table.names) < (2 if weight is None else 3):
         raise DataError("a table has a column beside the target", received=table.names)
-
-
-def _weights(column: Array, name: str) -> Array:
-    """Weights of all rows; ``DataError`` where a cell is none."""
-    rule = f"every row has a weight of 0 or more in {name!r}"
-    if column.dtype.kind not in "iufb":
-        raise DataError(rule, received=f"a column of {column.dtype}")
-    wrong = ~(np.isfinite(column) & (column >= 0))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(
-            rule,
-            received=f"{column[row]} in row {row + 1}",
-            remedy="correct the cell; a weight of 0 leaves a row out",
-        )
-    found = check_weight(column, len(column))
-    assert found is not None
-    return found

@@ -233,6 +233,32 @@ class TableModel:
         return Trainer(self.network, loss_of(self.task))
 
 
+def row_weights(table: Table, name: str) -> Array:
+    """How often each row counts, float64 (rows,), from a column of the table.
+
+    Raises:
+        DataError: no such column, a cell that is missing or no number of 0 or more, or all are 0.
+
+    >>> row_weights(Table.from_arrays({"w": [1, 0, 2]}), "w")
+    array([1., 0., 2.])
+    """
+    column = table.column(name)
+    rule = f"every row has a weight of 0 or more in {name!r}"
+    if column.dtype.kind not in "iufb":
+        raise DataError(rule, received=f"{column[0]!r} in row 1"[:200])
+    wrong = ~(np.isfinite(column) & (column >= 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            rule,
+            received=f"{column[row]} in row {row + 1}",
+            remedy="correct the cell; a weight of 0 leaves a row out",
+        )
+    if not column.any():
+        raise DataError("some row has a weight above 0", received=f"only 0 in {name!r}")
+    return column.astype(np.float64)
+
+
 def loss_of(task: Task) -> Any:
     """The loss that a task is trained with."""
     return losses.cross_entropy if task == "classification" else losses.squared_error
