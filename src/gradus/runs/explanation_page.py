@@ -152,7 +152,7 @@ def _inputs(found: Explanation) -> list[dict[str, Any]]:
     return [
         {
             "column": feature.column,
-            "kind": feature.kind,
+            "kind": "categorical, by its number" if feature.kind == "coded" else feature.kind,
             "value": words.cell(found.cells[feature.column]),
             "encoded": _encoded(feature, found.encoded[list(place)]),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -38,18 +38,24 @@ _LOSSES = {
 }
 
 
-def columns(recipe: Recipe, coded: bool) -> str:
-    """What becomes of numbers and categories on their way into the network."""
-    text = f"Numbers {_SCALINGS[recipe.scaling]}"
-    if recipe.numeric_embedding != "none":
-        text += f"; the first layer sees {_EMBEDDINGS[recipe.numeric_embedding]}"
-    if not coded:
-        return f"{text}. Categories get one input each."
-    many, own = recipe.max_one_hot, count(recipe.embedding_size, "number")
-    return (
-        f"{text}. Categories get one input each; in columns of more than {many}, each has {own} of "
-        "its own instead, which training sets."
-    )
+def columns(recipe: Recipe, kinds: Collection[str]) -> str:
+    """What becomes of features of these kinds on their way into the network."""
+    sentences = []
+    if {"numeric", "date"} & {*kinds}:
+        what = "Numbers and days" if {"numeric", "date"} <= {*kinds} else "Numbers"
+        what = what if "numeric" in kinds else "Days"
+        sentences.append(f"{what} {_SCALINGS[recipe.scaling]}")
+        if recipe.numeric_embedding != "none":
+            sentences[0] += f"; the first layer sees {_EMBEDDINGS[recipe.numeric_embedding]}"
+    if "categorical" in kinds:
+        sentences.append("Categories get one input each")
+    if "coded" in kinds:
+        each = count(recipe.embedding_size, "number")
+        sentences.append(
+            f"In columns of more than {recipe.max_one_hot} categories, each category has {each} of "
+            "its own, which training sets"
+        )
+    return "".join(f" {sentence}." for sentence in sentences)
 
 
 def loss(recipe: Recipe, task: Task) -> str:

@@ -46,7 +46,7 @@ def report(run: TableRun, config: RunConfig, summary: Mapping[str, Any]) -> str:
         curves=_curves(run),
         watches_held_out=run.watches_held_out,
         preset=recipe_words.PRESETS[config.preset],
-        encoding=recipe_words.columns(recipe, bool(model.inputs.codes)),
+        encoding=recipe_words.columns(recipe, {f.kind for f in model.inputs.features}),
         smooth=recipe_words.smooth(recipe, task),
         training=recipe_words.training(recipe, task, watched),
         settings=recipe_words.settings(recipe),

@@ -53,6 +53,7 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
         "epochs": len(history),
         "steps": last.get("steps", 0),
         "seconds": last.get("seconds", 0.0),
+        "best_epoch": history.best_epoch,
         "stop_reason": history.stop_reason,
         "failure": failure,
         "diagnosis": run.diagnosis.to_dict(),
