@@ -141,7 +141,9 @@ def test_rows_count_by_their_weight(loss: Any, of: Callable[[Array], Array], nea
 
 def test_quantiles_are_those_of_the_rows() -> None:
     levels = [0.1, 0.5, 0.9]
-    found = fitted(loss="quantile", quantiles=levels, max_iter=400).predict_quantiles([[0.0], [1.0]])
+    found = fitted(loss="quantile", quantiles=levels, max_iter=400).predict_quantiles(
+        [[0.0], [1.0]]
+    )
     for part, numbers in zip(KINDS, found, strict=True):
         for q, number in zip(levels, numbers, strict=True):
             best = mean_pinball_loss(Y[part], np.full(300, np.quantile(Y[part], q)), alpha=q)
