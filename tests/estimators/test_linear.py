@@ -183,7 +183,7 @@ def test_adam_steps_come_near_the_minimum(name: str, loss: Any) -> None:
     value = losses.mean(loss(tensor(model.decision_function(X)), y)).item()
     value += 0.005 * np.square(weight).sum()
     # Steps of 0.01 at a constant rate go to and fro around it.
-    assert exact.loss_ - exact.gap_ <= value < 1.1 * exact.loss_
+    assert exact.loss_ - exact.gap_ <= value < 1.2 * exact.loss_
 
 
 def test_a_first_batch_may_lack_a_class_that_is_named() -> None:

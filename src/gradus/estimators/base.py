@@ -42,7 +42,7 @@ from gradus.types import Array, DType
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
-_ENOUGH_ROWS = 500
+_ENOUGH_ROWS = 100
 
 
 class NetworkEstimator(CallbackSupportMixin, TableEstimator):

@@ -310,6 +310,7 @@ _DEFAULT: Mapping[str, Any] = {
     "n_iter_no_change": np.inf,
     "early_stopping": "auto",
     "validation_fraction": 0.15,
+    "monitor": "loss",
 }
 
 _STRONG: Mapping[str, Any] = {
@@ -324,11 +325,11 @@ _STRONG: Mapping[str, Any] = {
 
 _ENSEMBLE: Mapping[str, Any] = {
     **_CLASSIC,
-    "hidden_layer_sizes": (512, 512, 512),
+    "hidden_layer_sizes": (256, 256),
     "scaling": "robust",
     "max_one_hot": 9,
     "numeric_embedding": "piecewise",
-    "members": 32,
+    "members": 16,
     "dropout": 0.1,
     "alpha": 0.0,
     "learning_rate_init": 2e-3,
@@ -338,6 +339,7 @@ _ENSEMBLE: Mapping[str, Any] = {
     "n_iter_no_change": 16,
     "early_stopping": "auto",
     "validation_fraction": 0.15,
+    "monitor": "loss",
 }
 
 # What a preset says, and what it says otherwise by the task.
