@@ -82,10 +82,17 @@ class Inputs:
         if isinstance(encoder, ArrayEncoder):
             rows = self.dense()
             return encoder.transform(rows if indices is None else rows[indices], dtype)
-        if not isinstance(self.rows, Table) and _takes_matrix(encoder, self.names):
+        if not isinstance(self.rows, Table) and self.has_numbers(encoder):
             return encoder.transform_matrix(self.dense(), indices, dtype)
         table = self._table(encoder)
         return encoder.transform(table if indices is None else table.take(indices), dtype)
+
+    def has_numbers(self, encoder: Encoder | ArrayEncoder) -> bool:
+        """Whether all columns are read, and as numbers."""
+        if not isinstance(encoder, TableEncoder):
+            return True
+        numeric = all(isinstance(f, NumericFeature) for f in encoder.features)
+        return numeric and encoder.columns == self.names
 
     def dense(self) -> Array:
         """The rows as an array of numbers."""
@@ -104,11 +111,6 @@ class Inputs:
         if isinstance(self.rows, Table):
             return self.rows
         return Table.from_any(self.dense(), list(self.names))
-
-
-def _takes_matrix(encoder: TableEncoder, names: tuple[str, ...]) -> bool:
-    """Whether the encoder reads all these columns, and as numbers."""
-    return encoder.columns == names and all(isinstance(f, NumericFeature) for f in encoder.features)
 
 
 def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:

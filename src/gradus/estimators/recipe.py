@@ -40,6 +40,23 @@ _FLAGS = (
     "calibrate",
     "start_from_data",
 )
+# What a network and its outputs are made by.
+_OF_THE_NETWORK = (
+    "hidden_layer_sizes",
+    "activation",
+    "dropout",
+    "scaling",
+    "max_one_hot",
+    "embedding_size",
+    "numeric_embedding",
+    "scaling_layer",
+    "ntk",
+    "parametric_activation",
+    "members",
+    "loss",
+    "quantiles",
+    "clamp",
+)
 SCHEDULES: Mapping[str, Schedule] = {
     "constant": Constant(),
     "cosine": Cosine(),
@@ -76,7 +93,8 @@ class Recipe:
         solver: name of an optimizer, or one of ``gradus.optim``, which then says all of its own.
         learning_rate_init: the rate, γ.
         learning_rate: its schedule, by name or from ``gradus.optim``.
-        layer_rates: factors on the rate, by pattern of parameter names: ``{"*.bias": 0.1}``.
+        layer_rates: factors on the rate, by pattern of parameter names: ``{"*.bias": 0.1}``;
+            0 freezes them.
         beta_1: decay of the first moment, β₁; momentum of ``"sgd"``.
         beta_2: decay of the second moment, β₂.
         epsilon: what keeps Adam from dividing by 0.
@@ -192,6 +210,17 @@ class Recipe:
             repr(self.layer_rates)[:100],
             'write layer_rates={"*.bias": 0.1}',
         )
+
+    def check_network(self, made: Recipe) -> None:
+        """Refuse what a network that was made by another recipe cannot follow."""
+        for name in _OF_THE_NETWORK:
+            was, now = getattr(made, name), getattr(self, name)
+            require(
+                was is now or was == now,
+                f"warm_start and partial_fit go on with the network there is, {name}={was!r}",
+                f"{name}={now!r}",
+                f"set {name} back, or begin anew by fit with warm_start=False",
+            )
 
     @property
     def activations(self) -> tuple[Any, ...]:
