@@ -12,7 +12,16 @@ from sklearn.utils.estimator_checks import _check_name, _yield_all_checks, param
 
 from gradus import estimators
 from gradus.errors import ArgumentError
-from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.estimators import (
+    Autoencoder,
+    LinearClassifier,
+    LogisticNeuron,
+    MLPClassifier,
+    MLPRegressor,
+    NetworkClassifier,
+    NetworkRegressor,
+    Perceptron,
+)
 
 # One of each kind, and one a preset: small where the preset is large, for the sake of time alone.
 ESTIMATORS = [
@@ -20,9 +29,25 @@ ESTIMATORS = [
     MLPRegressor(preset="classic"),
     MLPClassifier(hidden_layer_sizes=(32, 32), max_iter=128),
     MLPRegressor(hidden_layer_sizes=(32, 32)),
+    Perceptron(),
+    LogisticNeuron(),
+    LinearClassifier(),
+    LinearClassifier("max_margin"),
+    NetworkClassifier(learning_rate_init=0.01, max_iter=20),
+    NetworkRegressor(learning_rate_init=0.01, max_iter=20),
+    Autoencoder(hidden_layer_sizes=(8,), max_iter=5),
 ]
 # How many checks scikit-learn has for each: fewer would mean that some are skipped.
-CHECKS = {"MLPClassifier": 74, "MLPRegressor": 66}
+CHECKS = {
+    "Autoencoder": 54,
+    "LinearClassifier": 63,
+    "LogisticNeuron": 64,
+    "MLPClassifier": 74,
+    "MLPRegressor": 66,
+    "NetworkClassifier": 68,
+    "NetworkRegressor": 60,
+    "Perceptron": 54,
+}
 
 
 @pytest.fixture(autouse=True)

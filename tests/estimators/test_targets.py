@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,7 @@ def test_probabilities_have_scikit_learns_shapes(classes: int) -> None:
 
 
 def test_float_targets_that_are_numbers_are_no_classes() -> None:
-    with pytest.raises(ValueError, match="[Uu]nknown label type"):
+    with pytest.raises(ValueError, match=r"[Uu]nknown label type"):
         MLPClassifier(**SMALL).fit(X, X[:, 0])
 
 
@@ -209,13 +210,13 @@ def test_a_label_that_training_does_not_know_is_refused(late: str) -> None:
     known = NUMBERS < 2
     model = MLPClassifier(**SMALL, warm_start=True).partial_fit(X[known], TEXTS[known])
     before = model.predict_proba(X)
+    calls: dict[str, Callable[[], Any]] = {
+        "partial_fit": lambda: model.partial_fit(X, TEXTS),
+        "warm start": lambda: model.fit(X, TEXTS),
+        "X_val": lambda: model.partial_fit(X[known], TEXTS[known], X_val=X, y_val=TEXTS),
+    }
     with pytest.raises(DataError, match=r"one of the classes.*'top'.*classes="):
-        if late == "partial_fit":
-            model.partial_fit(X, TEXTS)
-        elif late == "warm start":
-            model.fit(X, TEXTS)
-        else:
-            model.partial_fit(X[known], TEXTS[known], X_val=X, y_val=TEXTS)
+        calls[late]()
     np.testing.assert_array_equal(model.predict_proba(X), before)
 
 

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gradus import nn
@@ -24,7 +23,7 @@ from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
-from gradus.estimators.rows import Rows, TableEstimator
+from gradus.estimators.rows import Rows, TableEstimator, seeded
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
@@ -37,13 +36,14 @@ from gradus.train import (
     NoImprovement,
     Trainer,
 )
+from gradus.train.metrics import metrics_named
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
-_ENOUGH_ROWS = 500
-_SEEDS = 2**31 - 1
+_ENOUGH_ROWS = 100
+_WORKING = ("_trainer", "_rule", "_watch")  # what only training needs, and can be made again
 
 
 class NetworkEstimator(CallbackSupportMixin, TableEstimator):
@@ -66,7 +66,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
 
     _task: Task
     _looked_at = 1 << 14  # rows that a network is made by: where the bins of an embedding end
-    _watch: Callback
+    _watch: NoImprovement | EarlyStopping
     _columns: tuple[str, ...]
     _target_name: str
     network_: nn.Module
@@ -123,8 +123,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
         with self._or_as_before():
             rows = self._rows(X, y, sample_weight, reset=not again)
-            if not again:
-                self._begin(recipe, rows, None)
+            self._go_on(recipe) if again else self._begin(recipe, rows, None)
             held = self._held(X_val, y_val, sample_weight_val)
             self._train(recipe, rows, held, recipe.max_iter, fresh=True)
         return self
@@ -147,8 +146,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         again = hasattr(self, "network_")
         with self._or_as_before():
             rows = self._rows(X, y, weight, reset=not again)
-            if not again:
-                self._begin(recipe, rows, classes)
+            self._go_on(recipe) if again else self._begin(recipe, rows, classes)
             held = self._held(*validation)
             watched = recipe.early_stopping is True and held is not None
             if recipe.calibrate and held is None:
@@ -173,19 +171,20 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
 
         Training that diverges, or is broken off later, leaves the last good weights instead.
         """
-        before, passes = dict(vars(self)), len(getattr(self, "history_", ()))
+        fields: dict[str, Any] = self.__dict__
+        before, passes = dict(fields), len(getattr(self, "history_", ()))
         try:
             yield
         except DivergenceError:
             raise
         except BaseException:
-            history = vars(self).get("history_")
+            history = fields.get("history_")
             same = history is before.get("history_")
             if history is None or len(history) == (passes if same else 0):
                 # What scikit-learn's callbacks have noted is for them to take back.
-                now = {n: v for n, v in vars(self).items() if "callback" in n}
-                vars(self).clear()
-                vars(self).update(before | now)
+                now = {n: v for n, v in fields.items() if "callback" in n}
+                fields.clear()
+                fields.update(before | now)
             raise
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
@@ -208,7 +207,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
         )
         self.targets_ = self._read_targets(rows, classes)
-        self._seed = _seed(options["random_state"])
+        self._seed = seeded(options["random_state"])
         dtype = self._dtype(rows)
         x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))
         with use_stream(Stream(self._seed)):
@@ -216,7 +215,13 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self._begin_calibration(recipe)
         self.history_ = History()
         self.n_iter_ = 0
-        self.__dict__.pop("_trainer", None)
+        for name in _WORKING:
+            self.__dict__.pop(name, None)
+
+    def _go_on(self, recipe: Recipe) -> None:
+        """Go on with the network there is, by what may be another way of training."""
+        recipe.check_network(self.recipe_)
+        self.recipe_ = recipe
 
     def _dtype(self, rows: Rows) -> DType:
         """Of the network: where one batch holds all rows, digits cost nothing."""
@@ -233,8 +238,13 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         watching = self._watches(recipe, rows, held)
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
         self._begin_calibration(recipe)
-        if fresh or not hasattr(self, "_trainer"):
-            self._trainer = self._new_trainer(recipe)
+        names = list(self.network_.named_parameters())
+        rule = recipe.optimizer(names), recipe.alpha, recipe.label_smoothing
+        if fresh or getattr(self, "_rule", None) != rule:
+            self._trainer, self._rule = self._new_trainer(recipe), rule
+        # A score of the rows trained on would cost as much as a quarter of the pass.
+        scores = [] if validating is None else [self.targets_.score]
+        self._trainer.metrics = metrics_named(scores, self.targets_.loss(recipe))
         hooks = [
             *(options["callbacks"] or ()),
             *self._stopping(recipe, watching, fresh),
@@ -314,7 +324,6 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             self.network_,
             over_members(loss) if recipe.members > 1 else loss,
             recipe.optimizer(list(self.network_.named_parameters())),
-            metrics=[self.targets_.score],
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
             threads=options["n_threads"],
@@ -329,7 +338,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         if not watching:
             stops = fresh and np.isfinite(patience)
             return [NoImprovement("loss", recipe.tol, patience)] if stops else []
-        if not fresh and hasattr(self, "_watch"):
+        if not fresh and hasattr(self, "_watch") and self._watch.resume:
             return [self._watch]
         by_score = recipe.monitor == "score"
         column = f"val_{self.targets_.score.__name__}" if by_score else "val_loss"
@@ -399,38 +408,38 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     @property
     def loss_curve_(self) -> list[float]:
         """Loss of each pass over the rows of training."""
-        return [float(v) for v in self.history_["loss"]]
+        return [float(row["loss"]) for row in self.history_]
 
     @property
     def validation_loss_curve_(self) -> list[float]:
         """Loss of the rows held out after each pass."""
-        return [float(v) for v in self.history_["val_loss"]]
+        return self._recorded("val_loss")
 
     @property
     def validation_scores_(self) -> list[float]:
         """Accuracy or R² of the rows held out after each pass."""
-        return [float(v) for v in self.history_[f"val_{self.targets_.score.__name__}"]]
+        return self._recorded(f"val_{self.targets_.score.__name__}")
 
     @property
     def loss_(self) -> float:
         """Loss of the last pass."""
-        return self.loss_curve_[-1]
+        return self._recorded("loss")[-1]
 
     @property
     def best_loss_(self) -> float:
         """Least loss of a pass."""
-        return min(self.loss_curve_)
+        return min(self._recorded("loss"))
+
+    def _recorded(self, column: str) -> list[float]:
+        """A column of the history; an attribute that there is not where it was never recorded."""
+        if column not in self.history_.columns:
+            why = "rows were held out" if column != "loss" else "pass has been made"
+            raise AttributeError(f"no {why}, so {column} was not recorded")
+        return [float(v) for v in self.history_[column]]
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but compiled programs."""
         state = dict(super().__getstate__())
-        for name in ("_trainer", "_watch"):
+        for name in _WORKING:
             state.pop(name, None)
         return state
-
-
-def _seed(random_state: Any) -> int:
-    """A whole number for all that is random: itself, or drawn."""
-    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(_SEEDS))

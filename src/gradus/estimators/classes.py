@@ -73,8 +73,10 @@ class LabelsMixin(ClassifierMixin):
                 "weights of the classes of several questions are a list of dictionaries",
                 received=repr(given)[:100],
             )
-        balanced = isinstance(given, str) and given == "balanced" and weight is not None
-        of_class = _balanced(y, weight) if balanced else compute_sample_weight(given, y)
+        if weight is not None and isinstance(given, str) and given == "balanced":
+            of_class = _balanced(y, weight)
+        else:
+            of_class = compute_sample_weight(given, y)
         return np.asarray(of_class if weight is None else of_class * weight)
 
 

@@ -128,7 +128,8 @@ def load(path: str | Path, modules: Iterable[type[nn.Module]] = ()) -> Any:
     True
     """
     modules = tuple(modules)
-    network, extra = nn.read(path, modules)
+    with use_stream(Stream(0)):  # weights are drawn before they are read: not from the caller's
+        network, extra = nn.read(path, modules)
     if "estimator" not in extra:
         raise FileError(
             "an estimator is loaded from a file that an estimator saved",

@@ -8,6 +8,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from gradus import losses, nn
+from gradus.errors import ArgumentError
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.inputs import received
 from gradus.train import Trainer
@@ -18,6 +19,7 @@ class HiddenLayerEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
     """Base of the estimators whose network is a sequence of layers that one can stop in."""
 
     network_: nn.Sequential
+    _n_features_out: int
 
     def transform(self, X: Any) -> Array:
         """Activations of the last hidden layer, (rows, units): what the network makes of the rows.
@@ -26,9 +28,15 @@ class HiddenLayerEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             X: as in ``fit``.
 
         Raises:
-            ValueError: rows that do not fit those of training.
+            ValueError: rows that do not fit those of training, or a network without hidden layers.
         """
         check_is_fitted(self, "network_")
+        if not self._n_features_out:
+            raise ArgumentError(
+                "transform gives the activations of the last hidden layer",
+                received="a network without hidden layers",
+                remedy="use decision_function or predict, or name hidden_layer_sizes",
+            )
         inputs = received(self, X, reset=False)
         x = inputs.encoded(self.encoder_, self.network_.parameters()[0].dtype)
         body = self._part(self.network_[: self._hidden])

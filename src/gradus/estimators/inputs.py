@@ -82,10 +82,17 @@ class Inputs:
         if isinstance(encoder, ArrayEncoder):
             rows = self.dense()
             return encoder.transform(rows if indices is None else rows[indices], dtype)
-        if not isinstance(self.rows, Table) and _takes_matrix(encoder, self.names):
+        if not isinstance(self.rows, Table) and self.has_numbers(encoder):
             return encoder.transform_matrix(self.dense(), indices, dtype)
         table = self._table(encoder)
         return encoder.transform(table if indices is None else table.take(indices), dtype)
+
+    def has_numbers(self, encoder: Encoder | ArrayEncoder) -> bool:
+        """Whether all columns are read, and as numbers."""
+        if not isinstance(encoder, TableEncoder):
+            return True
+        numeric = all(isinstance(f, NumericFeature) for f in encoder.features)
+        return numeric and encoder.columns == self.names
 
     def dense(self) -> Array:
         """The rows as an array of numbers."""
@@ -106,11 +113,6 @@ class Inputs:
         return Table.from_any(self.dense(), list(self.names))
 
 
-def _takes_matrix(encoder: TableEncoder, names: tuple[str, ...]) -> bool:
-    """Whether the encoder reads all these columns, and as numbers."""
-    return encoder.columns == names and all(isinstance(f, NumericFeature) for f in encoder.features)
-
-
 def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     """Check rows as scikit-learn does: the names and the number of the columns, the shape.
 
@@ -122,14 +124,15 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     Raises:
         ValueError, TypeError: no such data, or data that do not fit those of training.
     """
+    import pyarrow as pa
     from sklearn.utils.validation import validate_data
 
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2 and not _numbers(X):
-        X = Table.from_any(X.astype(object))
-    if _is_frame(X):
-        table = Table.from_any(X)
-        # A Table's own names are always texts; it goes as Arrow, whose names scikit-learn reads.
-        seen = table.arrow if isinstance(X, Table) else X
+    if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "iufb":
+        X = X.astype(np.float64).filled(np.nan)
+    if _is_frame(X) or _is_table_without_names(X):
+        table = Table.from_any(X.astype(object) if isinstance(X, np.ndarray) else X)
+        # It goes as Arrow, whose names scikit-learn reads, where the class is none that it knows.
+        seen = table.arrow if isinstance(X, (Table, pa.RecordBatch)) else X
         validate_data(estimator, seen, reset=reset, skip_check_array=True)
         if reset:
             estimator._columns = table.names
@@ -163,8 +166,8 @@ def _is_frame(X: Any) -> bool:
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "__arrow_c_stream__"))
 
 
-def _numbers(X: Array) -> bool:
-    """Whether an array of objects or texts holds numbers alone."""
-    if X.dtype.kind != "O":
+def _is_table_without_names(X: Any) -> bool:
+    """Whether it is a matrix of texts, or of objects that are not all numbers."""
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "OUS":
         return False
-    return all(isinstance(v, (int, float, complex, np.number)) or v is None for v in X.flat)
+    return not all(isinstance(v, (int, float, complex, np.number)) or v is None for v in X.flat)

@@ -39,7 +39,7 @@ class _Perceptron(HiddenLayerEstimator):
     @property
     def _n_features_out(self) -> int:
         """Columns of ``transform``."""
-        return self.recipe_.hidden_layer_sizes[-1] * self.recipe_.members
+        return sum(self.recipe_.hidden_layer_sizes[-1:]) * self.recipe_.members
 
     @property
     def coefs_(self) -> list[Array]:

@@ -40,6 +40,23 @@ _FLAGS = (
     "calibrate",
     "start_from_data",
 )
+# What a network and its outputs are made by.
+_OF_THE_NETWORK = (
+    "hidden_layer_sizes",
+    "activation",
+    "dropout",
+    "scaling",
+    "max_one_hot",
+    "embedding_size",
+    "numeric_embedding",
+    "scaling_layer",
+    "ntk",
+    "parametric_activation",
+    "members",
+    "loss",
+    "quantiles",
+    "clamp",
+)
 SCHEDULES: Mapping[str, Schedule] = {
     "constant": Constant(),
     "cosine": Cosine(),
@@ -76,7 +93,8 @@ class Recipe:
         solver: name of an optimizer, or one of ``gradus.optim``, which then says all of its own.
         learning_rate_init: the rate, γ.
         learning_rate: its schedule, by name or from ``gradus.optim``.
-        layer_rates: factors on the rate, by pattern of parameter names: ``{"*.bias": 0.1}``.
+        layer_rates: factors on the rate, by pattern of parameter names: ``{"*.bias": 0.1}``;
+            0 freezes them.
         beta_1: decay of the first moment, β₁; momentum of ``"sgd"``.
         beta_2: decay of the second moment, β₂.
         epsilon: what keeps Adam from dividing by 0.
@@ -192,6 +210,17 @@ class Recipe:
             repr(self.layer_rates)[:100],
             'write layer_rates={"*.bias": 0.1}',
         )
+
+    def check_network(self, made: Recipe) -> None:
+        """Refuse what a network that was made by another recipe cannot follow."""
+        for name in _OF_THE_NETWORK:
+            was, now = getattr(made, name), getattr(self, name)
+            require(
+                was is now or was == now,
+                f"warm_start and partial_fit go on with the network there is, {name}={was!r}",
+                f"{name}={now!r}",
+                f"set {name} back, or begin anew by fit with warm_start=False",
+            )
 
     @property
     def activations(self) -> tuple[Any, ...]:
@@ -310,6 +339,7 @@ _DEFAULT: Mapping[str, Any] = {
     "n_iter_no_change": np.inf,
     "early_stopping": "auto",
     "validation_fraction": 0.15,
+    "monitor": "loss",
 }
 
 _STRONG: Mapping[str, Any] = {
@@ -324,11 +354,11 @@ _STRONG: Mapping[str, Any] = {
 
 _ENSEMBLE: Mapping[str, Any] = {
     **_CLASSIC,
-    "hidden_layer_sizes": (512, 512, 512),
+    "hidden_layer_sizes": (256, 256),
     "scaling": "robust",
     "max_one_hot": 9,
     "numeric_embedding": "piecewise",
-    "members": 32,
+    "members": 16,
     "dropout": 0.1,
     "alpha": 0.0,
     "learning_rate_init": 2e-3,
@@ -338,6 +368,7 @@ _ENSEMBLE: Mapping[str, Any] = {
     "n_iter_no_change": 16,
     "early_stopping": "auto",
     "validation_fraction": 0.15,
+    "monitor": "loss",
 }
 
 # What a preset says, and what it says otherwise by the task.

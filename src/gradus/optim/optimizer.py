@@ -32,8 +32,8 @@ class Optimizer(Settings):
         lr: learning rate γ, > 0.
         schedule: factor on the rate over the course of training, or a ``Plateau``.
         groups: overrides for some parameters: ``{"*.bias": {"lr": 1e-2}}``, or with a factor on the
-            optimizer's own rate, ``{"*.bias": {"lr_factor": 0.1}}``. A pattern matches the dotted
-            parameter name; the first that matches counts, and no other.
+            optimizer's own rate, ``{"*.bias": {"lr_factor": 0.1}}``; 0 freezes them. A pattern
+            matches the dotted parameter name; the first that matches counts, and no other.
         clip_norm: largest Euclidean norm of all gradients together, or None.
         clip_value: largest absolute value of a gradient's element, or None.
     """
@@ -112,11 +112,13 @@ class Optimizer(Settings):
                 received=unknown[0],
             )
         changes = dict(overrides)
-        if "lr_factor" in changes:
-            both = "lr" in changes
-            require(not both, "a group has a rate, lr, or a factor on it, lr_factor", "both")
-            changes["lr"] = self.lr * finite_number("lr_factor", changes.pop("lr_factor"), above=0)
-        return dataclasses.replace(self, groups={}, **changes)
+        both = "lr" in changes and "lr_factor" in changes
+        require(not both, "a group has a rate, lr, or a factor on it, lr_factor", "both")
+        factor = finite_number("lr_factor", changes.pop("lr_factor", 1.0), least=0)
+        rule = dataclasses.replace(self, groups={}, **changes)
+        # Past the check: a factor may be 0, though no optimizer has a rate of 0 for everything.
+        object.__setattr__(rule, "lr", rule.lr * factor)
+        return rule
 
     def init_all(self, params: Mapping[str, Tensor]) -> dict[str, State]:
         """States of named parameters before the first step."""
