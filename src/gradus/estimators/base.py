@@ -38,6 +38,7 @@ from gradus.train import (
     Trainer,
 )
 from gradus.train.metrics import metrics_named
+from gradus.train.checks import check_callbacks
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
@@ -247,11 +248,13 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         # A score of the rows trained on would cost as much as a quarter of the pass.
         scores = [] if validating is None else [self.targets_.score]
         self._trainer.metrics = metrics_named(scores, self.targets_.loss(recipe))
+        own = options["callbacks"] or ()
+        check_callbacks(own)
         hooks = [
-            *(options["callbacks"] or ()),
+            *own,
             *self._stopping(recipe, watching, fresh),
             *self._scheduled_dropout(recipe, fresh),
-            *passes(self, rows.X.rows, rows.y),
+            *(passes(self, rows.X.rows, rows.y) if fresh else ()),
         ]
         x, y, weight = training
         try:
