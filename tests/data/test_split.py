@@ -58,7 +58,7 @@ def test_a_fraction_outside_is_refused(fraction):
 
 @pytest.mark.parametrize(("n", "fraction"), [(0, 0.5), (1, 0.5), (4, 0.1), (4, 0.9)])
 def test_an_empty_part_is_refused_with_both_sizes(n, fraction):
-    with pytest.raises(DataError, match=rf"need a row; received {n} rows .* to train, \d held out"):
+    with pytest.raises(DataError, match=rf"received n_samples={n}, .* to train, \d held out"):
         split_indices(n, fraction, 0)
 
 

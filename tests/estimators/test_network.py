@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import gradus as gd
 from gradus import nn, ops, optim
-from gradus.errors import ArgumentError, DataError, GradusError, ShapeError
+from gradus.errors import ArgumentError, DataError, ShapeError
 from gradus.estimators import NetworkClassifier, NetworkRegressor
 
 RNG = np.random.default_rng(0)
@@ -147,7 +146,7 @@ def test_images_reach_a_convolution_as_they_are() -> None:
     np.testing.assert_allclose(model.decision_function(grey[:2]), first, rtol=1e-5)
     with pytest.raises(ShapeError, match=r"\(1, 8, 8\)"):
         model.predict(grey[:2, :, :4])
-    with pytest.raises(GradusError):
+    with pytest.raises(ValueError, match="8 features"):
         model.predict(grey[:2, 0])
 
 
@@ -166,9 +165,17 @@ def test_whole_numbers_stay_whole_for_an_embedding(dtype: Any) -> None:
     network = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(16, 2))
     model = NetworkClassifier(network, learning_rate_init=0.05, random_state=0).fit(words, found)
     assert model.score(words, found) > 0.95
-    assert model.score(pd.DataFrame(words), found) > 0.95
+    frame = pd.DataFrame(words)
+    assert model.score(frame, found) > 0.95
+    assert clone(model).fit(frame, found).score(frame, found) > 0.95
     with pytest.raises(DataError, match="whole numbers"):
         model.predict(words + 0.5)
+
+
+def test_a_place_that_an_embedding_has_not_is_named() -> None:
+    network = nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(8, 1))
+    with pytest.raises(ShapeError, match="between 0 and 2; received 0 to 7"):
+        NetworkRegressor(network, **SHORT).fit([[0, 7], [7, 0]], [1.0, 2.0])
 
 
 def test_sparse_rows_are_packed_for_a_layer_that_takes_them_so_and_dense_for_others() -> None:
@@ -222,12 +229,7 @@ def test_two_classes_are_told_by_one_output_or_by_two() -> None:
         (NetworkRegressor, net(5, 2), NUMBER, "1 for each row"),
         (NetworkRegressor, net(5, 1), X[:, :2], "2 for each row"),
         (NetworkRegressor, Pair(), X[:, :3], "tuple"),
-        (
-            NetworkRegressor,
-            nn.Sequential(nn.Linear(5, 2), nn.Unflatten(1, (1, 2))),
-            X[:, :2],
-            "2 for each",
-        ),
+        (NetworkRegressor, nn.Sequential(net(5, 2), nn.Unflatten(1, (1, 2))), X[:, :2], "2 for"),
     ],
 )
 def test_another_number_of_outputs_is_refused(
@@ -279,11 +281,13 @@ def test_warm_start_and_partial_fit_go_on_from_the_weights() -> None:
     assert model.loss_ < losses[-1]
 
 
-def test_an_optimizer_and_a_loss_may_be_given(
-    loss: Callable[..., Any] = lambda z, t: ops.abs(z - t).sum(axis=1),
-) -> None:
+def distance(prediction: gd.Tensor, target: gd.Tensor) -> gd.Tensor:
+    return ops.abs(prediction - target).sum(axis=1)
+
+
+def test_an_optimizer_and_a_loss_may_be_given() -> None:
     options = {"solver": optim.SGD(0.05), "max_iter": 100, "random_state": 0}
-    own = NetworkRegressor(loss=loss, **options).fit(X, NUMBER)
+    own = NetworkRegressor(loss=distance, **options).fit(X, NUMBER)
     named = NetworkRegressor(loss="absolute_error", **options).fit(X, NUMBER)
     np.testing.assert_allclose(own.predict(X), named.predict(X), rtol=1e-5)
     assert own.score(X, NUMBER) > 0.99

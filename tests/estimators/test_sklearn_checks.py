@@ -11,7 +11,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import _check_name, _yield_all_checks, parametrize_with_checks
 
 from gradus import estimators
-from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.errors import ArgumentError
+from gradus.estimators import (
+    Autoencoder,
+    LinearClassifier,
+    LogisticNeuron,
+    MLPClassifier,
+    MLPRegressor,
+    NetworkClassifier,
+    NetworkRegressor,
+    Perceptron,
+)
 
 # One of each kind, and one a preset: small where the preset is large, for the sake of time alone.
 ESTIMATORS = [
@@ -19,9 +29,25 @@ ESTIMATORS = [
     MLPRegressor(preset="classic"),
     MLPClassifier(hidden_layer_sizes=(32, 32), max_iter=128),
     MLPRegressor(hidden_layer_sizes=(32, 32)),
+    Perceptron(),
+    LogisticNeuron(),
+    LinearClassifier(),
+    LinearClassifier("max_margin"),
+    NetworkClassifier(learning_rate_init=0.01, max_iter=20),
+    NetworkRegressor(learning_rate_init=0.01, max_iter=20),
+    Autoencoder(hidden_layer_sizes=(8,), max_iter=5),
 ]
 # How many checks scikit-learn has for each: fewer would mean that some are skipped.
-CHECKS = {"MLPClassifier": 74, "MLPRegressor": 66}
+CHECKS = {
+    "Autoencoder": 54,
+    "LinearClassifier": 63,
+    "LogisticNeuron": 64,
+    "MLPClassifier": 74,
+    "MLPRegressor": 66,
+    "NetworkClassifier": 68,
+    "NetworkRegressor": 60,
+    "Perceptron": 54,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +63,36 @@ def test_scikit_learns_check(estimator: BaseEstimator, check: Callable[[Any], No
         check(estimator)
     except pytest.skip.Exception as skipped:
         pytest.fail(f"skipped: {skipped}")
+
+
+# Rows held out by chance are others where rows are repeated than where they weigh as much; and
+# partial_fit calibrates by rows that it is given, as with early_stopping=True.
+BY_ROWS_HELD_OUT = {
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+    "check_estimators_partial_fit_n_features",
+    "check_fit_score_takes_y",
+    "check_n_features_in_after_fitting",
+}
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(
+    [
+        MLPClassifier(preset="classic", calibrate=True),
+        MLPRegressor(preset="classic", calibrate=True),
+    ],
+    legacy=True,
+)
+def test_scikit_learns_check_with_calibration(
+    estimator: BaseEstimator, check: Callable[[Any], None]
+) -> None:
+    if _check_name(check) in BY_ROWS_HELD_OUT:
+        with pytest.raises((AssertionError, ArgumentError), match=r"sample_weight|pass X_val"):
+            check(estimator)
+    else:
+        test_scikit_learns_check(estimator, check)
 
 
 def test_every_public_estimator_is_checked() -> None:

@@ -2,16 +2,20 @@
 
 from gradus.estimators.autoencoder import Autoencoder
 from gradus.estimators.file import load
+from gradus.estimators.linear import LinearClassifier
 from gradus.estimators.logistic import LogisticNeuron
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
 from gradus.estimators.network import NetworkClassifier, NetworkRegressor
+from gradus.estimators.perceptron import Perceptron
 
 __all__ = [
     "Autoencoder",
+    "LinearClassifier",
     "LogisticNeuron",
     "MLPClassifier",
     "MLPRegressor",
     "NetworkClassifier",
     "NetworkRegressor",
+    "Perceptron",
     "load",
 ]

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gradus import nn
@@ -24,7 +23,7 @@ from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.inputs import Encoder, Inputs, received
 from gradus.estimators.recipe import SCHEDULES, Recipe
-from gradus.estimators.rows import Rows, TableEstimator
+from gradus.estimators.rows import Rows, TableEstimator, seeded
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
@@ -37,15 +36,14 @@ from gradus.train import (
     NoImprovement,
     Trainer,
 )
-from gradus.train.metrics import metrics_named
 from gradus.train.checks import check_callbacks
+from gradus.train.metrics import metrics_named
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
 # Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
 _ENOUGH_ROWS = 100
-_SEEDS = 2**31 - 1
 _WORKING = ("_trainer", "_rule", "_watch")  # what only training needs, and can be made again
 
 
@@ -210,7 +208,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
         )
         self.targets_ = self._read_targets(rows, classes)
-        self._seed = _seed(options["random_state"])
+        self._seed = seeded(options["random_state"])
         dtype = self._dtype(rows)
         x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))
         with use_stream(Stream(self._seed)):
@@ -331,11 +329,16 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             recipe.optimizer(list(self.network_.named_parameters())),
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
-            threads=options["n_threads"],
+            threads=self._threads(),
             executor=options["executor"],
         )
         trainer.history = self.history_
         return trainer
+
+    def _threads(self) -> int | None:
+        """The most threads to use."""
+        given = self.get_params(deep=False)["n_threads"]
+        return None if given is None else whole_number("n_threads", given, least=1)
 
     def _stopping(self, recipe: Recipe, watching: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""
@@ -448,10 +451,3 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         for name in _WORKING:
             state.pop(name, None)
         return state
-
-
-def _seed(random_state: Any) -> int:
-    """A whole number for all that is random: itself, or drawn."""
-    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
-        return whole_number("random_state", random_state, least=0)
-    return int(check_random_state(random_state).randint(_SEEDS))

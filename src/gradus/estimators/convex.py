@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from gradus import losses, ops
+from gradus import losses
 from gradus.checks import finite_number, flag, require, whole_number
 from gradus.data import SparseEncoder
 from gradus.estimators.planes import PlaneClassifier
@@ -65,35 +65,36 @@ class ConvexClassifier(PlaneClassifier):
         finite_number("learning_rate_init", options["learning_rate_init"], above=0)
         whole_number("max_iter", options["max_iter"], least=1)
 
-    def _walk(self, x: Array, y: Array, weight: Array | None, loss: Loss) -> None:
-        """To the minimum of a smooth loss that falls with every row that is told better."""
-        found = self._minimised(x, y, weight, loss)
+    def _walk(self, x: Array, y: Array, weight: Array | None, loss: Loss, rule: Rule) -> None:
+        """To the minimum of a cross-entropy, or as far as it goes where there is none."""
+        found = self._minimised(x, y, weight, loss, rule)
         self._note(found.converged, found.reason, found.steps, found.value)
-        alpha = self.get_params(deep=False)["alpha"]
-        why = None if alpha else self._endless(x, y)
+        why = None if self.get_params()["alpha"] else self._endless(x, y)
         if why:
             self._note(False, why, found.steps, found.value)
             self._warn(why, "set alpha above 0, such as alpha=1e-3, for weights that have an end")
         elif not found.converged:
             self._warn_early(found)
 
-    def _minimised(self, x: Array, y: Array, weight: Array | None, loss: Loss) -> Minimum:
+    def _minimised(
+        self, x: Array, y: Array, weight: Array | None, loss: Loss, rule: Rule
+    ) -> Minimum:
         options = self.get_params(deep=False)
-        penalty = L2Penalty(options["alpha"])
-
-        def value(network: Any) -> Tensor:
-            mean = losses.mean(loss(network(x), y), weight)
-            return mean + penalty(network) if penalty.alpha else mean
-
         return minimise(
-            value,
+            lambda _: self._objective(x, y, weight, loss),
             self.network_,
-            rule_named(options["solver"], options["learning_rate_init"]),
+            rule,
             steps=options["max_iter"],
             gradient_norm=options["tol"],
             points=False,
             executor=options["executor"],
         )
+
+    def _objective(self, x: Array, y: Array, weight: Array | None, loss: Loss) -> Tensor:
+        """Σ cᵢ ℓᵢ / Σ cᵢ + α/2 ‖W‖² for the network as it is."""
+        penalty = L2Penalty(self.get_params()["alpha"])
+        mean = losses.mean(loss(self.network_(x), y), weight)
+        return mean + penalty(self.network_) if penalty.alpha else mean
 
     def _note(self, converged: bool, reason: str, steps: int, loss: float) -> None:
         self.converged_, self.reason_, self.n_iter_, self.loss_ = converged, reason, steps, loss
@@ -146,25 +147,3 @@ def rule_named(solver: Any, learning_rate: float) -> Rule:
     if solver == "lbfgs":
         return LBFGS()
     return SGD(learning_rate) if solver == "sgd" else Adam(learning_rate)
-
-
-def smoothed_margin(width: float) -> Loss:
-    """``losses.max_margin`` with rounded corners: h(v) for max(0, v), with v = s_j − s_y + 1.
-
-        h(v) = 0 for v ≤ 0,  v²/2δ for v ≤ δ,  v − δ/2 beyond
-
-    No more than δ/2 below it, and with a derivative everywhere, which L-BFGS needs.
-
-    >>> smoothed_margin(0.5)(tensor([[0.0, -0.75], [0.0, 2.0]]), tensor([0, 0])).tolist()
-    [0.0625, 2.75]
-    """
-
-    def max_margin(prediction: Tensor, target: Tensor) -> Tensor:
-        labels = ops.expand_dims(target, axis=1)
-        lead = prediction - ops.take_along_axis(prediction, labels, axis=1) + 1.0
-        corner = ops.clip(lead, min=0.0, max=width)
-        each = corner * (lead - 0.5 * corner) * (1.0 / width)
-        right = ops.equal(np.arange(prediction.shape[1]), labels)
-        return ops.sum(ops.where(right, 0.0, each), axis=1)
-
-    return max_margin

@@ -89,7 +89,6 @@ def save(estimator: NetworkEstimator, path: str | Path) -> None:
             "recipe": _recipe(estimator.recipe_),
             "encoder": type(estimator.encoder_).__name__,
             "targets": targets_to_config(estimator.targets_),
-            "conformity": None if conformity is None else conformity.to_config(),
             "schema": [asdict(column) for column in estimator.schema_],
             "columns": list(estimator._columns),
             "feature_names_in": None if names is None else names.tolist(),
@@ -129,7 +128,8 @@ def load(path: str | Path, modules: Iterable[type[nn.Module]] = ()) -> Any:
     True
     """
     modules = tuple(modules)
-    network, extra = nn.read(path, modules)
+    with use_stream(Stream(0)):  # weights are drawn before they are read: not from the caller's
+        network, extra = nn.read(path, modules)
     if "estimator" not in extra:
         raise FileError(
             "an estimator is loaded from a file that an estimator saved",
@@ -243,8 +243,6 @@ def _restored(
         _seed=entry(config, "seed", int),
         _hidden=entry(config, "hidden", int),
     )
-    if config["conformity"] is not None:
-        estimator.__dict__["conformity_"] = Conformity.from_config(config["conformity"])
     if config["feature_names_in"] is not None:
         names = texts(config, "feature_names_in")
         _require(len(names) == count, "feature_names_in", names)

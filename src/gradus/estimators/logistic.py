@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from gradus import losses
 from gradus.errors import DataError
 from gradus.estimators.classes import ProbabilitiesMixin
-from gradus.estimators.convex import ConvexClassifier
+from gradus.estimators.convex import ConvexClassifier, rule_named
 from gradus.estimators.store import store
 
 
@@ -33,7 +33,8 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
             or ``"adam"``; or a rule of ``gradus.optim``.
         alpha: α ≥ 0, of weights of standardised columns where ``scaling="standard"``.
             scikit-learn's C is 1 / (α n) for n rows.
-        fit_intercept: whether the neuron has a b.
+        fit_intercept: whether the neuron has a b; without it the plane goes through the encoded 0,
+            which is the mean of standardised columns.
         scaling: ``"standard"``: numbers have mean 0 and deviation 1 inside, which L-BFGS needs for
             few steps and a penalty for being just; or ``"none"``.
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.
@@ -112,7 +113,9 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
         return True
 
     def _descend(self, x: Any, y: Any, weight: Any) -> None:
-        self._walk(x, y, weight, losses.binary_cross_entropy_with_logits)
+        options = self.get_params(deep=False)
+        rule = rule_named(options["solver"], options["learning_rate_init"])
+        self._walk(x, y, weight, losses.binary_cross_entropy_with_logits, rule)
 
     def __sklearn_tags__(self) -> Tags:
         """What the estimator takes."""

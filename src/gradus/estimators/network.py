@@ -24,6 +24,7 @@ from gradus.tensor import Tensor, tensor
 from gradus.types import Array
 
 _NO_CODES = 1 << 62  # categories up to which a column has an input each: any number of them
+_REFUSALS = (GradusError, TypeError, ValueError)
 
 
 class _OwnNetwork(NetworkEstimator):
@@ -75,14 +76,15 @@ class _OwnNetwork(NetworkEstimator):
         few = rows.X.take(np.arange(min(2, len(rows))))
         try:
             output = self._try(few)
-        except (GradusError, TypeError, ValueError) as error:
-            if not isinstance(rows.X.rows, np.ndarray) or not are_whole(rows.X.rows):
+        except _REFUSALS as error:
+            numbers = rows.X.dense() if rows.X.has_numbers(self.encoder_) else None
+            if numbers is None or not are_whole(numbers):
                 raise self._refusal(few, error) from error
-            self.encoder_ = ArrayEncoder(rows.X.rows.shape[1:], whole=True)
+            self.encoder_ = ArrayEncoder(numbers.shape[1:], whole=True)
             try:
                 output = self._try(few)
-            except (GradusError, TypeError, ValueError):
-                raise self._refusal(few, error) from error
+            except _REFUSALS as again:
+                raise self._refusal(few, again) from again
         self._check_output(output, len(few))
 
     def _try(self, rows: Any) -> Any:

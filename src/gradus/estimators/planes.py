@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 from gradus import nn, no_grad, tensor
 from gradus.checks import choice, flag
 from gradus.data import SparseEncoder
+from gradus.data.features import DateFeature, NumericFeature
 from gradus.data.scaling import Scale
 from gradus.data.schema import Column
 from gradus.estimators.classes import LabelsMixin
@@ -92,9 +94,12 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
         self.network_ = nn.Sequential(_layer(self.encoder_, self.targets_.outputs, bias))
 
     def _warn(self, what: str, remedy: str) -> None:
-        """Say that the fit did not come to its end."""
+        """Say that the fit did not come to its end, in the caller's line."""
+        frame, level = sys._getframe(), 1
+        while frame.f_back and frame.f_globals["__name__"].startswith("gradus."):
+            frame, level = frame.f_back, level + 1
         text = f"{type(self).__name__} did not converge: {what}. What to do: {remedy}"
-        warnings.warn(text, ConvergenceWarning, stacklevel=3)
+        warnings.warn(text, ConvergenceWarning, stacklevel=level)
 
     # Predicting ----------------------------------------------------------------------------------
 
@@ -132,7 +137,7 @@ def _scales(encoder: Encoder) -> tuple[Array, Array]:
     features = len(encoder.feature_names)
     factor, centre = np.ones(features), np.zeros(features)
     for feature, place in zip(encoder.features, encoder.places.values(), strict=True):
-        scale = getattr(feature, "scale", None)
-        if isinstance(scale, Scale):  # of numbers and days, which stand first
-            factor[place.start], centre[place.start] = 1.0 / scale.std, scale.mean
+        if isinstance(feature, NumericFeature | DateFeature) and isinstance(feature.scale, Scale):
+            # The number or the days stand first.
+            factor[place.start], centre[place.start] = 1.0 / feature.scale.std, feature.scale.mean
     return factor, centre

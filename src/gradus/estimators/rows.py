@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_consistent_length
+from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
+from gradus.checks import whole_number
 from gradus.errors import DataError
 from gradus.estimators.inputs import Inputs, received
 from gradus.types import Array
+
+_SEEDS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -78,3 +81,10 @@ class TableEstimator(BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def seeded(random_state: Any) -> int:
+    """A whole number for all that is random: itself, or drawn."""
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        return whole_number("random_state", random_state, least=0)
+    return int(check_random_state(random_state).randint(_SEEDS))

@@ -147,7 +147,6 @@ def corrected(
     classes: Array,
     *,
     start: tuple[Array, float] | None = None,
-    size: Array | None = None,
     max_passes: int = 100,
     bias: bool = True,
     shuffle: bool = False,
@@ -155,19 +154,19 @@ def corrected(
     seed: int = 0,
     executor: str | Executor = "auto",
 ) -> Perceptron:
-    """The rule on rows that are checked already, from any weights, with corrections of any size.
-
-        w ← w + c t x,  b ← b + c t      where t (w·x + b) ≤ 0
-
-    Best are the weights with the least sum of c over the rows that they get wrong.
+    """The rule on rows that are checked already, from any weights.
 
     Args:
         x: (rows, inputs), float64 and finite.
         t: −1 or 1 a row; all may be the same.
         classes: the labels of −1 and of 1.
         start: w and b to begin with; None: 0.
-        size: c of each row, > 0; None: 1.
-        max_passes, bias, shuffle, keep_best, seed, executor: as in ``perceptron``.
+        max_passes: the most passes over the rows.
+        bias: whether to learn b.
+        shuffle: whether each pass has an order of its own.
+        keep_best: whether to keep the best weights.
+        seed: of the orders.
+        executor: as in ``perceptron``.
 
     Raises:
         ArgumentError: settings without meaning.
@@ -177,10 +176,10 @@ def corrected(
         flag(name, value)
     seed = whole_number("seed", seed)
     program = _rule(x.shape[1], bias, executor_named(executor))
-    data = {"x": x, "t": t, "c": np.ones(len(x)) if size is None else size}
+    data = {"x": x, "t": t}
     weight, offset = (np.zeros(x.shape[1]), 0.0) if start is None else start
     carry = {"weight": weight, "bias": np.asarray(offset, np.float64)}
-    best, least, mistakes = carry, np.inf, []
+    best, errors, mistakes = carry, len(x) + 1, []
     for k in range(max_passes):
         found = program.steps(
             carry,
@@ -193,12 +192,11 @@ def corrected(
         )
         carry = found.carry
         mistakes.append(int(found.records["mistake"].sum()))
-        wrong = float(data["c"] @ _wrong(data, carry)) if mistakes[-1] else 0.0
-        if wrong < least or not keep_best:
-            best, least = carry, wrong
+        wrong = _wrong(data, carry) if mistakes[-1] else 0
+        if wrong < errors or not keep_best:
+            best, errors = carry, wrong
         if not mistakes[-1]:
             break
-    errors = int(np.count_nonzero(_wrong(data, best))) if least else 0
     passes = f"{len(mistakes)} pass{'' if len(mistakes) == 1 else 'es'}"
     return Perceptron(
         weight=best["weight"],
@@ -254,25 +252,20 @@ def separable(X: npt.ArrayLike, y: npt.ArrayLike, *, bias: bool = True) -> bool:
 def _rule(inputs: int, moves_bias: bool, executor: Executor) -> Program:
     """The rule on one row, as a program."""
 
-    def fix(weight: Tensor, bias: Tensor, x: Tensor, t: Tensor, c: Tensor) -> dict[str, Tensor]:
-        x, t, c = (
-            ops.reshape(x, shape=(inputs,)),
-            ops.reshape(t, shape=()),
-            ops.reshape(c, shape=()),
-        )
+    def fix(weight: Tensor, bias: Tensor, x: Tensor, t: Tensor) -> dict[str, Tensor]:
+        x, t = ops.reshape(x, shape=(inputs,)), ops.reshape(t, shape=())
         right = t * (ops.sum(weight * x) + bias) > 0  # which NaN is not
         mistake = ops.logical_not(right).astype(float64)
-        by = mistake * c * t
-        moved = bias + by if moves_bias else bias
-        return {"weight": weight + by * x, "bias": moved, "mistake": mistake}
+        moved = bias + mistake * t if moves_bias else bias
+        return {"weight": weight + mistake * t * x, "bias": moved, "mistake": mistake}
 
-    shapes = {"weight": (inputs,), "bias": (), "x": (1, inputs), "t": (1,), "c": (1,)}
+    shapes = {"weight": (inputs,), "bias": (), "x": (1, inputs), "t": (1,)}
     types = {name: TensorType(shape, float64) for name, shape in shapes.items()}
     return executor.prepare(trace(fix, **types).graph)
 
 
-def _wrong(data: dict[str, Array], carry: dict[str, Array]) -> Array:
-    """Which rows are on the wrong side, or on the plane."""
+def _wrong(data: dict[str, Array], carry: dict[str, Array]) -> int:
+    """Number of rows on the wrong side, or on the plane."""
     with np.errstate(all="ignore"):
         scores = data["x"] @ carry["weight"] + carry["bias"]
-        return ~(data["t"] * scores > 0)
+        return int(np.count_nonzero(~(data["t"] * scores > 0)))

@@ -1,0 +1,209 @@
+"""The linear classifier: softmax as scikit-learn has it, the margin as the quadratic program."""
+
+from __future__ import annotations
+
+import pickle
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn import datasets
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from gradus import losses, tensor
+from gradus.errors import ArgumentError
+from gradus.estimators import LinearClassifier, LogisticNeuron
+from gradus.estimators import linear as room
+from gradus.train import max_margin
+
+
+@cache
+def scaled(name: str) -> tuple[np.ndarray, np.ndarray]:
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+# ── Softmax ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "digits"])
+def test_softmax_is_scikit_learns_multinomial_regression(name: str) -> None:
+    X, y = scaled(name)
+    alpha = 1e-2
+    found = LinearClassifier(alpha=alpha, tol=1e-8).fit(X, y)
+    known = LogisticRegression(
+        C=1 / (alpha * len(y)), solver="newton-cg", tol=1e-12, max_iter=1000
+    ).fit(X, y)
+    assert found.converged_
+    assert found.coef_ == pytest.approx(known.coef_, abs=1e-5)
+    assert found.intercept_ == pytest.approx(known.intercept_, abs=1e-5)
+    assert found.predict_proba(X) == pytest.approx(known.predict_proba(X), abs=1e-5)
+
+
+def test_two_classes_share_a_score_which_is_the_sigmoid_neurons() -> None:
+    X, y = scaled("breast_cancer")
+    found = LinearClassifier(alpha=1e-3).fit(X, y)
+    neuron = LogisticNeuron(alpha=1e-3).fit(X, y)
+    assert np.array_equal(found.coef_, neuron.coef_)
+    assert np.array_equal(found.predict_proba(X), neuron.predict_proba(X))
+
+
+def test_planes_between_all_classes_leave_no_minimum_without_a_penalty() -> None:
+    X, y = scaled("wine")
+    with pytest.warns(ConvergenceWarning, match="planes divide the classes"):
+        found = LinearClassifier(alpha=0.0).fit(X, y)
+    assert not found.converged_
+    assert found.score(X, y) == 1.0
+
+
+def test_one_class_apart_leaves_no_minimum_either() -> None:
+    X, y = scaled("iris")  # setosa stands apart from two that overlap
+    with pytest.warns(ConvergenceWarning, match="falls for ever"):
+        LinearClassifier(alpha=0.0).fit(X, y)
+
+
+# ── Max-margin ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("load", "alpha"), [(load_iris, 1e-2), (load_iris, 1e-4), (load_wine, 1e-3)]
+)
+def test_the_margin_is_as_wide_as_the_quadratic_programs(load: Any, alpha: float) -> None:
+    X, y = load(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    found = LinearClassifier("max_margin", alpha=alpha).fit(X, y)
+    exact = max_margin(X, y, weight_decay=alpha)
+    assert found.converged_
+    assert 0 <= found.gap_ <= 1e-5 * found.loss_
+    # The gap is a bound, and the program's own tolerance is 1e-9.
+    assert found.loss_ - found.gap_ - 1e-8 <= exact.value <= found.loss_ + 1e-8
+    # α/2 ‖W − W*‖² is at most how far the loss is above the least.
+    far = np.sqrt(2 * (found.gap_ + 1e-8) / alpha)
+    assert np.linalg.norm(found.network_[0].weight.numpy() - exact.weight) <= far
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    classes=st.integers(2, 4),
+    alpha=st.sampled_from([1e-3, 0.1, 10.0]),
+    intercept=st.booleans(),
+)
+def test_no_other_weights_have_a_smaller_margin_loss(
+    seed: int, classes: int, alpha: float, intercept: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(24, 3)), np.arange(24) % classes
+    model = LinearClassifier("max_margin", alpha=alpha, fit_intercept=intercept, scaling="none")
+    model.fit(X, y)
+    layer = model.network_[0]
+    W, b = layer.weight.numpy(), layer.bias.numpy() if intercept else np.zeros(classes)
+
+    def loss(W: np.ndarray, b: np.ndarray) -> float:
+        scores = X @ W.T + b
+        leads = np.maximum(0, scores - scores[np.arange(24), y][:, None] + 1)
+        leads[np.arange(24), y] = 0
+        return float(leads.sum(axis=1).mean() + alpha / 2 * np.square(W).sum())
+
+    assert loss(W, b) == pytest.approx(model.loss_, rel=1e-12)
+    for size in (1e-4, 1e-2, 1.0):
+        other = W + size * rng.normal(size=W.shape)
+        shift = size * rng.normal(size=classes) * intercept
+        assert loss(other, b + shift) >= model.loss_ - model.gap_ - 1e-12
+
+
+def test_two_classes_report_the_difference_of_their_scores() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    model = LinearClassifier("max_margin").fit(X, y)
+    assert model.coef_.shape == (1, 30)
+    scores = X @ model.coef_[0] + model.intercept_
+    assert model.decision_function(X) == pytest.approx(scores, abs=1e-8)
+    assert np.array_equal(model.predict(X), (scores > 0).astype(int))
+
+
+def test_the_margin_has_no_probabilities() -> None:
+    assert not hasattr(LinearClassifier("max_margin"), "predict_proba")
+    assert not hasattr(LinearClassifier("max_margin"), "predict_log_proba")
+    assert hasattr(LinearClassifier(), "predict_proba")
+
+
+def test_too_many_weights_for_a_hessian_come_close_by_l_bfgs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y = scaled("iris")
+    exact = LinearClassifier("max_margin", alpha=1e-2).fit(X, y)
+    monkeypatch.setattr(room, "_DENSE", 0)
+    model = LinearClassifier("max_margin", alpha=1e-2).fit(X, y)
+    assert model.converged_
+    assert 0 < model.loss_ - exact.loss_ + exact.gap_ <= model.gap_ < 0.01 * model.loss_
+
+
+# ── Both ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("loss", ["softmax", "max_margin"])
+def test_a_weight_of_a_row_is_how_often_it_is_there(loss: str) -> None:
+    X, y = load_iris(return_X_y=True)
+    times = np.random.default_rng(0).integers(0, 4, len(y))
+    for balanced in (None, "balanced"):
+        options = {"alpha": 0.01, "tol": 1e-8, "class_weight": balanced}
+        weighted = LinearClassifier(loss, **options).fit(X, y, sample_weight=times)
+        repeated = LinearClassifier(loss, **options).fit(X.repeat(times, axis=0), y.repeat(times))
+        assert weighted.coef_ == pytest.approx(repeated.coef_, abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "max_margin"])
+def test_sparse_rows_are_learnt_as_the_full_ones(loss: str) -> None:
+    X, y = load_wine(return_X_y=True)
+    X = np.where(np.median(X, axis=0) < X, X / X.max(axis=0), 0)
+    full = LinearClassifier(loss, scaling="none", tol=1e-8).fit(X, y)
+    model = LinearClassifier(loss, scaling="none", tol=1e-8).fit(sparse.csr_array(X), y)
+    assert model.coef_ == pytest.approx(full.coef_, abs=1e-5)
+    assert model.intercept_ == pytest.approx(full.intercept_, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"), [("softmax", losses.cross_entropy), ("max_margin", losses.max_margin)]
+)
+def test_adam_steps_come_near_the_minimum(name: str, loss: Any) -> None:
+    X, y = scaled("iris")
+    exact = LinearClassifier(name, alpha=0.01).fit(X, y)
+    model = LinearClassifier(name, alpha=0.01, batch_size=50, random_state=0)
+    for _ in range(200):
+        model.partial_fit(X, y)
+    assert model.n_iter_ == 200
+    weight = model.network_[0].weight.numpy()
+    value = losses.mean(loss(tensor(model.decision_function(X)), y)).item()
+    value += 0.005 * np.square(weight).sum()
+    # Steps of 0.01 at a constant rate go to and fro around it.
+    assert exact.loss_ - exact.gap_ <= value < 1.1 * exact.loss_
+
+
+def test_a_first_batch_may_lack_a_class_that_is_named() -> None:
+    X, y = scaled("iris")
+    model = LinearClassifier(random_state=0).partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+    assert model.predict_proba(X).shape == (150, 3)
+    model.partial_fit(X[100:], y[100:])
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_fit_after_passes_begins_anew_unless_it_starts_warm() -> None:
+    X, y = scaled("iris")
+    model = LinearClassifier(random_state=0).partial_fit(X, y)
+    fresh = LinearClassifier().fit(X, y)
+    assert np.array_equal(model.fit(X, y).coef_, fresh.coef_)
+    model.set_params(warm_start=True).fit(X, y)
+    assert model.n_iter_ == 0
+
+
+def test_a_loss_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="loss must be 'softmax' or 'max_margin'"):
+        LinearClassifier("hinge").fit(*scaled("iris"))
