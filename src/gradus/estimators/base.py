@@ -36,6 +36,7 @@ from gradus.train import (
     NoImprovement,
     Trainer,
 )
+from gradus.train.checks import check_callbacks
 from gradus.train.metrics import metrics_named
 from gradus.types import Array, DType
 
@@ -245,11 +246,13 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         # A score of the rows trained on would cost as much as a quarter of the pass.
         scores = [] if validating is None else [self.targets_.score]
         self._trainer.metrics = metrics_named(scores, self.targets_.loss(recipe))
+        own = options["callbacks"] or ()
+        check_callbacks(own)
         hooks = [
-            *(options["callbacks"] or ()),
+            *own,
             *self._stopping(recipe, watching, fresh),
             *self._scheduled_dropout(recipe, fresh),
-            *passes(self, rows.X.rows, rows.y),
+            *(passes(self, rows.X.rows, rows.y) if fresh else ()),
         ]
         x, y, weight = training
         try:
@@ -326,11 +329,16 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             recipe.optimizer(list(self.network_.named_parameters())),
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
-            threads=options["n_threads"],
+            threads=self._threads(),
             executor=options["executor"],
         )
         trainer.history = self.history_
         return trainer
+
+    def _threads(self) -> int | None:
+        """The most threads to use."""
+        given = self.get_params(deep=False)["n_threads"]
+        return None if given is None else whole_number("n_threads", given, least=1)
 
     def _stopping(self, recipe: Recipe, watching: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""

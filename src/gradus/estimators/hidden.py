@@ -48,6 +48,6 @@ class HiddenLayerEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         return Trainer(
             network,
             losses.squared_error,
-            threads=options["n_threads"],
+            threads=self._threads(),
             executor=options["executor"],
         )
