@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from gradus import nn
-from gradus.checks import choice, flag
+from gradus.checks import choice, flag, whole_number
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
