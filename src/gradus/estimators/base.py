@@ -216,6 +216,10 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self._begin_calibration(recipe)
         self.history_ = History()
         self.n_iter_ = 0
+        self._forget_working()
+
+    def _forget_working(self) -> None:
+        """Train from here on as a network that has not been trained."""
         for name in _WORKING:
             self.__dict__.pop(name, None)
 
