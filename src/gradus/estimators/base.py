@@ -241,7 +241,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self._begin_calibration(recipe)
         names = list(self.network_.named_parameters())
         rule = recipe.optimizer(names), recipe.alpha, recipe.label_smoothing
-        if fresh or getattr(self, "_rule", None) != rule:
+        if fresh or "_trainer" not in vars(self) or vars(self).get("_rule") != rule:
             self._trainer, self._rule = self._new_trainer(recipe), rule
         # A score of the rows trained on would cost as much as a quarter of the pass.
         scores = [] if validating is None else [self.targets_.score]

@@ -142,7 +142,7 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     from sklearn.utils.validation import validate_data
 
     if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "iufb":
-        X = X.astype(np.float64).filled(np.nan)
+        X = np.ma.filled(X.astype(np.float64), np.nan)
     if _is_frame(X) or _is_table_without_names(X):
         table = Table.from_any(X.astype(object) if isinstance(X, np.ndarray) else X)
         # It goes as Arrow, whose names scikit-learn reads, where the class is none that it knows.
