@@ -216,6 +216,10 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self._begin_calibration(recipe)
         self.history_ = History()
         self.n_iter_ = 0
+        self._forget_working()
+
+    def _forget_working(self) -> None:
+        """Train from here on as a network that has not been trained."""
         for name in _WORKING:
             self.__dict__.pop(name, None)
 
@@ -241,7 +245,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self._begin_calibration(recipe)
         names = list(self.network_.named_parameters())
         rule = recipe.optimizer(names), recipe.alpha, recipe.label_smoothing
-        if fresh or "_trainer" not in vars(self) or vars(self).get("_rule") != rule:
+        if fresh or not hasattr(self, "_trainer") or getattr(self, "_rule", None) != rule:
             self._trainer, self._rule = self._new_trainer(recipe), rule
         # A score of the rows trained on would cost as much as a quarter of the pass.
         scores = [] if validating is None else [self.targets_.score]
