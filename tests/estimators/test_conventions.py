@@ -34,7 +34,7 @@ SMALL: dict[str, Any] = {
     "preset": "classic",
     "max_iter": 15,
     "learning_rate_init": 0.02,
-    "batch_size": 32,
+    "batch_size": 50,
     "random_state": 0,
 }
 
