@@ -157,7 +157,7 @@ def test_hidden_activations_feed_another_estimator() -> None:
 
 
 def test_it_stands_in_every_kind_of_composition() -> None:
-    small = model(max_iter=3)
+    small = model(max_iter=3, executor="reference")
     assert cross_val_score(small, FRAME, Y, cv=3).shape == (3,)
     assert cross_val_predict(small, FRAME, Y, cv=3, method="predict_proba").shape == (150, 3)
     for kind in (
