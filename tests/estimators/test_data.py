@@ -247,6 +247,18 @@ def test_kinds_are_what_one_says_they_are() -> None:
         fitted(X, kinds={"plz": "categorical"})
 
 
+def test_the_columns_of_an_array_have_kinds_by_their_place() -> None:
+    X = np.column_stack([RNG.integers(0, 4, N), COLUMNS["age"]])
+    model = fitted(X, kinds={"x0": "categorical"})
+    named = fitted(pd.DataFrame(X, columns=["x0", "x1"]), kinds={"x0": "categorical"})
+    assert [c.kind for c in model.schema_] == ["categorical", "numeric"]
+    np.testing.assert_array_equal(
+        model.predict_proba(X), named.predict_proba(pd.DataFrame(X, columns=["x0", "x1"]))
+    )
+    with pytest.raises(ValueError, match="a sparse matrix holds numbers"):
+        fitted(sparse.csr_array(X), kinds={"x0": "categorical"})
+
+
 def test_a_constant_and_an_empty_column_do_no_harm() -> None:
     X = pd.DataFrame({"one": np.ones(N), "none": [None] * N, "age": COLUMNS["age"]})
     found = fitted(X).predict_proba(X)
@@ -398,3 +410,11 @@ def test_numbers_so_large_that_float32_cannot_hold_them_are_scaled_first() -> No
     X = RNG.normal(size=(N, 2)) * 1e200
     model = MLPRegressor(**SMALL, dtype="float32").fit(X, X[:, 0] / 1e200)
     assert np.isfinite(model.predict(X)).all()
+
+
+def test_a_frame_of_numbers_is_a_matrix_and_trains_to_the_same_bits_as_its_table() -> None:
+    frame = PANDAS[["age", "pay"]].astype(np.float32)
+    by_matrix, by_table = fitted(frame), fitted(Table.from_any(frame))
+    assert by_matrix.encoder_ == by_table.encoder_
+    found = [m.predict_proba(frame) for m in (by_matrix, by_table)]
+    np.testing.assert_array_equal(*found)

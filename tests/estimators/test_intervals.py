@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import clone
 
+from gradus import optim
 from gradus.errors import ArgumentError, DataError, FileError
 from gradus.estimators import MLPRegressor, load
 from gradus.estimators.conformal import Conformity
@@ -213,8 +215,10 @@ def test_each_row_held_out_chooses_the_weights_or_calibrates_and_none_does_both(
 def test_where_nothing_is_watched_all_rows_held_out_calibrate_and_training_sees_none() -> None:
     X, y, _ = generated(80, 12)
     X_val, y_val, _ = generated(12, 13)
-    one = regressor(max_iter=5).fit(X, y, X_val=X_val, y_val=y_val)
-    other = regressor(max_iter=5, learning_rate="constant").fit(X, y, X_val=X_val, y_val=-y_val)
+    model = regressor(max_iter=8, learning_rate=optim.Plateau(patience=0))  # watches what it can
+    one = clone(model).fit(X, y, X_val=X_val, y_val=y_val)
+    other = clone(model).fit(X, y, X_val=X_val, y_val=-10 * y_val)
+    assert "val_loss" not in one.history_.rows[0]
     assert len(one.conformity_.scores) == 12
     assert np.array_equal(one.predict(X), other.predict(X))
     np.testing.assert_allclose(one.conformity_.scores[:, 0], np.abs(y_val - one.predict(X_val)))

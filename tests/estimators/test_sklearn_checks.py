@@ -28,7 +28,7 @@ ESTIMATORS = [
     MLPClassifier(preset="classic"),
     MLPRegressor(preset="classic"),
     MLPClassifier(hidden_layer_sizes=(32, 32), max_iter=128),
-    MLPRegressor(hidden_layer_sizes=(32, 32)),
+    MLPRegressor(hidden_layer_sizes=(32, 32), max_iter=128),
     Perceptron(),
     LogisticNeuron(),
     LinearClassifier(),

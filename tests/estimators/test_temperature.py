@@ -230,9 +230,12 @@ def test_further_passes_calibrate_by_rows_that_are_given() -> None:
     for _ in range(3):
         found.append(model.partial_fit(X[100:], y[100:], **held).temperature_)
     assert len(set(found)) == 3
-    plain = classifier(calibrate=False).partial_fit(X[100:], y[100:], **held)
-    plain.set_params(calibrate=True).partial_fit(X[100:], y[100:], **held)
-    assert plain.temperature_ == pytest.approx(found[1], rel=0.2), "Adam began anew"
+    for watching in (False, True):
+        plain = classifier(calibrate=False, early_stopping=watching)
+        for _ in range(2):
+            plain.partial_fit(X[100:], y[100:], **held)
+        plain.set_params(calibrate=True).partial_fit(X[100:], y[100:], **held)
+        assert plain.temperature_ == pytest.approx(found[2], rel=0.2), "Adam began anew"
     with pytest.raises(AttributeError, match="fitted without calibrate=True"):
         _ = classifier(calibrate=False, max_iter=1).fit(X, y).temperature_
 

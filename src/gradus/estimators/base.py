@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from gradus import nn
-from gradus.checks import choice, flag
+from gradus.checks import choice, flag, whole_number
 from gradus.data import split_indices
 from gradus.data.schema import Column
 from gradus.data.target import Task
@@ -36,6 +36,7 @@ from gradus.train import (
     NoImprovement,
     Trainer,
 )
+from gradus.train.checks import check_callbacks
 from gradus.train.metrics import metrics_named
 from gradus.types import Array, DType
 
@@ -215,6 +216,10 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self._begin_calibration(recipe)
         self.history_ = History()
         self.n_iter_ = 0
+        self._forget_working()
+
+    def _forget_working(self) -> None:
+        """Train from here on as a network that has not been trained."""
         for name in _WORKING:
             self.__dict__.pop(name, None)
 
@@ -241,16 +246,18 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self._begin_calibration(recipe)
         names = list(self.network_.named_parameters())
         rule = recipe.optimizer(names), recipe.alpha, recipe.label_smoothing
-        if fresh or getattr(self, "_rule", None) != rule:
+        if fresh or not hasattr(self, "_trainer") or getattr(self, "_rule", None) != rule:
             self._trainer, self._rule = self._new_trainer(recipe), rule
         # A score of the rows trained on would cost as much as a quarter of the pass.
         scores = [] if validating is None else [self.targets_.score]
         self._trainer.metrics = metrics_named(scores, self.targets_.loss(recipe))
+        own = options["callbacks"] or ()
+        check_callbacks(own)
         hooks = [
-            *(options["callbacks"] or ()),
+            *own,
             *self._stopping(recipe, watching, fresh),
             *self._scheduled_dropout(recipe, fresh),
-            *passes(self, rows.X.rows, rows.y),
+            *(passes(self, rows.X.rows, rows.y) if fresh else ()),
         ]
         x, y, weight = training
         try:
@@ -327,11 +334,16 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             recipe.optimizer(list(self.network_.named_parameters())),
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
-            threads=options["n_threads"],
+            threads=self._threads(),
             executor=options["executor"],
         )
         trainer.history = self.history_
         return trainer
+
+    def _threads(self) -> int | None:
+        """The most threads to use."""
+        given = self.get_params(deep=False)["n_threads"]
+        return None if given is None else whole_number("n_threads", given, least=1)
 
     def _stopping(self, recipe: Recipe, watching: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""

@@ -153,7 +153,7 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         elif recipe.calibrate:
             layers = self.network_ if isinstance(self.network_, nn.Sequential) else [self.network_]
             self.network_ = nn.Sequential(*layers, nn.Temperature())
-            self.__dict__.pop("_trainer", None)  # it trains the network as it was
+            self._forget_working()
 
     def _calibrate(self, held: Rows) -> None:
         dtype = self.network_.parameters()[0].dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -19,7 +20,11 @@ class HiddenLayerEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
     """Base of the estimators whose network is a sequence of layers that one can stop in."""
 
     network_: nn.Sequential
-    _n_features_out: int
+
+    @property
+    @abstractmethod
+    def _n_features_out(self) -> int:
+        """Columns of ``transform``."""
 
     def transform(self, X: Any) -> Array:
         """Activations of the last hidden layer, (rows, units): what the network makes of the rows.
@@ -48,6 +53,6 @@ class HiddenLayerEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         return Trainer(
             network,
             losses.squared_error,
-            threads=options["n_threads"],
+            threads=self._threads(),
             executor=options["executor"],
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gradus.checks import require
 from gradus.data import SparseEncoder, Table, TableEncoder, infer_schema
 from gradus.data.features import NumericFeature
 from gradus.data.schema import Column
@@ -39,9 +40,22 @@ class Inputs:
         return Inputs(rows, self.names)
 
     def schema(self, kinds: Mapping[str, str] | None, *, codes: bool = True) -> tuple[Column, ...]:
-        """What each column is; a matrix holds numbers."""
-        if isinstance(self.rows, Table):
-            return infer_schema(self.rows, kinds, codes=codes)
+        """What each column is; a matrix holds numbers unless one says otherwise.
+
+        Raises:
+            ArgumentError, DataError: kinds that there are not, or not for these columns.
+        """
+        require(
+            kinds is None or isinstance(kinds, Mapping),
+            "kinds is a dictionary of columns and their kinds",
+            repr(kinds)[:100],
+            'write kinds={"zip": "categorical"}',
+        )
+        if isinstance(self.rows, (Table, np.ndarray)) and (kinds or isinstance(self.rows, Table)):
+            return infer_schema(self._table(), kinds, codes=codes)
+        require(
+            not kinds, "kinds are for a table; a sparse matrix holds numbers", repr(kinds)[:100]
+        )
         return tuple(Column(name, "numeric", 0, 0) for name in self.names)
 
     def encoder(
@@ -52,18 +66,18 @@ class Inputs:
         weight: Array | None,
     ) -> Any:
         """What these rows, with these weights, say on how to encode rows."""
-        if isinstance(self.rows, Table):
+        if isinstance(self.rows, np.ndarray) and all(c.kind == "numeric" for c in schema):
+            if self.rows.ndim > 2:
+                return ArrayEncoder(self.rows.shape[1:])
+            return TableEncoder.fit_matrix(self.rows, self.names, scaling=scaling, weight=weight)
+        if isinstance(self.rows, (Table, np.ndarray)):
             return TableEncoder.fit(
-                self.rows,
+                self._table(),
                 schema,
                 scaling=scaling,
                 max_one_hot=max_one_hot,
                 weight=weight,
             )
-        if isinstance(self.rows, np.ndarray):
-            if self.rows.ndim > 2:
-                return ArrayEncoder(self.rows.shape[1:])
-            return TableEncoder.fit_matrix(self.rows, self.names, scaling=scaling, weight=weight)
         if scaling == "none":
             return SparseEncoder((1.0,) * len(self.names))
         return SparseEncoder.fit(self.rows, weight=weight)
@@ -84,7 +98,7 @@ class Inputs:
             return encoder.transform(rows if indices is None else rows[indices], dtype)
         if not isinstance(self.rows, Table) and self.has_numbers(encoder):
             return encoder.transform_matrix(self.dense(), indices, dtype)
-        table = self._table(encoder)
+        table = self._table()
         return encoder.transform(table if indices is None else table.take(indices), dtype)
 
     def has_numbers(self, encoder: Encoder | ArrayEncoder) -> bool:
@@ -106,8 +120,8 @@ class Inputs:
 
         return sparse.csr_array(self.dense() if isinstance(self.rows, Table) else self.rows)
 
-    def _table(self, encoder: TableEncoder) -> Table:
-        """The rows under the names of the encoder's columns, which they have by their place."""
+    def _table(self) -> Table:
+        """The rows under the names of their columns, which a matrix has by their place."""
         if isinstance(self.rows, Table):
             return self.rows
         return Table.from_any(self.dense(), list(self.names))
@@ -128,7 +142,13 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     from sklearn.utils.validation import validate_data
 
     if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "iufb":
-        X = X.astype(np.float64).filled(np.nan)
+        X = np.ma.filled(X.astype(np.float64), np.nan)
+    plain = not estimator.get_params(deep=False).get("kinds")
+    if plain and _is_frame(X) and (numbers := _matrix(X)) is not None:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if reset:
+            estimator._columns = tuple(map(str, X.columns))
+        return Inputs(numbers, estimator._columns)
     if _is_frame(X) or _is_table_without_names(X):
         table = Table.from_any(X.astype(object) if isinstance(X, np.ndarray) else X)
         # It goes as Arrow, whose names scikit-learn reads, where the class is none that it knows.
@@ -164,6 +184,24 @@ def _is_frame(X: Any) -> bool:
     if isinstance(X, (Table, pa.Table, pa.RecordBatch)):
         return True
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "__arrow_c_stream__"))
+
+
+def _matrix(X: Any) -> Array | None:
+    """The numbers of a pandas frame that holds nothing else, without a copy where it has one block.
+
+    Encoders give the same bits for it as for its columns one by one; a column without any number
+    is none for them, which a table's schema says better.
+    """
+    if not hasattr(X, "iloc") or not len(X) or not X.columns.is_unique:
+        return None
+    if not {d.kind for d in X.dtypes} <= set("iuf"):
+        return None
+    if not all(isinstance(d, np.dtype) and d.itemsize <= 8 for d in X.dtypes):
+        return None  # whole numbers that may be missing
+    matrix: Array = X.to_numpy()
+    if matrix.dtype.kind != "f" or matrix.dtype.itemsize < 4:
+        matrix = matrix.astype(np.float64)
+    return None if np.isnan(matrix).all(axis=0).any() else matrix
 
 
 def _is_table_without_names(X: Any) -> bool:

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.metaestimators import available_if
 
-from gradus import losses, no_grad, ops
+from gradus import losses, ops
 from gradus.checks import choice, whole_number
 from gradus.estimators.classes import ProbabilitiesMixin
 from gradus.estimators.convex import ConvexClassifier, Loss, rule_named
 from gradus.estimators.margin import Margin, unpacked
 from gradus.estimators.rows import seeded
 from gradus.estimators.store import store
+from gradus.modes import no_grad
 from gradus.optim import LBFGS, Adam
 from gradus.tensor import Tensor
 from gradus.train import Trainer

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted
 
-from gradus import nn, no_grad, tensor
+from gradus import nn
 from gradus.checks import choice, flag
 from gradus.data import SparseEncoder
 from gradus.data.features import DateFeature, NumericFeature
@@ -21,6 +21,8 @@ from gradus.estimators.classes import LabelsMixin
 from gradus.estimators.inputs import Encoder, received
 from gradus.estimators.rows import Rows, TableEstimator
 from gradus.estimators.targets import Classes
+from gradus.modes import no_grad
+from gradus.tensor import tensor
 from gradus.types import Array
 
 
