@@ -16,7 +16,7 @@ from gradus.data import load
 
 COMMAND = [sys.executable, "-c", "import sys; from gradus.cli.main import main; sys.exit(main())"]
 FILES = {"model.safetensors", "config.toml", "history.jsonl", "metrics.json", "report.html"}
-LONG = ["train", "digits", "--epochs", "1000000", "--out", "r"]
+LONG = ["train", "digits", "--epochs", "5000", "--out", "r"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -35,7 +35,7 @@ def start(*words: str) -> subprocess.Popen[str]:
 
 
 def training() -> subprocess.Popen[str]:
-    """A process that is in the middle of a training that would take hours."""
+    """A process that is in the middle of a training that would take minutes."""
     process = start(*LONG)
     assert process.stdout
     while "Network" not in (line := process.stdout.readline()):

@@ -23,9 +23,10 @@ from gradus.runs.config import ACTIVATIONS
 from gradus.runs.recipe_words import PRESETS
 from gradus.runs.words import baseline, count, network, result
 from gradus.train import Callback, StopSignals, Trainer, Verdict
+from gradus.train.table_model import row_weights
 
 if TYPE_CHECKING:
-    from gradus.estimators import TableRun
+    from gradus.estimators.table_run import TableRun
 
 _SOURCE = f"Bundled set ({', '.join(BUNDLED)}), or a .csv, .tsv or .parquet file."
 # Lines of a help text are parted by empty ones.
@@ -137,7 +138,10 @@ def train(
 def _read(config: RunConfig) -> tuple[Table, RunConfig, str]:
     """Table, settings that repeat the run from any folder, and what was found in words."""
     table, target = read_source(config)
-    encoder = TargetEncoder.fit(table.column(target), config.task, name=target)
+    labels = table.column(target)
+    if config.weight is not None:  # a class that only rows of weight 0 have is none
+        labels = labels[row_weights(table, config.weight) > 0]
+    encoder = TargetEncoder.fit(labels, config.task, name=target)
     columns = len(table.names) - (1 if config.weight is None else 2)
     rows = f"{count(len(table), 'row')}, {count(columns, 'column')} to learn from"
     into = f" into {len(encoder.classes)} classes" if encoder.classes else ""

@@ -148,6 +148,7 @@ def train_table(
     _check_names(table, target, weight)
     finite_number("validation", validation, least=0, below=1)
     weights = None if weight is None else row_weights(table, weight)
+    # Every row has a target, whatever its weight.
     encoder = TargetEncoder.fit(table.column(target), task, name=target)
     y = _checked(encoder.values(table.column(target), name=target), encoder.task, target)
     recipe = settled(preset, encoder.task, options)

@@ -16,7 +16,7 @@ from gradus.train.table_model import Evaluation
 from gradus.types import Array
 
 if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
-    from gradus.estimators import TableRun
+    from gradus.estimators.table_run import TableRun
 
 # More classes than these make no matrix that a person reads: their mistakes are listed instead.
 _MOST_CLASSES = 30

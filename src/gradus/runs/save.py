@@ -11,7 +11,7 @@ from gradus.runs.summary import summarise
 from gradus.train.strict_json import to_json
 
 if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
-    from gradus.estimators import TableRun
+    from gradus.estimators.table_run import TableRun
 
 
 def save_run(

@@ -15,7 +15,7 @@ from gradus.train.strict_json import finite
 from gradus.version import __version__
 
 if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
-    from gradus.estimators import TableRun
+    from gradus.estimators.table_run import TableRun
 
 
 def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def overfitting(evidence: Evidence) -> Verdict | None:
         "overfitting",
         "problem",
         f"{text}since then the network has been learning its rows by heart.",
-        f"stop after about {best + evidence.first} epochs (EarlyStopping finds them), use fewer "
+        f"stop after about {_epochs(best + evidence.first)} (EarlyStopping does), use fewer "
         "units, weight decay or dropout, or give it more rows",
         numbers=numbers,
     )
@@ -79,3 +79,7 @@ def generalising(evidence: Evidence) -> Verdict | None:
         f"{len(held) + evidence.first - 1} ({number(held[best])}).",
         numbers={"held": held[-1], "training": evidence.loss[-1], "best": held[best]},
     )
+
+
+def _epochs(n: int) -> str:
+    return "1 epoch" if n == 1 else f"{n} epochs"
