@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {
     "preset": "classic",
     "max_iter": 6,
     "learning_rate_init": 0.02,
-    "batch_size": 32,
+    "batch_size": 50,
     "random_state": 0,
 }
 has_callbacks = pytest.mark.skipif(not HAS, reason="this scikit-learn has no callbacks")
@@ -238,7 +238,7 @@ def test_callbacks_of_gradus_see_every_pass_and_may_stop() -> None:
     stopper = Stopper(after=4)
     fitted = model(callbacks=[stopper]).fit(X, Y)
     assert fitted.n_iter_ == len(stopper.rows) == 4
-    assert stopper.calls == ["begin 6 × 5", "end"]
+    assert stopper.calls == ["begin 6 × 3", "end"]
     assert [r["loss"] for r in stopper.rows] == fitted.loss_curve_
     assert fitted.history_.stop_reason == "enough"
 

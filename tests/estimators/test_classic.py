@@ -21,6 +21,7 @@ from sklearn.datasets import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 import gradus as gd
 from gradus import losses, nn, optim
@@ -49,14 +50,14 @@ class Regressor(_Noting, neural_network.MLPRegressor):
 
 def theirs(kind: type, X: Array, y: Array, **options: Any) -> Any:
     """scikit-learn's estimator, fitted without a word on convergence."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         return kind(random_state=0, shuffle=False, **options).fit(X, y)
 
 
 def ours(kind: type, X: Array, y: Array, start: Any, **options: Any) -> Any:
     """gradus's, from the weights that the other began with."""
-    fixed = {"preset": "classic", "scaling": "none", "dtype": "float64"}
+    fixed = {"preset": "classic", "scaling": "none", "dtype": "float64", "n_threads": 1}
     model = kind(warm_start=True, shuffle=False, random_state=0, **fixed, **options).build(X, y)
     begin_with(model, start)
     return model.fit(X, y)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -24,6 +25,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from gradus import nn
 from gradus.errors import ArgumentError, DataError
 from gradus.estimators import MLPClassifier, MLPRegressor
 
@@ -34,7 +36,7 @@ SMALL: dict[str, Any] = {
     "preset": "classic",
     "max_iter": 15,
     "learning_rate_init": 0.02,
-    "batch_size": 32,
+    "batch_size": 50,
     "random_state": 0,
 }
 
@@ -155,7 +157,7 @@ def test_hidden_activations_feed_another_estimator() -> None:
 
 
 def test_it_stands_in_every_kind_of_composition() -> None:
-    small = model(max_iter=3)
+    small = model(max_iter=3, executor="reference")
     assert cross_val_score(small, FRAME, Y, cv=3).shape == (3,)
     assert cross_val_predict(small, FRAME, Y, cv=3, method="predict_proba").shape == (150, 3)
     for kind in (
@@ -318,6 +320,15 @@ def test_warm_start_refuses_a_network_of_another_shape() -> None:
     warm = model(warm_start=True).fit(X, Y)
     with pytest.raises(ArgumentError, match=r"warm_start.*hidden_layer_sizes.*warm_start=False"):
         warm.set_params(hidden_layer_sizes=(3,)).fit(X, Y)
+
+
+def test_warm_start_goes_on_with_modules_that_a_file_has_brought_back(tmp_path: Path) -> None:
+    one = model(activation=["relu", nn.LeakyReLU(0.1)], warm_start=True, max_iter=2).fit(X, Y)
+    one.save(tmp_path / "model.safetensors")
+    again = MLPClassifier.load(tmp_path / "model.safetensors").fit(X, Y)
+    assert again.n_iter_ == 4
+    with pytest.raises(ArgumentError, match="activation"):
+        again.set_params(activation=["relu", nn.LeakyReLU(0.2)]).fit(X, Y)
 
 
 def test_warm_start_may_change_how_it_is_trained() -> None:

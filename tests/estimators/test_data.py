@@ -410,3 +410,11 @@ def test_numbers_so_large_that_float32_cannot_hold_them_are_scaled_first() -> No
     X = RNG.normal(size=(N, 2)) * 1e200
     model = MLPRegressor(**SMALL, dtype="float32").fit(X, X[:, 0] / 1e200)
     assert np.isfinite(model.predict(X)).all()
+
+
+def test_a_frame_of_numbers_is_a_matrix_and_trains_to_the_same_bits_as_its_table() -> None:
+    frame = PANDAS[["age", "pay"]].astype(np.float32)
+    by_matrix, by_table = fitted(frame), fitted(Table.from_any(frame))
+    assert by_matrix.encoder_ == by_table.encoder_
+    found = [m.predict_proba(frame) for m in (by_matrix, by_table)]
+    np.testing.assert_array_equal(*found)

@@ -81,7 +81,8 @@ def infer_schema(
 def _describe(name: str, values: Array, override: str | None, codes: bool) -> Column:
     missing = is_missing(values)
     present = values[~missing]
-    distinct = len(set(present.tolist()))
+    objects = present.dtype.kind == "O"
+    distinct = len(set(present.tolist()) if objects else np.unique(present))
     if override is None:
         kind, note = _infer(present, distinct, missing, codes)
     else:

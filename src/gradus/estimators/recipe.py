@@ -216,7 +216,7 @@ class Recipe:
         for name in _OF_THE_NETWORK:
             was, now = getattr(made, name), getattr(self, name)
             require(
-                was is now or was == now,
+                was == now or repr(was) == repr(now),  # of modules, which a file brings back anew
                 f"warm_start and partial_fit go on with the network there is, {name}={was!r}",
                 f"{name}={now!r}",
                 f"set {name} back, or begin anew by fit with warm_start=False",
