@@ -21,7 +21,7 @@ from gradus.tensor import Tensor, arange, full, ones, tensor, zeros
 from gradus.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from gradus import data, explain, losses, nn, optim
+    from gradus import data, estimators, explain, losses, nn, optim
     from gradus.compiler import compile
     from gradus.nn import load
     from gradus.train import History, Minimum, Trainer
@@ -35,6 +35,7 @@ _LATER = {
     "Trainer": "gradus.train",
     "compile": "gradus.compiler",
     "data": "gradus.data",
+    "estimators": "gradus.estimators",
     "explain": "gradus.explain",
     "load": "gradus.nn",
     "losses": "gradus.losses",
@@ -67,6 +68,7 @@ __all__ = [
     "compile",
     "data",
     "enable_grad",
+    "estimators",
     "explain",
     "full",
     "grad",

@@ -73,7 +73,22 @@ def files(here: Path) -> Callable[[], dict[str, bytes]]:
 def wine_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run trained on wine, which tests must not change."""
     place = tmp_path_factory.mktemp("runs") / "wine"
-    assert main(["train", "wine", "--epochs", "8", "--out", str(place), "--quiet"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "wine",
+                "--preset",
+                "classic",
+                "--epochs",
+                "8",
+                "--out",
+                str(place),
+                "--quiet",
+            ]
+        )
+        == 0
+    )
     return place
 
 

@@ -318,7 +318,7 @@ def test_a_network_that_has_left_the_finite_numbers_is_refused(gradus: Gradus, w
     path = wine / "model.safetensors"
     model = TableModel.load(path)
     weight = model.network.parameters()[-2]
-    weight.assign(np.full(weight.shape, 3e38, np.float32))
+    weight.assign(np.full(weight.shape, np.finfo(weight.dtype).max, weight.dtype))
     model.save(path)
     done = gradus("explain", wine, "--row", 3, "--data", "wine")
     assert (done.code, done.out) == (2, "")

@@ -159,7 +159,7 @@ def test_an_unwritable_place_is_found_before_training(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("training began")
 
-    monkeypatch.setattr("gradus.cli.train.train_table", never)
+    monkeypatch.setattr("gradus.runs.train_table", never)
     (here / "file").write_bytes(b"mine")
     before = files()
     done = gradus("train", "iris", "--out", place, *force)
@@ -300,7 +300,7 @@ def test_too_little_memory_is_a_message(
     def out_of_memory(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("gradus.cli.train.train_table", out_of_memory)
+    monkeypatch.setattr("gradus.runs.train_table", out_of_memory)
     done = gradus("train", "iris", "--out", "r")
     assert done.code == 1
     assert "not enough memory" in done.err

@@ -12,6 +12,7 @@ import pytest
 import gradus as gd
 from gradus.cli import doctor
 from gradus.compiler.native import targets
+from gradus.runs.recipe_words import PRESETS
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Gradus
@@ -27,10 +28,10 @@ def test_info_shows_network_columns_classes_results_and_the_command(
     for text in (
         "classification by 'cultivar'",
         "Classes: class_0, class_1, class_2",
-        "Linear(13 → 100)",
+        "Linear(13 → 100",
         "alcalinity_of_ash",
         "log loss",
-        "Trained on 142 rows, 36 held out: 8 epochs, 40 steps",
+        "Trained on 142 rows, 36 held out: 8 epochs, 8 steps",
         "Repeat: gradus train wine --target cultivar",
     ):
         assert text in done.out
@@ -188,14 +189,20 @@ def test_the_version_is_the_packages(gradus: Gradus) -> None:
     assert gradus("--version").out == f"gradus {gd.__version__}\n"
 
 
-def test_help_lists_every_command_and_every_option_says_its_default(gradus: Gradus) -> None:
+def test_help_lists_every_command_and_every_option_says_whose_its_default_is(
+    gradus: Gradus,
+) -> None:
     done = gradus("--help")
     assert all(name in done.out for name in ("train", "predict", "evaluate", "info", "doctor"))
     done = gradus("train", "--help")
     assert done.code == 0
     words = " ".join(done.out.replace("│", " ").split())
-    activations = words.partition("Of the hidden layers: ")[2].partition("(")[0]
+    activations = words.partition("Of the hidden layers: ")[2].partition("*")[0]
     assert "relu" in activations
     assert "sign," not in activations, "a network with sign units cannot be trained"
     assert "logistic" not in activations, "another name of the sigmoid"
-    assert "Passes over the training rows (default: 60)." in words
+    assert "Options that end in * are what the preset says unless they are given." in words
+    for option in ("Passes over the training rows. *", "Rows a step. *", "Size of a step. *"):
+        assert option in words
+    for preset, meaning in PRESETS.items():
+        assert f"{preset}: {meaning}." in words

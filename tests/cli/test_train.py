@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gradus.cli import train
+from gradus import runs
 from gradus.data import Table, load
+from gradus.estimators.table_run import train_table
 from gradus.runs import RunConfig
 from gradus.train import Callback, Trainer
-from gradus.train.train_table import train_table
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Gradus
@@ -35,7 +35,9 @@ def test_a_bundled_set_is_trained_by_name_into_a_run_of_five_files(
     assert {p.name for p in run.iterdir()} == FILES
     for text in (
         "wine: 178 rows, 13 columns to learn from; classification into 3 classes by 'cultivar'",
-        "Linear(13 → 100) → ReLU() → Linear(100 → 3); 1,703 parameters",
+        "Preset default: three layers, robust scaling, tuned rates; quick and good.",
+        "Network: ScalingLayer → NTKLinear(13 → 256) → SELU → 2 × [NTKLinear(256 → 256) → SELU] → "
+        "NTKLinear(256 → 3); 135,952 parameters",
         "Of 36 rows that training never saw, ",
         f"Run: runs/{run.name}\n",
         f"gradus predict runs/{run.name} NEW.csv",
@@ -68,11 +70,13 @@ def test_json_is_one_object_on_stdout_and_nothing_on_stderr(gradus: Gradus) -> N
     assert found["run"] == "r"
     assert found["stopped_by"] is None
     assert found["task"] == "classification"
-    assert found["rows"] == {"training": 1438, "held_out": 359}
+    assert found["rows"] == {"training": 1438, "validation": 216, "held_out": 359, "left_out": 0}
+    assert found["preset"] == "default"
+    assert found["recipe"]["hidden_layer_sizes"] == [256, 256, 256]
     assert found["columns"] == 64
     assert set(found["metrics"]) == {"accuracy", "log_loss"}
     assert found["epochs"] == 2
-    assert found["parameters"] == 7510
+    assert found["parameters"] == 150_858
 
 
 def test_quiet_prints_nothing(gradus: Gradus) -> None:
@@ -124,7 +128,8 @@ def test_options_win_over_the_config_file_and_the_file_over_the_defaults(
     config = tomllib.loads((here / "r" / "config.toml").read_text())
     assert (config["source"], config["epochs"]) == ("iris", 1)
     assert (config["layers"], config["seed"]) == ([4], 5)
-    assert config["batch_size"] == 32
+    assert "batch_size" not in config
+    assert config["preset"] == "default"
 
 
 def test_kinds_of_single_columns_win_over_those_of_the_file(gradus: Gradus, here: Path) -> None:
@@ -150,7 +155,7 @@ def test_categories_stay_as_they_are_written(gradus: Gradus, here: Path) -> None
 @pytest.mark.parametrize("layers", ["none", ""])
 def test_no_layers_make_a_linear_model(gradus: Gradus, layers: str) -> None:
     done = gradus("train", "iris", "--layers", layers, "--epochs", 1, "--json")
-    assert done.json["parameters"] == 15
+    assert done.json["parameters"] == 19  # 15, and a factor for each of the four columns
 
 
 def test_no_held_out_rows_are_said_to_prove_nothing(gradus: Gradus) -> None:
@@ -181,9 +186,10 @@ def test_diverged_training_saves_the_last_good_weights_and_exits_with_1(
 
 
 def test_a_loss_that_explodes_is_training_that_broke_down(gradus: Gradus, here: Path) -> None:
-    done = gradus("train", "wine", "--learning-rate", 1e6, "--out", "r")
+    words = ["--preset", "classic", "--learning-rate", 1e6]
+    done = gradus("train", "wine", *words, "--out", "r")
     assert done.code == 1
-    assert "the loss exploded in epoch 1" in done.err
+    assert "the loss exploded in epoch 2" in done.err
     assert {p.name for p in (here / "r").iterdir()} == FILES
     assert "exploded" in json.loads((here / "r" / "metrics.json").read_text())["failure"]
 
@@ -191,7 +197,8 @@ def test_a_loss_that_explodes_is_training_that_broke_down(gradus: Gradus, here: 
 def test_the_remedies_for_training_that_broke_down_exist_at_the_command_line(
     gradus: Gradus, here: Path
 ) -> None:
-    words = ["train", "diabetes", "--optimizer", "SGD", "--learning-rate", 0.5, "--epochs", 5]
+    words = ["train", "diabetes", "--preset", "classic", "--optimizer", "SGD",
+             "--learning-rate", 0.5, "--epochs", 5]  # fmt: skip
     done = gradus(*words, "--out", "r")
     assert done.code == 1
     assert "lower --learning-rate, or clip the gradients with --clip-norm 1" in done.err
@@ -214,7 +221,7 @@ def test_with_json_a_stopped_run_is_one_object_too(
     gradus: Gradus, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped = functools.partial(train_table, callbacks=[Stop()])
-    monkeypatch.setattr(train, "train_table", lambda *a, callbacks, **o: stopped(*a, **o))
+    monkeypatch.setattr(runs, "train_table", lambda *a, callbacks, **o: stopped(*a, **o))
     done = gradus("train", "wine", "--out", "r", "--json")
     assert (done.code, done.err) == (130, "")
     assert (done.json["stopped_by"], done.json["run"]) == ("SIGINT", "r")
@@ -273,7 +280,8 @@ def test_parquet_and_tsv_train_like_csv(gradus: Gradus, here: Path) -> None:
 
 
 def test_a_fault_is_told_with_its_evidence_and_remedy(gradus: Gradus, here: Path) -> None:
-    words = ["train", "iris", "--layers", "none", "--learning-rate", "1e-6", "--epochs", 5]
+    words = ["train", "iris", "--preset", "classic", "--layers", "none", "--learning-rate", "1e-6",
+             "--epochs", 5]  # fmt: skip
     done = gradus(*words, "--out", "r")
     assert "Problem: rate too small. The loss went from" in done.out
     assert "What to do: raise the learning rate (from 1e-06 to 1e-05, say)" in done.out

@@ -287,3 +287,13 @@ def test_arguments_without_meaning_are_refused(make: Callable[[], object], says:
 def test_rows_of_another_length_are_refused(layer: nn.Module) -> None:
     with pytest.raises(ShapeError, match=r"takes rows of 3 features; received .*\(6, 4\)"):
         layer(X)
+
+
+def test_a_category_that_is_not_known_starts_as_nothing() -> None:
+    front = nn.TableInput(3, codes=[(0, 5), (2, 3)], embedding_size=4)
+    assert front.weight is not None
+    rows = front.weight.numpy()
+    zero = ~rows.any(axis=1)
+    assert np.flatnonzero(zero).tolist() == [0, 5]
+    assert 0.5 < rows[~zero].std() < 1.5
+    assert not front([[9.0, 1.0, 0.0]]).numpy()[0, 1:].any()

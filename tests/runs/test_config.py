@@ -12,23 +12,40 @@ from typing import Any
 import pytest
 
 from gradus.errors import ArgumentError, FileError
-from gradus.optim import SGD, Adam
+from gradus.estimators.recipe import PRESETS, settled
+from gradus.estimators.table_run import train_table
 from gradus.runs import RunConfig, read_config
-from gradus.train.train_table import train_table
 
 FULL = RunConfig(
-    "my data.csv", "y = 2", "regression", (8, 4), "tanh", "SGD", 0.5, 2.0, 3, 7, 0.25, -1, 2,
-    ("zip=categorical", "a=b=date"),
+    "my data.csv", "y = 2", "regression", "classic", (8, 4), "tanh", "SGD", 0.5, 2.0, 3, 7, 0.25,
+    -1, 2, "w", ("zip=categorical", "a=b=date"),
 )  # fmt: skip
 
 
 def test_the_defaults_are_those_of_train_table() -> None:
     theirs = inspect.signature(train_table).parameters
     mine = {f.name: f.default for f in fields(RunConfig)}
-    for name in ("task", "layers", "activation", "epochs", "batch_size", "validation", "seed",
-                 "threads"):  # fmt: skip
+    for name in ("task", "preset", "validation", "seed", "threads", "weight"):
         assert mine[name] == theirs[name].default, name
-    assert RunConfig("wine").make_optimizer() == Adam(1e-3)
+
+
+def test_what_is_not_given_is_for_the_preset_to_say() -> None:
+    given = RunConfig("wine").arguments()
+    for name in ("hidden_layer_sizes", "activation", "solver", "learning_rate_init", "clip_norm",
+                 "max_iter", "batch_size"):  # fmt: skip
+        assert given[name] is None, name
+    for preset in PRESETS:
+        recipe = settled(preset, "classification", RunConfig("wine", preset=preset).arguments())
+        assert recipe == settled(preset, "classification", {})
+
+
+def test_what_is_given_goes_before_the_preset() -> None:
+    recipe = settled("classic", "regression", FULL.arguments())
+    assert (recipe.hidden_layer_sizes, recipe.activation, recipe.solver) == ((8, 4), "tanh", "sgd")
+    assert (recipe.learning_rate_init, recipe.clip_norm) == (0.5, 2.0)
+    assert (recipe.max_iter, recipe.batch_size) == (3, 7)
+    linear = RunConfig("wine", layers=()).arguments()
+    assert settled("default", "regression", linear).hidden_layer_sizes == ()
 
 
 @pytest.mark.parametrize("config", [RunConfig("wine"), FULL])
@@ -39,17 +56,9 @@ def test_a_config_comes_back_from_its_file(config: RunConfig, tmp_path: Path) ->
 
 
 def test_a_config_file_holds_only_what_is_set() -> None:
-    assert "threads" not in tomllib.loads(RunConfig("wine").to_toml())
-
-
-def test_the_learning_rate_is_the_optimizers_own_where_none_is_given() -> None:
-    assert RunConfig("wine", optimizer="rmsprop").learning_rate == 0.01
-    assert RunConfig("wine", optimizer="sgd", learning_rate=0.3).make_optimizer() == SGD(0.3)
-
-
-def test_the_gradients_are_clipped_where_a_norm_is_given() -> None:
-    found = RunConfig("wine", optimizer="sgd", learning_rate=0.3, clip_norm=2.0).make_optimizer()
-    assert found == SGD(0.3, clip_norm=2.0)
+    assert tomllib.loads(RunConfig("wine").to_toml()) == {
+        "source": "wine", "preset": "default", "validation": 0.2, "seed": 0, "kinds": [],
+    }  # fmt: skip
 
 
 def test_the_command_is_quoted_for_a_shell() -> None:
@@ -72,6 +81,12 @@ def test_a_columns_name_may_hold_an_equals_sign() -> None:
     ("settings", "message"),
     [
         ({"optimizer": "adamm"}, "the optimizer is one of SGD"),
+        ({"preset": "best"}, "preset is one of classic, default, strong, ensemble"),
+        ({"activation": "rellu"}, "activation is one of identity"),
+        ({"layers": (4, 0)}, "hidden layers have 1 unit or more"),
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"validation": 1.0}, r"validation is a share in \[0, 1\)"),
+        ({"weight": "w\udce9"}, "valid Unicode"),
         ({"task": "guess"}, "task is one of classification, regression"),
         ({"kinds": ("zip",)}, "COLUMN=KIND"),
         ({"kinds": ("zip=text",)}, "numeric, boolean, categorical"),

@@ -13,13 +13,14 @@ from tests.pages import Page, assert_accessible, assert_offline, assert_well_for
 from gradus import nn
 from gradus.data import Table, load
 from gradus.errors import ArgumentError, DataError
+from gradus.estimators.table_run import train_table
 from gradus.runs import explain_row, explanation_page
+from gradus.runs.explanation import MOST_INPUTS, most_columns
 from gradus.runs.explanation_page import Bar, _bar, _ends
 from gradus.runs.explanation_words import difference, sums
 from gradus.runs.pixels import grid, image, pushes
 from gradus.tensor import tensor
 from gradus.train.table_model import TableModel
-from gradus.train.train_table import train_table
 
 EVIL = '<script>alert("1")</script>'
 ROWS = 60
@@ -30,7 +31,7 @@ ROUNDING = 1e-5
 
 
 def trained(table: Table, target: str, **settings: Any) -> TableModel:
-    return train_table(table, target, progress=False, **{"epochs": 4, **settings}).model
+    return train_table(table, target, progress=False, **{"max_iter": 4, **settings}).model
 
 
 def mixed() -> Table:
@@ -113,10 +114,10 @@ def test_pushes_for_one_of_two_classes_are_those_against_the_other(models: Model
 
 
 def test_of_a_linear_model_both_ways_give_each_column_the_sum_of_its_weights_times_inputs() -> None:
-    model = trained(mixed(), MIXED_TARGET, layers=())
+    model = trained(mixed(), MIXED_TARGET, preset="classic", hidden_layer_sizes=())
     found = explain_row(model, mixed(), 2, str(model.target.classes[1]))
     weight = model.network.named_parameters()["0.weight"].numpy().astype(np.float64)
-    products = (weight[1] - weight[0]) * found.encoded
+    products = weight[0] * found.encoded  # of the one score, which speaks for the second class
     expected = [products[list(place)].sum() for place in model.inputs.places.values()]
     assert found.shapley
     np.testing.assert_allclose(found.gradient.values, expected, atol=1e-6)
@@ -172,10 +173,77 @@ def test_a_class_that_is_not_there_is_refused(models: Models) -> None:
         models["wine"][0].score(tensor(np.zeros((1, 13), np.float32)), 3)
 
 
+def coded() -> Table:
+    """A column of thirty towns, which the default preset gives to the network by number."""
+    draw = np.random.default_rng(0)
+    town, size = draw.integers(0, 30, 300), draw.normal(size=300)
+    return Table.from_arrays({
+        "town": [f"t{t:02}" for t in town], "size": size,
+        "value": 100 + 20.0 * (town % 2) + 5 * size,
+        "kind": np.where(town % 2 + 0.3 * size > 0.5, "yes", "no"),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["kind", "value"])
+def test_a_category_by_number_pushes_what_taking_it_away_changes(target: str) -> None:
+    table = coded().drop("value" if target == "kind" else "kind")
+    model = trained(table, target, max_iter=30)
+    assert model.inputs.codes
+    found = explain_row(model, table, 7)
+    assert found.shapley
+    assert abs(found.shapley.remainder) < 1e-3 * abs(found.gradient.score)
+    town = table.column("town").copy()
+    town[6] = "nowhere"
+    without = explain_row(model, table.with_columns({"town": town}), 7, found.chosen)
+    taken = found.gradient.score - without.gradient.score
+    assert found.gradient.values[0] == pytest.approx(taken, rel=1e-4, abs=1e-5)
+    assert abs(taken) > 0.2 * abs(found.gradient.score - found.gradient.reference)
+    # Towns of the other kind push the other way.
+    odd = np.array([int(t[1:]) % 2 for t in table.column("town")])
+    signs = {}
+    for k in (0, 1):
+        rows = np.flatnonzero(odd == k)[:8]
+        target_class = "yes" if target == "kind" else None
+        pushed = [explain_row(model, table, int(r) + 1, target_class) for r in rows]
+        signs[k] = np.mean([e.gradient.values[0] for e in pushed])
+    assert signs[0] < signs[1]
+    text = Page(explanation_page(found, "towns")).text
+    assert "has no slope: its value is what changes when it is taken away" in text
+    assert "Numbers stand at their median in training" in text
+    assert "categorical, by its number" in text
+
+
+def test_a_value_beyond_those_of_training_is_explained_without_a_slope() -> None:
+    x = np.linspace(-1, 1, 80)
+    table = Table.from_arrays({"x": x, "y": 3 * x})
+    model = trained(table, "y", preset="classic", clamp=True, max_iter=60)
+    beyond = Table.from_arrays({"x": [9.0]})
+    found = explain_row(model, beyond, 1)
+    assert found.prediction == pytest.approx(3.0, rel=1e-6)  # the greatest that training saw
+    assert not found.gradient.values.any()
+    assert found.shapley
+    assert found.shapley.values[0] == pytest.approx(3.0 - found.shapley.reference, rel=1e-6)
+
+
+def test_large_networks_have_shapley_values_for_fewer_columns(models: Models) -> None:
+    small = models["wine"][0]
+    assert most_columns(small) == MOST_INPUTS
+    members = nn.Sequential(
+        nn.MemberInput(32, 13), nn.Linear(13, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(),
+        nn.MemberLinear(32, 512, 3), nn.MemberMean("classes"),
+    )  # fmt: skip
+    large = replace(small, network=members)
+    assert 2 <= most_columns(large) < 13
+    found = explain_row(large, models["wine"][1], 1)
+    assert found.shapley is None
+    text = Page(explanation_page(found, "wine")).text
+    assert f"up to {most_columns(large)} columns of a network of this size" in text
+
+
 def test_scores_beyond_all_bounds_are_refused() -> None:
     table = Table.from_arrays({"a": np.arange(30.0), "y": np.arange(30.0)})
-    model = trained(table, "y", epochs=1, layers=())
-    model.network[0].weight = [[3e38]]
+    model = trained(table, "y", preset="classic", max_iter=1, hidden_layer_sizes=())
+    model.network[0].weight = [[np.finfo(np.float64).max]]
     with np.errstate(all="ignore"), pytest.raises(ArgumentError, match="only finite scores"):
         explain_row(model, table, 30)
 
@@ -282,7 +350,7 @@ def test_many_classes_are_counted_together_and_the_explained_one_is_shown() -> N
     table = Table.from_arrays(
         {"a": np.arange(200) % 40, "y": [f"c{k % 40:02}" for k in range(200)]}
     )
-    model = trained(table, "y", epochs=1)
+    model = trained(table, "y", preset="classic", max_iter=1)
     order = np.argsort(model.outputs(table)[0])
     last = str(model.target.classes[order[0]])
     page = Page(explanation_page(explain_row(model, table, 1, last), "many"))

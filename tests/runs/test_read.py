@@ -12,9 +12,9 @@ from safetensors.numpy import load_file, save_file
 
 import gradus as gd
 from gradus.errors import FileError
+from gradus.estimators.table_run import train_table
 from gradus.runs import RunConfig, RunDraft, read_model_of, read_run, save_run
 from gradus.train.table_model import TableModel
-from gradus.train.train_table import train_table
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("runs") / "iris"
     table, target = gd.data.load("iris")
     with RunDraft(place) as draft:
-        trained = train_table(table, target, epochs=1, progress=False)
+        trained = train_table(table, target, max_iter=1, progress=False)
         save_run(draft, trained, RunConfig("iris", target))
     return place
 
@@ -32,7 +32,9 @@ def test_a_run_comes_back_with_model_settings_and_results(run: Path) -> None:
     assert found.model.target_name == "species"
     assert found.config == RunConfig("iris", "species")
     assert found.summary
-    assert found.summary["rows"] == {"training": 120, "held_out": 30}
+    assert found.summary["rows"] == {
+        "training": 120, "validation": 0, "held_out": 30, "left_out": 0,
+    }  # fmt: skip
 
 
 def test_a_model_file_alone_is_a_run_without_settings_and_results(run: Path) -> None:

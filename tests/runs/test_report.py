@@ -11,16 +11,16 @@ import pytest
 from tests.pages import Page, assert_accessible, assert_offline, assert_well_formed
 
 from gradus.data import Table, load
+from gradus.estimators.table_run import DivergedRunError, train_table
 from gradus.optim import SGD
 from gradus.runs import RunConfig, RunDraft, save_run
-from gradus.train.train_table import DivergedRunError, train_table
 
 
 def html_of(table: Table, target: str, folder: Path, source: str = "t.csv", **settings: Any) -> str:
-    config = RunConfig(source, target)
+    config = RunConfig(source, target, preset=settings.get("preset", "default"))
     failure = None
     try:
-        run = train_table(table, target, progress=False, **{"epochs": 4, **settings})
+        run = train_table(table, target, progress=False, **{"max_iter": 4, **settings})
     except DivergedRunError as error:
         run, failure = error.run, str(error)
     with RunDraft(folder / "run") as draft:
@@ -60,7 +60,7 @@ def test_text_in_the_pictures_stays_text_in_the_colour_of_the_page(html: str) ->
     pictures = " ".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL))
     assert "epoch (pass over the training rows)" in pictures
     assert "currentColor" in pictures
-    assert "held-out rows" in pictures
+    assert "validation rows" in pictures
     assert "font-family" not in pictures
 
 
@@ -68,11 +68,55 @@ def test_the_report_has_every_section(html: str) -> None:
     text = Page(html).text
     for part in (
         "The task", "The data’s columns", "How it learnt", "Results on held-out rows", "Metrics",
-        "The network", "How it was trained", "Repeat this run", "Adam, learning rate 0.001",
+        "The network", "How it was trained", "Repeat this run", "default: three layers",
+        "schedule coslog4", "Show all settings",
         "Linear(", "parameters", "all 4 epochs done", "gradus train", "--seed 0", "NumPy", "Python",
         "rows that training never saw", "For comparison",
     ):  # fmt: skip
         assert part in text, part
+
+
+def test_the_report_says_which_rows_its_curves_are_of(tmp_path: Path) -> None:
+    html = html_of(*load("digits"), tmp_path / "a", "digits")
+    digits = Page(html).text
+    assert "1,438 training rows: the network learnt from 1,222 of them" in digits
+    assert "216 validation rows told which epoch’s weights to keep" in digits
+    assert "used for nothing but the results below" in digits
+    assert "on validation rows from" in html
+    assert "on held-out rows from" not in html
+    for settings in ({"preset": "classic"}, {"early_stopping": False}):
+        own = tmp_path / str(settings)
+        html = html_of(*load("digits"), own, "digits", **settings)
+        text = Page(html).text
+        assert "The network learnt from 1,438 rows." in text
+        assert "used for nothing but the results and the curves below" in text
+        assert "on held-out rows from" in html
+        assert "validation rows" not in html
+
+
+@pytest.mark.parametrize("preset", ["classic", "strong", "ensemble"])
+def test_the_report_says_what_the_preset_does(tmp_path: Path, preset: str) -> None:
+    html = html_of(*load("iris"), tmp_path, "iris", preset=preset, max_iter=2)
+    assert_well_formed(html)
+    text = Page(html).text
+    wanted = {
+        "classic": ("mean subtracted", "100 units, relu", "constant", "those of the last epoch"),
+        "strong": ("sines and cosines", "selu", "dropout", "labels smoothed by"),
+        "ensemble": ("each of their bins", "which share the hidden layers", "weight decay"),
+    }
+    for part in (*wanted[preset], "Show all settings", "numeric_embedding"):
+        assert part in text, part
+
+
+def test_many_categories_are_said_to_have_numbers_of_their_own(tmp_path: Path) -> None:
+    rows = np.arange(120)
+    towns = Table.from_arrays({"town": [f"t{k % 12}" for k in rows], "y": rows % 2 > 0})
+    assert "In columns of more than 9 categories" in Page(html_of(towns, "y", tmp_path / "a")).text
+    few = Table.from_arrays({"town": [f"t{k % 3}" for k in rows], "y": rows % 2 > 0})
+    text = Page(html_of(few, "y", tmp_path / "b")).text
+    assert "Categories get one input each." in text
+    assert "In columns of more" not in text
+    assert "Numbers" not in text
 
 
 def test_a_classification_shows_its_confusion_matrix_with_every_row_counted(tmp_path: Path) -> None:
@@ -139,13 +183,15 @@ def test_a_run_without_held_out_rows_says_that_it_proves_nothing(tmp_path: Path)
 
 
 def test_a_run_that_diverged_in_its_first_epoch_has_a_report_that_says_so(tmp_path: Path) -> None:
-    text = Page(html_of(*load("diabetes"), tmp_path, "diabetes", optimizer=SGD(1e30))).text
+    text = Page(html_of(*load("diabetes"), tmp_path, "diabetes", solver=SGD(1e30))).text
     assert "Training broke off." in text
     assert "last good" in text
     assert "there are no curves" in text
 
 
 def test_a_linear_model_and_a_single_epoch_are_drawn(tmp_path: Path) -> None:
-    html = html_of(*load("wine"), tmp_path, "wine", layers=(), epochs=1)
-    assert "1 layer," in Page(html).text
+    html = html_of(*load("wine"), tmp_path, "wine", hidden_layer_sizes=(), max_iter=1)
+    text = Page(html).text
+    assert "2 layers," in text  # the factors of the columns, and the sum
+    assert "none: a linear model" in text
     assert "Curve of the loss over 1 epoch:" in html

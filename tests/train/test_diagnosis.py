@@ -677,3 +677,70 @@ def test_html_shows_hostile_names_as_text() -> None:
 def test_an_unknown_verdict_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         small(epochs=1).history.diagnose()["boredom"]
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.1, 0.3])
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_smoothed_labels_have_a_floor_that_is_their_entropy(epsilon: float, classes: int) -> None:
+    y = np.arange(1000) % 50 % classes
+
+    def smooth(prediction: gd.Tensor, target: gd.Tensor) -> gd.Tensor:
+        return losses.cross_entropy(prediction, target, label_smoothing=epsilon)
+
+    # A last layer that begins with zeros: these are scores, and not probabilities of 0.
+    found = baseline(smooth, np.zeros((3, classes), np.float32), y, None)
+    p = np.full(classes, epsilon / classes)
+    p[0] += 1 - epsilon
+    assert found.floor == pytest.approx(-np.sum(p * np.log(p)), abs=1e-4)
+    assert found.chance == pytest.approx(math.log(classes), rel=1e-5)
+    sharp = baseline(losses.cross_entropy, np.zeros((3, classes), np.float32), y, None)
+    assert sharp.floor == 0
+
+
+def test_smoothed_yes_and_no_have_a_floor_and_a_milder_best_constant() -> None:
+    y = (np.arange(1000) % 100 == 0).astype(np.float32)[:, None]
+
+    def smooth(prediction: gd.Tensor, target: gd.Tensor) -> gd.Tensor:
+        return losses.binary_cross_entropy_with_logits(prediction, 0.9 * target + 0.05)
+
+    found = baseline(smooth, np.zeros((3, 1), np.float32), y, None)
+    assert found.floor == pytest.approx(entropy([5, 95]), abs=1e-4)
+    mean = 0.01 * 0.95 + 0.99 * 0.05
+    assert found.constant == pytest.approx(entropy([mean, 1 - mean]), abs=1e-4)
+
+
+def test_a_rare_class_with_smoothed_labels_is_not_taken_for_underfitting() -> None:
+    X = np.linspace(-1, 1, 400, dtype=np.float32).reshape(-1, 1)
+    y = (X > 0.97).astype(np.float32)
+
+    def smooth(prediction: gd.Tensor, target: gd.Tensor) -> gd.Tensor:
+        return losses.binary_cross_entropy_with_logits(prediction, 0.9 * target + 0.05)
+
+    gd.manual_seed(0)
+    net = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1))
+    history = gd.Trainer(net, smooth, optim.Adam(0.03)).fit(X, y, epochs=200, progress=False)
+    found = history.diagnose()
+    assert "underfitting" not in found
+    assert "of the way is gone" in found["learning"].evidence
+
+
+def test_codes_of_categories_are_not_taken_for_large_inputs() -> None:
+    draw = np.random.default_rng(0)
+    X = np.stack([draw.integers(0, 5000, 300), draw.normal(size=300), draw.normal(size=300)], 1)
+    gd.manual_seed(0)
+    front = nn.TableInput(3, codes=[(0, 5000)], embedding_size=4)
+    net = nn.Sequential(front, nn.Linear(front.out_features, 16), nn.ReLU(), nn.Linear(16, 1))
+    trainer = gd.Trainer(net, losses.squared_error, optim.Adam(0.01))
+    history = trainer.fit(X.astype(np.float32), X[:, 1:2], epochs=5, progress=False)
+    assert "dominating_feature_scale" not in history.diagnose()
+    assert len(seen(history).end.layers) == 3
+
+
+def test_a_remedy_names_the_rate_that_a_schedule_begins_with() -> None:
+    X = np.linspace(-1, 1, 64, dtype=np.float32).reshape(-1, 1)
+    gd.manual_seed(0)
+    slow = optim.SGD(1e-5, schedule=optim.Cosine())
+    trainer = gd.Trainer(nn.Sequential(nn.Linear(1, 1)), losses.squared_error, slow)
+    history = trainer.fit(X, 3 * X, epochs=5, progress=False)
+    assert history["learning_rate"][-1] < 5e-6
+    assert "(from 1e-05 to 0.0001, say)" in history.diagnose()["rate_too_small"].remedy

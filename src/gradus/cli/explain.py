@@ -100,11 +100,12 @@ def _read(run: Path, data: str | None) -> tuple[TableModel, Table, str]:
         )
     else:
         table = found.model.read(source)
-    if len(table) != rows["training"] + rows["held_out"]:
+    trained_on = rows["training"] + rows["held_out"] + rows["left_out"]
+    if len(table) != trained_on:
         raise DataError(
             "without --data the row is taken from the table as the run was trained on it",
             received=f"{source!r} with {count(len(table), 'row')}, where training found "
-            f"{rows['training'] + rows['held_out']:,}",
+            f"{trained_on:,}",
             remedy="it has changed: name the table that you mean with --data FILE",
         )
     return found.model, table, Path(source).name

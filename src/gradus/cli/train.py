@@ -8,21 +8,30 @@ import shlex
 import signal
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gradus import runs
 from gradus.cli.screen import remark, say, say_json
 from gradus.cli.settings import read_source, settings
 from gradus.data import BUNDLED, KINDS, Table, TargetEncoder
 from gradus.errors import DivergenceError
 from gradus.optim import OPTIMIZERS
 from gradus.runs import RunConfig, RunDraft, brief, default_place, save_run
-from gradus.runs.words import baseline, count, result
+from gradus.runs.config import ACTIVATIONS
+from gradus.runs.recipe_words import PRESETS
+from gradus.runs.words import baseline, count, network, result
 from gradus.train import Callback, StopSignals, Trainer, Verdict
-from gradus.train.train_table import ACTIVATIONS, DivergedRunError, TableRun, train_table
+
+if TYPE_CHECKING:
+    from gradus.estimators import TableRun
 
 _SOURCE = f"Bundled set ({', '.join(BUNDLED)}), or a .csv, .tsv or .parquet file."
+# Lines of a help text are parted by empty ones.
+_PRESET = "\n\n".join(
+    ["Recipe of the training (default: default).", *(f"{n}: {w}." for n, w in PRESETS.items())]
+)
 _OUT = "Folder of the run (default: runs/SOURCE-DATE-TIME)."
 
 
@@ -33,27 +42,27 @@ def train(
     task: Annotated[
         str | None, typer.Option(help="classification or regression (default: by the target).")
     ] = None,
+    preset: Annotated[str | None, typer.Option(help=_PRESET)] = None,
     layers: Annotated[
         str | None,
-        typer.Option(help="Units of each hidden layer, as 100,50; none: linear (default: 100)."),
+        typer.Option(help="Units of each hidden layer, as 100,50; none: linear. *"),
     ] = None,
     activation: Annotated[
-        str | None,
-        typer.Option(help=f"Of the hidden layers: {', '.join(ACTIVATIONS)} (default: relu)."),
+        str | None, typer.Option(help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}. *")
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training rows (default: 60).")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows a step (default: 32).")] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(help=f"{', '.join(OPTIMIZERS)} (default: Adam).")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Size of a step (default: the optimizer's own).")
-    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows. *")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step. *")] = None,
+    optimizer: Annotated[str | None, typer.Option(help=f"{', '.join(OPTIMIZERS)}. *")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Size of a step. *")] = None,
     clip_norm: Annotated[
-        float | None,
-        typer.Option(help="Largest norm of all gradients together (default: no limit)."),
+        float | None, typer.Option(help="Largest norm of all gradients together. *")
+    ] = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="How often each row counts, 0 or more; nothing is learnt from it.",
+        ),
     ] = None,
     validation: Annotated[
         float | None, typer.Option(help="Share of the rows to hold out (default: 0.2).")
@@ -78,12 +87,16 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Train a network on a table, and write a run: model, settings, history and report."""
+    """Train a network on a table, and write a run: model, settings, history and report.
+
+    Options that end in * are what the preset says unless they are given.
+    """
     options = {
-        "source": source, "target": target, "task": task, "layers": layers,
+        "source": source, "target": target, "task": task, "preset": preset, "layers": layers,
         "activation": activation, "epochs": epochs, "batch_size": batch_size,
         "optimizer": optimizer, "learning_rate": learning_rate, "clip_norm": clip_norm,
-        "validation": validation, "seed": seed, "threads": threads, "kinds": kind,
+        "validation": validation, "seed": seed, "threads": threads, "weight": weight,
+        "kinds": kind,
     }  # fmt: skip
     settled = settings(options, config)
     place = out or default_place(settled.source)
@@ -125,7 +138,8 @@ def _read(config: RunConfig) -> tuple[Table, RunConfig, str]:
     """Table, settings that repeat the run from any folder, and what was found in words."""
     table, target = read_source(config)
     encoder = TargetEncoder.fit(table.column(target), config.task, name=target)
-    rows = f"{count(len(table), 'row')}, {count(len(table.names) - 1, 'column')} to learn from"
+    columns = len(table.names) - (1 if config.weight is None else 2)
+    rows = f"{count(len(table), 'row')}, {count(columns, 'column')} to learn from"
     into = f" into {len(encoder.classes)} classes" if encoder.classes else ""
     found = f"{config.source}: {rows}; {encoder.task}{into} by {target!r}"
     source = config.source if config.source in BUNDLED else os.path.abspath(config.source)
@@ -137,23 +151,14 @@ def _train(table: Table, config: RunConfig, found: str) -> tuple[TableRun, Diver
     """The run, and why it broke off, where it did; ``found`` is said, and progress shown."""
     assert config.target is not None, "settled by _read"
     try:
-        run = train_table(
+        run = runs.train_table(
             table,
             config.target,
-            task=config.task,
-            kinds=config.kind_of_columns(),
-            layers=config.layers,
-            activation=config.activation,
-            optimizer=config.make_optimizer(),
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            validation=config.validation,
-            seed=config.seed,
-            threads=config.threads,
-            callbacks=[_Found(found)] if found else [],
+            **config.arguments(),
+            callbacks=[_Found(found, config.preset)] if found else [],
             progress=None if found else False,
         )
-    except DivergedRunError as error:
+    except runs.DivergedRunError as error:
         return error.run, error
     return run, None
 
@@ -161,13 +166,14 @@ def _train(table: Table, config: RunConfig, found: str) -> tuple[TableRun, Diver
 class _Found(Callback):
     """Says what was found and built, as soon as both are known to fit each other."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, preset: str) -> None:
+        self.text, self.preset = text, preset
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
         say(self.text)
-        parts = " → ".join(layer.summary() for _, layer in trainer.network.children())
-        say(f"Network: {parts}; {count(trainer.network.parameter_count, 'parameter')}")
+        say(f"Preset {self.preset}: {PRESETS[self.preset]}.")
+        parameters = count(trainer.network.parameter_count, "parameter")
+        say(f"Network: {network(trainer.network)}; {parameters}")
 
 
 def _say_result(run: TableRun, place: Path, stopped: signal.Signals | None) -> None:

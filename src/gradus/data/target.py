@@ -99,6 +99,18 @@ class TargetEncoder:
                 )
         return np.array([label[value] for value in values], dtype=np.int64)
 
+    def values(self, column: Any, *, name: str = "target") -> Array:
+        """What an estimator takes as y: labels of the classes' type (text: object), or float64.
+
+        Raises `DataError` as `encode`.
+
+        >>> TargetEncoder.fit(["0.5", "2"], "regression").values(["2", "4"])
+        array([2., 4.])
+        """
+        if self.scale is None:
+            return self.decode(self.encode(column, name=name))
+        return _numbers(_cells(column), name)
+
     def decode(self, labels: npt.ArrayLike) -> Array:
         """Classes of integer labels, in an array of the classes' type (text: object).
 

@@ -7,9 +7,11 @@ from gradus.estimators.logistic import LogisticNeuron
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
 from gradus.estimators.network import NetworkClassifier, NetworkRegressor
 from gradus.estimators.perceptron import Perceptron
+from gradus.estimators.table_run import DivergedRunError, TableRun, train_table
 
 __all__ = [
     "Autoencoder",
+    "DivergedRunError",
     "LinearClassifier",
     "LogisticNeuron",
     "MLPClassifier",
@@ -17,5 +19,7 @@ __all__ = [
     "NetworkClassifier",
     "NetworkRegressor",
     "Perceptron",
+    "TableRun",
     "load",
+    "train_table",
 ]

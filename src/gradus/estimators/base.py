@@ -41,8 +41,6 @@ from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
-# Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
-_ENOUGH_ROWS = 100
 _WORKING = ("_trainer", "_rule", "_watch")  # what only training needs, and can be made again
 
 
@@ -52,6 +50,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     Attributes:
         recipe_: all options, settled.
         history_: one row a pass, with curves and ``diagnose()``.
+        rows_: how many rows the last fit trained on, and how many it validated on.
         n_iter_: passes done.
         network_, encoder_, schema_, targets_, n_features_in_, feature_names_in_: see
             ``TableEstimator``.
@@ -62,6 +61,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     _watch: NoImprovement | EarlyStopping
     recipe_: Recipe
     history_: History
+    rows_: tuple[int, int]
     n_iter_: int
 
     # What each kind of estimator says for itself -------------------------------------------------
@@ -228,6 +228,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         options = self.get_params(deep=False)
         watching = self._watches(recipe, rows, held)
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
+        self.rows_ = len(training[0]), 0 if validating is None else len(validating[0])
         self._begin_calibration(recipe)
         names = list(self.network_.named_parameters())
         rule = recipe.optimizer(names), recipe.alpha, recipe.label_smoothing
@@ -285,9 +286,9 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
 
     def _watches(self, recipe: Recipe, rows: Rows, held: Rows | None) -> bool:
         """Whether rows that are held out choose the weights."""
-        if recipe.early_stopping == "auto":
-            return held is not None or len(rows) >= _ENOUGH_ROWS
-        return bool(recipe.early_stopping)
+        if recipe.early_stopping == "auto" and held is not None:
+            return True
+        return recipe.watches(len(rows))
 
     # Calibrating ---------------------------------------------------------------------------------
 
@@ -363,7 +364,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             "seed": self._seed,
             "hidden": self._hidden,
             "n_iter": self.n_iter_,
-            "history": [json.loads(row) for row in self.history_.to_jsonl().splitlines()],
+            "history": _without_times(self.history_),
             "stop_reason": self.history_.stop_reason,
             "best_epoch": self.history_.best_epoch,
         }
@@ -439,3 +440,9 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         for name in _WORKING:
             state.pop(name, None)
         return state
+
+
+def _without_times(history: History) -> list[dict[str, Any]]:
+    """Rows of a history as plain data, but for the time they took: the same training, one file."""
+    rows = [json.loads(row) for row in history.to_jsonl().splitlines()]
+    return [{name: v for name, v in row.items() if name != "seconds"} for row in rows]

@@ -31,6 +31,7 @@ from gradus.estimators.plain import Build, check_fits, from_plain, to_plain
 from gradus.estimators.targets import Classes, SeveralClasses, Targets, Values, YesNo
 from gradus.nn.registry import from_config
 from gradus.random import Stream, use_stream
+from gradus.train.table_model import TableModel
 
 # The closed registries: a file can name one of these and nothing else.
 ESTIMATORS: Mapping[str, type[TableEstimator]] = {
@@ -81,9 +82,9 @@ def save(estimator: TableEstimator, path: str | Path) -> None:
             received=f"{kind.__module__}.{kind.__qualname__}",
             remedy="pickle it",
         )
+    model = table_model(estimator, estimator._target_name)
     extra = {
-        **_table_model(estimator),
-        "inputs": estimator.encoder_.to_config(),
+        **({"inputs": estimator.encoder_.to_config()} if model is None else model.header()),
         "estimator": {
             "class": kind.__name__,
             "options": {n: to_plain(n, v) for n, v in estimator.get_params(deep=False).items()},
@@ -146,17 +147,24 @@ TableEstimator.saver = save
 TableEstimator.loader = load
 
 
-def _table_model(estimator: TableEstimator) -> dict[str, Any]:
-    """What makes the file a model of the command line, where that can be."""
+# ── Writing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def table_model(estimator: TableEstimator, name: str) -> TableModel | None:
+    """The model of the command line that an estimator is; None where it is none.
+
+    Args:
+        estimator: a fitted one.
+        name: of what is predicted; underscores make it differ from the columns of X.
+    """
     target = estimator.targets_.of_table()
     if target is None or not isinstance(estimator.encoder_, TableEncoder):
-        return {}
+        return None
     if target.task == "classification" and not hasattr(estimator, "predict_proba"):
-        return {}  # its scores are no logits, so that they say no probabilities
-    name = estimator._target_name
+        return None  # its scores are no logits, so that they say no probabilities
     while name in estimator._columns:  # a column of X is not what is predicted
         name += "_"
-    return {"target": target.to_config(), "target_name": name}
+    return TableModel(estimator.network_, estimator.encoder_, target, name)
 
 
 def _restored(

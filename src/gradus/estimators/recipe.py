@@ -29,6 +29,9 @@ from gradus.optim import (
     Schedule,
 )
 
+# Fewer rows than this leave too few to validate on: ``early_stopping="auto"`` trains on all.
+ENOUGH_ROWS = 100
+
 SCALINGS = ("standard", "robust", "none")
 EMBEDDINGS = ("none", "periodic", "piecewise")
 _FLAGS = (
@@ -196,6 +199,12 @@ class Recipe:
             f"solver is one of {', '.join(_SOLVERS)}, or an optimizer of gradus.optim",
             repr(self.solver)[:100],
         )
+        require(
+            not self.weight_decay or _decays(self.solver),
+            "weight_decay belongs to the solvers adam and adamw",
+            f"weight_decay={self.weight_decay:g} with solver={self.solver!r}"[:200],
+            "use alpha, or an optimizer of gradus.optim with a weight decay of its own",
+        )
         schedule = self.learning_rate
         named = isinstance(schedule, str) and schedule in SCHEDULES
         require(
@@ -268,6 +277,16 @@ class Recipe:
             options["epsilon_hat"] = True
         return made(self.learning_rate_init, groups=groups, **options)
 
+    def holds_out(self, rows: int) -> bool:
+        """Whether some of so many rows are kept out of training, for whatever they are needed."""
+        return self.calibrate or self.watches(rows)
+
+    def watches(self, rows: int) -> bool:
+        """Whether some of so many rows are kept out of training, to choose the weights by."""
+        if self.early_stopping == "auto":
+            return rows >= ENOUGH_ROWS
+        return bool(self.early_stopping)
+
     def rows_a_step(self, rows: int) -> int:
         """Rows of a batch, where there are so many in all."""
         return min(200, rows) if self.batch_size == "auto" else min(int(self.batch_size), rows)
@@ -281,6 +300,12 @@ def _quantiles(given: Any) -> tuple[float, ...]:
 
 
 _SOLVERS = {name.lower(): name for name in OPTIMIZERS}
+
+
+def _decays(solver: Any) -> bool:
+    """Whether a solver takes the option weight_decay."""
+    return isinstance(solver, str) and solver.lower() in ("adam", "adamw")
+
 
 # Rates that presets name for parameters that a network need not have.
 _PRESET_RATES = {"*.scale": 6.0, "*.mix": 0.1, "*.numeric_embedding.*": 0.1, "*.bias": 0.1}
@@ -405,5 +430,7 @@ def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
     """
     choice("preset", preset, *PRESETS)
     said = {**PRESETS[preset], **_BY_TASK.get((preset, task), {})}
+    if not _decays(options.get("solver") or said["solver"]):
+        said["weight_decay"] = 0.0  # another solver than the preset's
     names = {f.name for f in fields(Recipe)}
     return Recipe(**said | {n: v for n, v in options.items() if n in names and v is not None})

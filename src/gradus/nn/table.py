@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -12,16 +14,29 @@ import numpy.typing as npt
 from gradus import ops
 from gradus.checks import flag, whole_number, whole_numbers
 from gradus.errors import ArgumentError, ShapeError
-from gradus.nn.init import Normal, Uniform
+from gradus.nn.init import Initialiser, Normal, Uniform
 from gradus.nn.linear import check_matrix
 from gradus.nn.module import Module
 from gradus.nn.parameter import float_dtype, parameter
 from gradus.ops.index import from_zero
 from gradus.tensor import Tensor
-from gradus.types import int64
+from gradus.types import Array, Shape, float32, int64
 
 _MOST_COLUMNS = 2**24  # up to here, float32 holds every whole number
 _MOST_CODES = 2**23  # up to here, float32 holds the numbers half way between two codes
+
+
+@dataclass(frozen=True)
+class _Codes(Initialiser):
+    """Standard normal rows, but 0 for the first code of each column."""
+
+    first: tuple[int, ...]
+
+    def __call__(self, shape: Shape, dtype: npt.DTypeLike = float32) -> Array:
+        """Array of initial values."""
+        rows = Normal(1.0)(shape, dtype)
+        rows[list(self.first)] = 0.0
+        return rows
 
 
 class TableInput(Module):
@@ -37,7 +52,8 @@ class TableInput(Module):
 
     Attributes:
         weight: (sum of the counts, embedding_size): the rows of the first code column, then those
-            of the next; standard normal at the start. None without codes.
+            of the next; standard normal at the start, but 0 for code 0: where training has none of
+            it, a category that is not known says nothing. None without codes.
         out_features: length of the output rows.
 
     Args:
@@ -81,10 +97,11 @@ class TableInput(Module):
                 received=f"numeric={self.numeric}, codes={self.codes}"[:200],
             )
         self._others = [place for place in range(self.features) if place not in set(places)]
-        rows = sum(count for _, count in self.codes)
+        *first, rows = accumulate((count for _, count in self.codes), initial=0)
         self.weight = None
         if self.codes:
-            self.weight = parameter(Normal(1.0), (rows, self.embedding_size), self.dtype)
+            start = _Codes(tuple(first))
+            self.weight = parameter(start, (rows, self.embedding_size), self.dtype)
         self.out_features = (
             self._embedded_numbers() + len(self._others) + len(self.codes) * self.embedding_size
         )

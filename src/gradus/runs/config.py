@@ -11,48 +11,55 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from gradus import nn
 from gradus.checks import whole_number
 from gradus.data import KINDS
 from gradus.data.target import TASKS, Task
 from gradus.errors import ArgumentError, FileError
-from gradus.optim import OPTIMIZERS, Optimizer
+from gradus.optim import OPTIMIZERS
+from gradus.runs.recipe_words import PRESETS
 from gradus.runs.toml import to_toml
+
+# Hidden activations: a network with sign units cannot be trained, and logistic is the sigmoid.
+ACTIVATIONS = tuple(name for name in nn.ACTIVATIONS if name not in ("sign", "logistic"))
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Settings of ``gradus train``; those that are None are for gradus to choose.
+    """Settings of ``gradus train``; those that are None are for the preset or gradus to choose.
 
     source: name of a bundled set, or a table file. target: column to predict. task:
-    "classification" or "regression". layers: units of each hidden layer; none for a linear model.
-    activation: of the hidden layers. optimizer: its name. learning_rate: the optimizer's own when
-    None. clip_norm: largest norm of all gradients together; no limit when None. epochs: passes
-    over the training rows. batch_size: rows a step. validation: share of the rows to hold out.
-    seed: of everything random. threads: the most to use. kinds: "column=kind" for columns whose
-    kind is not to be inferred.
+    "classification" or "regression". preset: name of a recipe. layers: units of each hidden layer;
+    none for a linear model. activation: of the hidden layers. optimizer: its name. learning_rate:
+    size of a step. clip_norm: largest norm of all gradients together. epochs: passes over the
+    training rows. batch_size: rows a step. validation: share of the rows to hold out. seed: of
+    everything random. threads: the most to use. weight: column that says how often a row counts.
+    kinds: "column=kind" for columns whose kind is not to be inferred.
 
     Raises:
-        ArgumentError: an unknown optimizer, task or kind, a rate or norm that is not above 0, or a
-            text that is no valid Unicode.
+        ArgumentError: a setting that is unknown or outside its range, or a text that is no valid
+            Unicode.
     """
 
     source: str
     target: str | None = None
     task: Task | None = None
-    layers: tuple[int, ...] = (100,)
-    activation: str = "relu"
-    optimizer: str = "Adam"
+    preset: str = "default"
+    layers: tuple[int, ...] | None = None
+    activation: str | None = None
+    optimizer: str | None = None
     learning_rate: float | None = None
     clip_norm: float | None = None
-    epochs: int = 60
-    batch_size: int = 32
+    epochs: int | None = None
+    batch_size: int | None = None
     validation: float = 0.2
     seed: int = 0
     threads: int | None = None
+    weight: str | None = None
     kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for text in (self.source, self.target or "", *self.kinds):
+        for text in (self.source, self.target or "", self.weight or "", *self.kinds):
             try:
                 text.encode()
             except UnicodeEncodeError:
@@ -61,9 +68,21 @@ class RunConfig:
                     received=ascii(text),
                     remedy="rename the file",
                 ) from None
-        if self.task is not None and self.task not in TASKS:
-            raise ArgumentError(f"task is one of {', '.join(TASKS)}", received=self.task)
+        choices = {"task": TASKS, "preset": tuple(PRESETS), "activation": ACTIVATIONS}
+        for name, known in choices.items():
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                raise ArgumentError(f"{name} is one of {', '.join(known)}", received=value)
+        if any(n < 1 for n in self.layers or ()):
+            raise ArgumentError(
+                "hidden layers have 1 unit or more", received=list(self.layers or ())
+            )
         whole_number("seed", self.seed)
+        for name in ("epochs", "batch_size", "threads"):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name), least=1)
+        if not 0 <= self.validation < 1:
+            raise ArgumentError("validation is a share in [0, 1)", received=self.validation)
         for name, example in (("learning_rate", 0.01), ("clip_norm", 1)):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -72,15 +91,31 @@ class RunConfig:
                     received=value,
                     remedy=f"for example {_option(name)} {example}",
                 )
-        known = {name.lower(): name for name in OPTIMIZERS}
-        if self.optimizer.lower() not in known:
-            raise ArgumentError(
-                f"the optimizer is one of {', '.join(OPTIMIZERS)}", received=self.optimizer
-            )
-        object.__setattr__(self, "optimizer", known[self.optimizer.lower()])
-        if self.learning_rate is None:
-            object.__setattr__(self, "learning_rate", OPTIMIZERS[self.optimizer]().lr)
+        if self.optimizer is not None:
+            names = {name.lower(): name for name in OPTIMIZERS}
+            if self.optimizer.lower() not in names:
+                raise ArgumentError(
+                    f"the optimizer is one of {', '.join(OPTIMIZERS)}", received=self.optimizer
+                )
+            object.__setattr__(self, "optimizer", names[self.optimizer.lower()])
         self.kind_of_columns()
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``train_table`` takes beside the table and the name of its target.
+
+        >>> RunConfig("wine", epochs=5).arguments()["max_iter"]
+        5
+        """
+        same = ("task", "preset", "validation", "seed", "threads", "weight", "activation",
+                "clip_norm", "batch_size")  # fmt: skip
+        return {
+            **{name: getattr(self, name) for name in same},
+            "kinds": self.kind_of_columns(),
+            "hidden_layer_sizes": self.layers,
+            "solver": self.optimizer and self.optimizer.lower(),
+            "learning_rate_init": self.learning_rate,
+            "max_iter": self.epochs,
+        }
 
     def kind_of_columns(self) -> dict[str, str]:
         """Kinds that are not to be inferred, by column.
@@ -99,11 +134,6 @@ class RunConfig:
             found[column] = kind
         return found
 
-    def make_optimizer(self) -> Optimizer:
-        """The optimizer, with its learning rate and its limit on the gradients."""
-        assert self.learning_rate is not None, "settled when it was made"
-        return OPTIMIZERS[self.optimizer](self.learning_rate, clip_norm=self.clip_norm)
-
     def to_toml(self) -> str:
         """Settings as the text of a config file; those that are None are left out."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -114,7 +144,7 @@ class RunConfig:
         """The command that repeats the run, quoted for a shell.
 
         >>> RunConfig("my data.csv", "y", layers=()).command()[:52]
-        "gradus train 'my data.csv' --target y --layers none "
+        "gradus train 'my data.csv' --target y --preset defau"
         """
         # A file whose name begins with a dash would be taken for an option.
         words = ["gradus", "train", f"./{self.source}" if self.source[0] == "-" else self.source]
@@ -122,7 +152,7 @@ class RunConfig:
             value = getattr(self, f.name)
             option = _option(f.name)
             if f.name == "layers":
-                words += [option, ",".join(map(str, value)) or "none"]
+                words += [] if value is None else [option, ",".join(map(str, value)) or "none"]
             elif f.name == "kinds":
                 words += [word for kind in value for word in ("--kind", kind)]
             elif f.name != "source" and value is not None:
@@ -198,6 +228,7 @@ _TYPES: Mapping[str, tuple[str, Any]] = {
     "source": _TEXT,
     "target": _TEXT,
     "task": _TEXT,
+    "preset": _TEXT,
     "layers": ("a list of whole numbers", lambda v: _is_list_of(int, v)),
     "activation": _TEXT,
     "optimizer": _TEXT,
@@ -208,5 +239,6 @@ _TYPES: Mapping[str, tuple[str, Any]] = {
     "validation": _NUMBER,
     "seed": _WHOLE,
     "threads": _WHOLE,
+    "weight": _TEXT,
     "kinds": ('a list of texts "column=kind"', lambda v: _is_list_of(str, v)),
 }

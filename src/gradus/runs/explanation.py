@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +14,11 @@ from gradus.data.target import Label
 from gradus.errors import ArgumentError, DataError
 from gradus.explain import Attribution, gradient_times_input, shapley
 from gradus.explain.attribution import MOST_INPUTS
+from gradus.tensor import tensor
 from gradus.train.table_model import TableModel
 from gradus.types import Array
+
+_MOST_WORK = 1e10  # multiplications that Shapley values may take: some seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,8 @@ class Explanation:
         probabilities: of the classes, empty for values.
         label: number of the class that is explained, 0 for values.
         encoded: the row as the network takes it, (features,).
-        gradient: gradient × input, a value a column.
+        gradient: gradient × input, a value a column; of columns of codes, which have no slope, the
+            difference that the average row's cell makes.
         shapley: exact Shapley values likewise, None where there are too many columns.
     """
 
@@ -103,8 +108,9 @@ def explain_row(
 ) -> Explanation:
     """Attribute the prediction of one row to its columns, against the average row.
 
-    The average row is encoded as zeros: each number at its mean in training, each date at its
-    mean and in no season, each yes or no in between, and each category none of those known.
+    The average row is encoded as zeros: each number and each date at the centre of training (mean
+    or median), dates in no season, each yes or no in between, and each category none of those
+    known.
 
     Args:
         model: the model.
@@ -133,7 +139,13 @@ def explain_row(
 
     slopes = gradient_times_input(score, encoded)
     by_column = np.array([slopes.values[list(place)].sum() for place in places])
-    few = len(places) <= MOST_INPUTS
+    coded = [k for k, feature in enumerate(model.inputs.features) if feature.kind == "coded"]
+    if coded:
+        without = np.repeat(encoded[None], len(coded), axis=0)
+        for row_without, k in zip(without, coded, strict=True):
+            row_without[list(places[k])] = 0
+        by_column[coded] = slopes.score - score(tensor(without)).numpy()
+    few = len(places) <= most_columns(model)
     has_target = model.target_name in table.names
     return Explanation(
         model,
@@ -147,6 +159,13 @@ def explain_row(
         replace(slopes, values=by_column),
         shapley(score, encoded, baseline=0, groups=places) if few else None,
     )
+
+
+def most_columns(model: TableModel) -> int:
+    """Up to how many columns Shapley values are computed: the larger the network, the fewer."""
+    members = max(getattr(module, "members", 1) for _, module in model.network.named_modules())
+    work = max(model.network.parameter_count, 1) * members
+    return max(1, min(MOST_INPUTS, int(math.log2(_MOST_WORK / work))))
 
 
 def _label(model: TableModel, target: str) -> int:

@@ -10,9 +10,8 @@ import numpy as np
 
 from gradus.data.features import BooleanFeature, DateFeature, Feature, NumericFeature
 from gradus.explain import arithmetic, draw
-from gradus.explain.attribution import MOST_INPUTS
 from gradus.runs import explanation_words, pixels, words
-from gradus.runs.explanation import Explanation
+from gradus.runs.explanation import Explanation, most_columns
 from gradus.runs.page import page
 from gradus.tensor import tensor
 from gradus.types import Array
@@ -55,8 +54,9 @@ def explanation_page(found: Explanation, source: str, grain: str = "layer") -> s
         pushes=_pushes(found),
         zero=_zero(_attributed(found)),
         most_columns=_MOST_COLUMNS,
-        most_inputs=MOST_INPUTS,
+        most_inputs=most_columns(model),
         kinds={feature.kind for feature in model.inputs.features},
+        centre=_centre(model.inputs.features),
         inputs=_inputs(found),
         pictures=_pictures(found),
         drawing=draw(score, grain=grain, x=x, s=score).svg,
@@ -140,13 +140,19 @@ def _average(feature: Feature) -> str:
     return "in between" if isinstance(feature, BooleanFeature) else "none of those known"
 
 
+def _centre(features: Sequence[Feature]) -> str:
+    """What the 0 of a scaled number or date stands for."""
+    kinds = {f.scale.kind for f in features if isinstance(f, NumericFeature | DateFeature)}
+    return {"robust": "median", "none": "0"}.get(min(kinds, default=""), "mean")
+
+
 def _inputs(found: Explanation) -> list[dict[str, Any]]:
     """Each column: its kind, what stands in the row, and how the network is given it."""
     inputs = found.model.inputs
     return [
         {
             "column": feature.column,
-            "kind": feature.kind,
+            "kind": "categorical, by its number" if feature.kind == "coded" else feature.kind,
             "value": words.cell(found.cells[feature.column]),
             "encoded": _encoded(feature, found.encoded[list(place)]),
         }

@@ -38,14 +38,17 @@ _STYLE: Any = {
 }
 
 
-def curve(history: History, name: str, description: str, last: float | None = None) -> str:
-    """A loss or metric over the epochs, in training and on held-out rows where recorded.
+def curve(
+    history: History, name: str, watched: str, description: str, last: float | None = None
+) -> str:
+    """A loss or metric over the epochs, in training and on rows beside it where recorded.
 
     Args:
         history: of the training.
         name: ``loss`` or a metric.
+        watched: which rows are those beside it.
         description: of the picture, for those who cannot see it.
-        last: value on the training rows after the last epoch, where no curve has it.
+        last: value on the training rows with the weights that were kept, where no curve has it.
     """
     from matplotlib import rc_context
     from matplotlib.ticker import MaxNLocator
@@ -55,7 +58,7 @@ def curve(history: History, name: str, description: str, last: float | None = No
         drawn = []
         for column, words, style, colour in (
             (name, "training rows", "-", _TRAINING),
-            (f"val_{name}", "held-out rows", "--", _HELD),
+            (f"val_{name}", watched, "--", _HELD),
         ):
             if column in history.metrics:
                 values = history[column].astype(float)
@@ -65,9 +68,12 @@ def curve(history: History, name: str, description: str, last: float | None = No
                 )
                 drawn.append(values)
         if last is not None and name not in history.metrics and drawn:
-            text = "training rows, at the end"
-            axes.plot(history["epoch"][-1:], [last], "o", color=_TRAINING, label=text)
+            kept = history.best_epoch or history["epoch"][-1]
+            text = "training rows, " + ("weights kept" if history.best_epoch else "at the end")
+            axes.plot([kept], [last], "o", color=_TRAINING, label=text)
             drawn.append(np.array([last]))
+        if history.best_epoch is not None:
+            axes.axvline(history.best_epoch, color=_INK, ls=":", lw=1, alpha=0.7)
         _scale(axes, name, np.concatenate(drawn) if drawn else np.array([]))
         axes.set_xlabel("epoch (pass over the training rows)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -85,11 +85,12 @@ def _is_summary(found: Any) -> bool:
     numbers = [*metrics.values(), *found["training_metrics"].values()]
     return (
         all(isinstance(column, dict) and column.keys() >= _COLUMN for column in columns)
-        and all(type(rows.get(part)) is int for part in ("training", "held_out"))
+        and all(type(rows.get(part)) is int for part in _PARTS)
         and all(isinstance(value, int | float | None) for value in numbers)
     )
 
 
+_PARTS = ("training", "validation", "held_out", "left_out")
 _COLUMN = {"name", "kind", "missing", "distinct", "note"}
 _TYPES: dict[str, Any] = {
     "columns": list,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradus.nn import Module
-from gradus.runs import figures, words
+from gradus.runs import figures, recipe_words, words
 from gradus.runs.config import RunConfig
 from gradus.runs.page import page
 from gradus.train.table_model import Evaluation
-from gradus.train.train_table import TableRun
 from gradus.types import Array
+
+if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
+    from gradus.estimators import TableRun
 
 # More classes than these make no matrix that a person reads: their mistakes are listed instead.
 _MOST_CLASSES = 30
@@ -27,6 +29,7 @@ def report(run: TableRun, config: RunConfig, summary: Mapping[str, Any]) -> str:
     model, judged = run.model, run.held_out or run.training
     diagnosis = run.diagnosis
     whose = "rows that training never saw" if run.held_out else "training rows"
+    recipe, task, watched = run.recipe, model.task, bool(run.rows["validation"])
     return page(
         "runs/report.html.jinja",
         summary=summary,
@@ -41,6 +44,14 @@ def report(run: TableRun, config: RunConfig, summary: Mapping[str, Any]) -> str:
         fold_columns=len(run.schema) > _MOST_COLUMNS,
         classes=[words.label(name, 24) for name in model.target.classes],
         curves=_curves(run),
+        watches_held_out=run.watches_held_out,
+        preset=recipe_words.PRESETS[config.preset],
+        encoding=recipe_words.columns(recipe, {f.kind for f in model.inputs.features}),
+        smooth=recipe_words.smooth(recipe, task),
+        training=recipe_words.training(recipe, task, watched),
+        settings=recipe_words.settings(recipe),
+        rows_a_step=recipe.rows_a_step(summary["rows"]["training"] - summary["rows"]["validation"]),
+        most_epochs=recipe.max_iter,
         layers=_layers(model.network),
         input_count=len(model.inputs.feature_names),
         # The head of the page says already that, and why, training broke off.
@@ -111,16 +122,23 @@ def _metrics(run: TableRun) -> list[dict[str, Any]]:
 def _curves(run: TableRun) -> list[str]:
     """A picture for the loss, and one for each metric that was recorded."""
     names = list(dict.fromkeys(n.removeprefix("val_") for n in run.history.metrics))
+    watched = "held-out rows" if run.watches_held_out else "validation rows"
     return [
-        figures.curve(run.history, name, _describe(run, name), run.training.metrics.get(name))
+        figures.curve(
+            run.history,
+            name,
+            watched,
+            _describe(run, name, watched),
+            run.training.metrics.get(name),
+        )
         for name in names
     ]
 
 
-def _describe(run: TableRun, name: str) -> str:
+def _describe(run: TableRun, name: str, watched: str) -> str:
     """A curve in words."""
     parts = []
-    for column, rows in ((name, "training rows"), (f"val_{name}", "held-out rows")):
+    for column, rows in ((name, "training rows"), (f"val_{name}", watched)):
         if column in run.history.metrics:
             first, last = run.history[column][[0, -1]]
             parts.append(f"on {rows} from {words.number(first)} to {words.number(last)}")

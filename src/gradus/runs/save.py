@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradus.runs.config import RunConfig
 from gradus.runs.folder import CONFIG, HISTORY, MODEL, REPORT, SUMMARY, RunDraft
 from gradus.runs.report import report
 from gradus.runs.summary import summarise
 from gradus.train.strict_json import to_json
-from gradus.train.train_table import TableRun
+
+if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
+    from gradus.estimators import TableRun
 
 
 def save_run(
@@ -30,7 +32,7 @@ def save_run(
         FileError: the disk is full, or the place is taken by now. Nothing is left half-written.
     """
     summary = summarise(run, config, failure)
-    run.model.save(draft.folder / MODEL)
+    run.estimator.save(draft.folder / MODEL)
     draft.write(CONFIG, config.to_toml())
     draft.write(HISTORY, run.history.to_jsonl())
     draft.write(SUMMARY, to_json(summary, indent=2) + "\n")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradus.runs.config import RunConfig
 from gradus.train.strict_json import finite
-from gradus.train.train_table import TableRun
 from gradus.version import __version__
+
+if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
+    from gradus.estimators import TableRun
 
 
 def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> dict[str, Any]:
@@ -29,7 +32,10 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
         "target": run.model.target_name,
         "task": run.model.task,
         "classes": list(run.model.target.classes) or None,
-        "rows": {"training": run.rows[0], "held_out": run.rows[1]},
+        "rows": run.rows,
+        "weight": run.weight,
+        "preset": config.preset,
+        "recipe": _recipe(run),
         "columns": [
             {
                 "name": column.name,
@@ -47,6 +53,7 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
         "epochs": len(history),
         "steps": last.get("steps", 0),
         "seconds": last.get("seconds", 0.0),
+        "best_epoch": history.best_epoch,
         "stop_reason": history.stop_reason,
         "failure": failure,
         "diagnosis": run.diagnosis.to_dict(),
@@ -60,6 +67,16 @@ def summarise(run: TableRun, config: RunConfig, failure: str | None = None) -> d
         "executor": "reference",
     }
     return finite(found)
+
+
+def _recipe(run: TableRun) -> dict[str, Any]:
+    """What the preset and the options came to."""
+    recipe = asdict(run.recipe)
+    return {name: value if _is_plain(value) else repr(value) for name, value in recipe.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | bool | int | float | tuple | dict)
 
 
 def brief(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from gradus.nn import Module
 from gradus.train.diagnosis.wording import share
 from gradus.train.table_model import Evaluation, TableModel
 from gradus.types import Array
@@ -67,10 +69,13 @@ def result(model: TableModel, found: Evaluation, rows: str) -> str:
     of = f"{total:,} {rows}"
     if model.task == "classification":
         right = int((found.truth == found.predicted).sum())
-        return f"Of {of}, {right:,} were classified correctly: accuracy {percent(right, total)}."
+        counted = "" if found.weight is None else ", rows counted by their weight"
+        accuracy = percent(metrics["accuracy"], 1)
+        return f"Of {of}, {right:,} were classified correctly: accuracy {accuracy}{counted}."
     if not np.isfinite(metrics["mae"]):
         return f"On {of}, the predictions are not finite numbers."
-    text = f"On {of}, predictions are off by {number(metrics['mae'])} on average"
+    on_average = "on average" if found.weight is None else "on their weighted average"
+    text = f"On {of}, predictions are off by {number(metrics['mae'])} {on_average}"
     if metrics["r2"] <= 0:
         return (
             f"{text}: no better than always answering with the mean (R² {number(metrics['r2'])})."
@@ -80,15 +85,15 @@ def result(model: TableModel, found: Evaluation, rows: str) -> str:
 
 def baseline(model: TableModel, found: Evaluation) -> str:
     """What the simplest guess would reach on the same rows."""
-    total = len(found.truth)
     if model.task == "classification":
-        counts = np.bincount(found.truth)
+        counts = np.bincount(found.truth, found.weight)
         common = label(model.target.classes[int(counts.argmax())])
         return (
             f"For comparison: always answering “{common}”, the most common class there, would be "
-            f"right in {percent(int(counts.max()), total)}."
+            f"right in {percent(float(counts.max()), float(counts.sum()))}."
         )
-    spread = number(float(found.truth.std()))
+    mean = np.average(found.truth, weights=found.weight)
+    spread = number(float(np.sqrt(np.average((found.truth - mean) ** 2, weights=found.weight))))
     return f"For comparison: always answering with the mean of these rows has an RMSE of {spread}."
 
 
@@ -150,6 +155,43 @@ def confusion(model: TableModel, found: Evaluation) -> Array:
     """Counts of rows by actual (row) and predicted (column) class."""
     n = len(model.target.classes)
     return np.bincount(found.truth * n + found.predicted, minlength=n * n).reshape(n, n)
+
+
+def network(found: Module) -> str:
+    """The layers of a network in a line: what repeats is written once.
+
+    >>> from gradus import nn
+    >>> network(nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 9), nn.ReLU(),
+    ...                       nn.Linear(9, 9), nn.ReLU(), nn.Linear(9, 1)))
+    'Linear(4 → 9) → ReLU → 2 × [Linear(9 → 9) → ReLU] → Linear(9 → 1)'
+    """
+    parts = [_layer(module) for _, module in found.children()]
+    shown: list[str] = []
+    at = 0
+    while at < len(parts):
+        length, times = _repeated(parts[at:]) if "(" in parts[at] else (1, 1)
+        block = " → ".join(parts[at : at + length])
+        shown.append(block if times == 1 else f"{times} × [{block}]")
+        at += length * times
+    return " → ".join(shown)
+
+
+def _layer(module: Module) -> str:
+    """A layer in short: its name, and in brackets what goes in and out where that differs."""
+    name, _, arguments = module.summary().partition("(")
+    sizes = re.match(r"(\d+ × )?\d+ → \d+", arguments)
+    return f"{name}({sizes[0]})" if sizes else name
+
+
+def _repeated(parts: Sequence[str]) -> tuple[int, int]:
+    """Length of the block at the start that repeats at once, and how often; (1, 1) for none."""
+    for length in range(1, len(parts) // 2 + 1):
+        times = 1
+        while parts[times * length : (times + 1) * length] == parts[:length]:
+            times += 1
+        if times > 1:
+            return length, times
+    return 1, 1
 
 
 def plain(text: str, kept: str = "") -> str:

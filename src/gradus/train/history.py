@@ -80,7 +80,12 @@ class History:
         """One line of JSON an epoch; null where a number is not finite, for which JSON has none."""
         return "".join(to_json(row) + "\n" for row in self.rows)
 
-    def diagnose(self, features: Sequence[str] = (), classes: Sequence[str] = ()) -> Diagnosis:
+    def diagnose(
+        self,
+        features: Sequence[str] = (),
+        classes: Sequence[str] = (),
+        beside: str = "held-out rows",
+    ) -> Diagnosis:
         """Say what went wrong or well in the last ``fit``, with the evidence and a remedy.
 
         A few rows (256 at most) are looked at with the weights that the fit began and ended with,
@@ -93,6 +98,7 @@ class History:
             features: names of the inputs, for the sentences; used where the first layer is given
                 as many inputs.
             classes: names of the classes, likewise; used where there are as many.
+            beside: what the rows validated on are called.
 
         >>> import gradus as gd
         >>> from gradus import losses, nn, optim
@@ -105,7 +111,7 @@ class History:
           The loss on the training rows themselves is 0.69..., where always giving the same ...
           What to do: give the network more units or a further hidden layer, ...
         """
-        return diagnose(gather(self.rows, self.kept, self.best_epoch, features, classes))
+        return diagnose(gather(self.rows, self.kept, self.best_epoch, features, classes, beside))
 
     def plot(self) -> Figure:
         """Curves of the losses and of each metric over the epochs.

@@ -32,11 +32,13 @@ class Evaluation:
             the target) and ``r2``.
         truth: class numbers, or values.
         predicted: likewise.
+        weight: how often each row counts in the metrics, or None.
     """
 
     metrics: dict[str, float]
     truth: Array
     predicted: Array
+    weight: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,12 @@ class TableModel:
                 found[f"probability {name}"] = outputs[:, k]
         return table.with_columns({_free(n, table.names): v for n, v in found.items()})
 
-    def evaluate(self, table: Table) -> Evaluation:
+    def evaluate(self, table: Table, weight: Array | None = None) -> Evaluation:
         """Compare predictions with the target column.
+
+        Args:
+            table: rows whose target is known.
+            weight: how often each of them counts, (rows,).
 
         Raises:
             DataError: the target column is missing, has gaps, or holds unknown classes.
@@ -148,18 +154,19 @@ class TableModel:
                 remedy="add it, or use predict",
             )
         column = table.column(self.target_name)
-        truth = self.target.encode(column, name=self.target_name)
         outputs = self.outputs(table)
         if self.task == "classification":
-            certainty = np.take_along_axis(outputs, truth[:, None], axis=1)
+            truth = self.target.encode(column, name=self.target_name)
+            certainty = np.take_along_axis(outputs, truth[:, None], axis=1)[:, 0]
+            surprise = -np.log(np.maximum(certainty, 1e-15))
             metrics = {
-                "accuracy": accuracy(outputs, truth),
-                "log_loss": float(-np.log(np.maximum(certainty, 1e-15)).mean()),
+                "accuracy": accuracy(outputs, truth, weight),
+                "log_loss": float(np.average(surprise, weights=weight)),
             }
-            return Evaluation(metrics, truth, outputs.argmax(axis=1))
-        values = self.target.decode_values(truth)
-        metrics = {f.__name__: f(outputs, values) for f in (rmse, mae, r2)}
-        return Evaluation(metrics, values, outputs)
+            return Evaluation(metrics, truth, outputs.argmax(axis=1), weight)
+        values = self.target.values(column, name=self.target_name)
+        metrics = {f.__name__: f(outputs, values, weight) for f in (rmse, mae, r2)}
+        return Evaluation(metrics, values, outputs, weight)
 
     def save(self, path: str | Path) -> None:
         """Write one model file: network, preprocessing and classes, all of it plain data.
@@ -167,12 +174,15 @@ class TableModel:
         Raises:
             FileError: the folder cannot be written.
         """
-        extra = {
+        nn.save(self.network, path, self.header())
+
+    def header(self) -> dict[str, Any]:
+        """What a model file says beside the network, as plain data."""
+        return {
             "inputs": self.inputs.to_config(),
             "target": self.target.to_config(),
             "target_name": self.target_name,
         }
-        nn.save(self.network, path, extra)
 
     @classmethod
     def load(cls, path: str | Path) -> TableModel:
@@ -222,6 +232,32 @@ class TableModel:
 
     def _trainer(self) -> Trainer:
         return Trainer(self.network, loss_of(self.task))
+
+
+def row_weights(table: Table, name: str) -> Array:
+    """How often each row counts, float64 (rows,), from a column of the table.
+
+    Raises:
+        DataError: no such column, a cell that is missing or no number of 0 or more, or all are 0.
+
+    >>> row_weights(Table.from_arrays({"w": [1, 0, 2]}), "w")
+    array([1., 0., 2.])
+    """
+    column = table.column(name)
+    rule = f"every row has a weight of 0 or more in {name!r}"
+    if column.dtype.kind not in "iufb":
+        raise DataError(rule, received=f"{column[0]!r} in row 1"[:200])
+    wrong = ~(np.isfinite(column) & (column >= 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            rule,
+            received=f"{column[row]} in row {row + 1}",
+            remedy="correct the cell; a weight of 0 leaves a row out",
+        )
+    if not column.any():
+        raise DataError("some row has a weight above 0", received=f"only 0 in {name!r}")
+    return column.astype(np.float64)
 
 
 def loss_of(task: Task) -> Any:

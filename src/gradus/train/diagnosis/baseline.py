@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,18 +13,23 @@ from gradus.train.step import Loss
 from gradus.types import Array, is_float
 
 _QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+_SMOOTHING = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)  # of labels: the best constant is milder there
 _NUMBERS = 1 << 20  # the most numbers in a prediction for all rows
+_FLOOR = 0.01  # a share of the best constant prediction's loss below this is as good as none
+_SURE, _SECTIONS = 20.0, 16  # e⁻²⁰ is no loss; 16 sections find the place to 0.01
+_GOLDEN = (5**0.5 - 1) / 2
 _LEAST = 1e-6  # a class that does not occur still gets a score
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Mean losses of constant predictions; see ``Seen`` for what each is."""
+    """Mean losses of constant predictions, and of the best; see ``Seen`` for what each is."""
 
     kind: str
     chance: float
     constant: float
     shares: tuple[float, ...]
+    floor: float = 0.0
 
 
 def baseline(loss: Loss, first: Array, y: Array, weight: Array | None) -> Baseline:
@@ -40,10 +45,13 @@ def baseline(loss: Loss, first: Array, y: Array, weight: Array | None) -> Baseli
     shape = first.shape[1:]
     thin = slice(None, None, -(-first[0].size * len(y) // _NUMBERS))
     y, weight = y[thin], None if weight is None else weight[thin]
-    probable = bool(np.all((first >= 0) & (first <= 1)))
+    # Scores of 0 are those of a last layer that begins with zeros.
+    probable = bool(np.all((first >= 0) & (first <= 1)) and np.any(first > 0))
 
     def cost(constant: Array) -> float:
-        prediction = np.repeat(constant.astype(first.dtype)[None], len(y), axis=0)
+        return cost_of(np.repeat(constant.astype(first.dtype)[None], len(y), axis=0))
+
+    def cost_of(prediction: Array) -> float:
         try:
             with no_grad(), np.errstate(all="ignore"):
                 values = loss(tensor(prediction), tensor(y)).numpy().astype(np.float64)
@@ -58,7 +66,28 @@ def baseline(loss: Loss, first: Array, y: Array, weight: Array | None) -> Baseli
         return Baseline(kind, least, least, ())
     level = 1 / shape[-1] if kind == "classes" else 0.5
     chance = cost(np.full(shape, level if probable else 0.0))
-    return Baseline(kind, chance, min(least, chance), shares)
+    least = min(least, chance)
+    floor = 0.0 if probable else _floor(cost_of, _answers(kind, y, first))
+    return Baseline(kind, chance, least, shares, floor if floor > _FLOOR * least else 0.0)
+
+
+def _answers(kind: str, y: Array, first: Array) -> Array:
+    """Scores that are right: 1 for the class of each row, or for yes, and −1 for all others."""
+    if kind == "classes":
+        return np.where(np.arange(first.shape[-1]) == y[..., None], 1, -1).astype(first.dtype)
+    return (2 * y - 1).astype(first.dtype)
+
+
+def _floor(cost: Callable[[Array], float], right: Array) -> float:
+    """Mean loss of right answers that are as sure as serves them best: 0 but for smoothed labels.
+
+    The loss is convex in how sure they are, so a golden-section search finds the least.
+    """
+    low, high = 0.0, _SURE
+    for _ in range(_SECTIONS):
+        a, b = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+        low, high = (low, b) if cost(a * right) < cost(b * right) else (a, high)
+    return cost((low + high) / 2 * right)
 
 
 def _kind(y: Array, shape: tuple[int, ...], weight: Array | None) -> tuple[str, tuple[float, ...]]:
@@ -82,13 +111,17 @@ def _constants(
         if len(shares) == (shape[-1] if shape else 0):
             share = np.maximum(shares, _LEAST)
             yield np.broadcast_to(share, shape)
-            yield np.broadcast_to(np.log(share), shape)
+            for epsilon in _SMOOTHING:
+                smooth = (1 - epsilon) * share + epsilon / len(share)
+                yield np.broadcast_to(np.log(smooth), shape)
         return
     mean = np.average(y, axis=0, weights=weight)
     yield mean
     if np.all((mean >= 0) & (mean <= 1)):
         within = np.clip(mean, _LEAST, 1 - _LEAST)
-        yield np.log(within / (1 - within))
+        for epsilon in _SMOOTHING:
+            smooth = (1 - epsilon) * within + epsilon / 2
+            yield np.log(smooth / (1 - smooth))
         yield np.log(within)
     for level in _QUANTILES:
         yield np.quantile(y, level, axis=0)

@@ -40,6 +40,7 @@ def gather(
     best_epoch: int | None,
     features: Sequence[str],
     classes: Sequence[str],
+    beside: str,
 ) -> Evidence:
     """Evidence of the last fit of a history.
 
@@ -49,6 +50,7 @@ def gather(
         best_epoch: of the history.
         features: names of the inputs, or none.
         classes: names of the classes, or none.
+        beside: what the rows validated on are called.
     """
     facts = Facts() if kept is None else kept.facts
     found = Found(None, "nothing is known but its curves") if kept is None else kept.look()
@@ -61,7 +63,7 @@ def gather(
         loss=tuple(loss),
         held=tuple(held) if len(held) == len(loss) else (),
         accuracy=last.get("val_accuracy", last.get("accuracy")),
-        rate=last.get("learning_rate", facts.rate),
+        rate=last.get("learning_rate") if facts.rate is None else facts.rate,
         weight_decay=facts.weight_decay,
         restored=best_epoch,
         failure=facts.failure,
@@ -69,6 +71,7 @@ def gather(
         fault=found.fault,
         features=tuple(features),
         classes=tuple(classes),
+        beside=beside,
     )
 
 

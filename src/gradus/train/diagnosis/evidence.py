@@ -76,6 +76,7 @@ class Seen:
         moved: how far the weights of each layer went, relative to their size to begin with.
         chance: mean loss of knowing nothing: all classes alike, or the mean of the targets.
         constant: mean loss of the best constant prediction.
+        floor: least mean loss of any: above 0 where labels are smoothed.
         kind: what the targets are: ``"classes"``, ``"yes or no"`` or ``"numbers"``.
         shares: share of the rows in each class.
         scales: root mean square of each input of the first layer that mixes them.
@@ -89,6 +90,7 @@ class Seen:
     moved: dict[str, float]
     chance: float
     constant: float
+    floor: float
     kind: str
     shares: tuple[float, ...]
     scales: tuple[float, ...]
@@ -103,7 +105,7 @@ class Evidence:
         loss: mean loss of the training rows, an epoch each.
         held: of held-out rows, or empty.
         accuracy: the last on held-out rows, else on the training rows, or None.
-        rate: learning rate of the last epoch, or None.
+        rate: learning rate that the schedule begins with, or None.
         weight_decay: of the optimizer.
         restored: epoch whose weights early stopping kept, or None.
         failure: why training broke down, or empty.
@@ -111,6 +113,7 @@ class Evidence:
         fault: why not, or empty.
         features: names of the inputs, or empty.
         classes: names of the classes, or empty.
+        beside: what the rows are called whose losses are ``held``.
     """
 
     first: int
@@ -125,6 +128,7 @@ class Evidence:
     fault: str
     features: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    beside: str = "held-out rows"
 
     @property
     def size(self) -> float:
@@ -141,6 +145,15 @@ class Evidence:
         else:
             sizes = (self.seen.chance,)
         return next((size for size in sizes if size > 0), math.inf)
+
+    @property
+    def floor(self) -> float:
+        """The least that a loss can be, as far as it is known."""
+        return 0.0 if self.seen is None else self.seen.floor
+
+    def level(self, share: float) -> float:
+        """A loss that has so much left, as a share of the way from the floor to the size."""
+        return self.floor + share * (self.size - self.floor)
 
     @property
     def began(self) -> float:

@@ -32,7 +32,7 @@ def overfitting(evidence: Evidence) -> Verdict | None:
         return None
     numbers = {"best": float(held[best]), "last": float(held[-1]), "epoch": best + evidence.first}
     text = (
-        f"The loss on held-out rows was lowest after epoch {best + evidence.first} "
+        f"The loss on {evidence.beside} was lowest after epoch {best + evidence.first} "
         f"({number(held[best])}) and is {number(held[-1])} at the end, while that on the training "
         f"rows fell on from {number(loss[best])} to {number(loss[-1])}: "
     )
@@ -57,8 +57,8 @@ def stopped_in_time(evidence: Evidence) -> Verdict | None:
         "stopped_in_time",
         "good",
         f"Early stopping kept the weights of epoch {evidence.restored} of {last}: the "
-        f"{'held-out' if evidence.held else 'training'} loss was {number(numbers['kept'])} there, "
-        f"and {number(numbers['last'])} at the end.",
+        f"loss on {evidence.beside if evidence.held else 'training rows'} was "
+        f"{number(numbers['kept'])} there, and {number(numbers['last'])} at the end.",
         numbers={"epoch": evidence.restored, **numbers},
     )
 
@@ -68,13 +68,13 @@ def generalising(evidence: Evidence) -> Verdict | None:
     held = evidence.held
     if not held or evidence.failure or overfitting(evidence) or not np.isfinite(held[-1]):
         return None
-    if not held[-1] < USEFUL * evidence.size < math.inf:
+    if not held[-1] < evidence.level(USEFUL) < math.inf:
         return None
     best = int(np.argmin(held))
     return Verdict(
         "generalising",
         "good",
-        f"On held-out rows the loss is {number(held[-1])} ({number(evidence.loss[-1])} on the "
+        f"On {evidence.beside} the loss is {number(held[-1])} ({number(evidence.loss[-1])} on the "
         f"training rows); it was lowest after epoch {best + evidence.first} of "
         f"{len(held) + evidence.first - 1} ({number(held[best])}).",
         numbers={"held": held[-1], "training": evidence.loss[-1], "best": held[best]},

@@ -157,6 +157,7 @@ def _seen(live: _Live) -> Seen:
         moved={name: _moved(start, end, names) for name, _, names, _ in eye.layers},
         chance=known.chance,
         constant=known.constant,
+        floor=known.floor,
         kind=known.kind,
         shares=known.shares,
         scales=() if mixed is None else _scales(mixed),

@@ -36,7 +36,7 @@ def underfitting(evidence: Evidence) -> Verdict | None:
     if not evidence.loss or evidence.seen is None or any(rule(evidence) for rule in others):
         return None
     loss, size = np.array(evidence.loss), evidence.size
-    if loss[-1] < LEARNT * size:
+    if loss[-1] < evidence.level(LEARNT):
         return None
     third = loss[-1 - len(loss) // 3 :]
     fall = float(third[0] - third[-1])
@@ -73,13 +73,22 @@ def learning(evidence: Evidence) -> Verdict | None:
     if not evidence.loss or evidence.seen is None or evidence.failure:
         return None
     last, size = evidence.loss[-1], evidence.size
-    if not last < LEARNT * size < math.inf:
+    if not last < evidence.level(LEARNT) < math.inf:
         return None
     began = evidence.began
     return Verdict(
         "learning",
         "good",
         f"The training loss fell from {number(began)} to {number(last)}; always giving the same "
-        f"answer costs {number(size)}, so {share(1 - last / size)} of that is gone.",
+        f"answer costs {number(size)}{_gone(evidence, last)}.",
         numbers={"began": began, "last": last, "size": size},
     )
+
+
+def _gone(evidence: Evidence, last: float) -> str:
+    """How much of the loss that can be got rid of is."""
+    size, floor = evidence.size, evidence.floor
+    if not floor:
+        return f", so {share(1 - last / size)} of that is gone"
+    gone = min((size - last) / (size - floor), 1.0)
+    return f" and no network less than {number(floor)}, so {share(gone)} of the way is gone"

@@ -75,7 +75,7 @@ def rate_too_large(evidence: Evidence) -> Verdict | None:
         numbers = {"swing": swing, "turns": turns, "size": size}
     return Verdict(
         "rate_too_large",
-        "problem" if loss[-1] > LEFT * size else "warning",  # it came right in the end
+        "problem" if loss[-1] > evidence.level(LEFT) else "warning",  # it came right in the end
         text,
         f"lower the learning rate{smaller(evidence.rate)}, let it fall "
         "by a schedule, or take larger batches",
@@ -92,7 +92,7 @@ def rate_too_small(evidence: Evidence) -> Verdict | None:
         return None  # going on would help these rows alone
     size, end = evidence.size, seen.end.loss
     limit = AHEAD_FAR if seen.further >= FAR else AHEAD
-    if end < LEFT * size or seen.ahead > limit * end:
+    if end < evidence.level(LEFT) or seen.ahead > limit * end:
         return None
     moved = max(filter(math.isfinite, seen.moved.values()), default=0.0)
     return Verdict(
@@ -125,7 +125,7 @@ def stuck_on_a_flat_region(evidence: Evidence) -> Verdict | None:
     *hidden, last = look.layers
     out = last.signal < FLAT * look.pull
     inside = bool(hidden) and all(layer.signal < FLAT * look.pull for layer in hidden)
-    if look.loss < UNLEARNT * size or not (out or inside):
+    if look.loss < evidence.level(UNLEARNT) or not (out or inside):
         return None
     flat = [a.name for a in look.layers if a.signal < FLAT * look.pull]
     most = max(a.signal for a in look.layers if a.name in flat)

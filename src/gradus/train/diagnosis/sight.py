@@ -73,10 +73,12 @@ def sight(network: Module, weights: Mapping[str, Tensor], x: Tensor, values: Ten
     last = max((_age(made[-1]) for s, made in calls.items() if matrices[s.owner]), default=-1)
     for scope, made in sorted(calls.items(), key=lambda item: _age(item[1][-1])):
         if matrices[scope.owner]:
-            if before is None and not isinstance(scope.owner, nn.Embedding):
+            # A table's front looks codes up, whose size says nothing, and scales no number.
+            front = isinstance(scope.owner, nn.TableInput)
+            if before is None and not front and not isinstance(scope.owner, nn.Embedding):
                 read = (t for t in scope.inputs if t.ndim == 2 and is_float(t.dtype))
                 mixed = next((t for t in read if t is x or not frozen), None)
-            before = scope.owner
+            before = before if front else scope.owner
             if made[-1].requires_grad:
                 layers.setdefault(scope.owner, []).append(made[-1])
         for t in made:
