@@ -1,8 +1,8 @@
 """A fitted estimator as one model file, and back, without pickle.
 
 The file is that of ``gradus.nn``: the weights, and in the header the network and plain data. Where
-the estimator reads a table and predicts one class or one number a row, the same file is a model of
-``gradus predict``, ``evaluate`` and ``explain``.
+the estimator reads a table and gives a row one number or the probabilities of its classes, the same
+file is a model of ``gradus predict``, ``evaluate`` and ``explain``.
 """
 
 from __future__ import annotations
