@@ -298,7 +298,7 @@ def test_a_fault_is_told_with_its_evidence_and_remedy(gradus: Gradus, here: Path
 def test_of_a_healthy_run_it_is_told_what_went_well(gradus: Gradus) -> None:
     done = gradus("train", "wine", "--out", "r")
     assert "Good: learning. The training loss fell from" in done.out
-    assert "Good: generalising. On held-out rows" in done.out
+    assert "Good: generalising. On validation rows" in done.out
     assert "Problem" not in done.out
 
 
