@@ -33,7 +33,7 @@ def test_a_run_comes_back_with_model_settings_and_results(run: Path) -> None:
     assert found.config == RunConfig("iris", "species")
     assert found.summary
     assert found.summary["rows"] == {
-        "training": 102, "validation": 18, "held_out": 30, "left_out": 0,
+        "training": 120, "validation": 18, "held_out": 30, "left_out": 0,
     }  # fmt: skip
 
 
