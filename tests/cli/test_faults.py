@@ -232,7 +232,7 @@ def test_a_write_that_fails_midway_leaves_nothing(here: Path, files: Files, limi
 
     code = "import sys; from gradus.cli.main import main; sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-c", code, "train", "iris", "--epochs", "60", "--out", "new/r"],
+        [sys.executable, "-c", code, "train", "iris", "--preset", "classic", "--out", "new/r"],
         capture_output=True, text=True, timeout=60, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
@@ -15,6 +16,7 @@ from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 from gradus import losses, nn
 from gradus.checks import choice, finite_number, whole_number
 from gradus.data import TableEncoder
+from gradus.data.config import entry
 from gradus.data.features import NumericFeature
 from gradus.data.scaling import Scale
 from gradus.errors import ShapeError
@@ -53,6 +55,15 @@ class Reconstruction(Targets):
     def score(self) -> Metric:
         """Share of the variance of all columns that is given back."""
         return r2
+
+    def to_config(self) -> dict[str, Any]:
+        """Their number."""
+        return {"outputs": self.outputs}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """From plain data; `FileError` where it is damaged."""
+        return cls(entry(config, "outputs", int))
 
 
 class Autoencoder(HiddenLayerEstimator):

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from dataclasses import fields, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.validation import check_is_fitted
 
 from gradus import nn
 from gradus.checks import choice, flag, whole_number
 from gradus.data import split_indices
-from gradus.data.schema import Column
+from gradus.data.config import entry
 from gradus.data.target import Task
-from gradus.errors import ArgumentError, DivergenceError, FileError
-from gradus.estimators.arrays import ArrayEncoder
+from gradus.errors import ArgumentError, DivergenceError
+from gradus.estimators.estimator import TableEstimator
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
-from gradus.estimators.inputs import Encoder, Inputs, received
+from gradus.estimators.plain import Build, from_plain, to_plain
 from gradus.estimators.recipe import SCHEDULES, Recipe
-from gradus.estimators.rows import Rows, TableEstimator, seeded
+from gradus.estimators.rows import Rows, seeded
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
@@ -49,30 +48,17 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     """Base of the estimators that train a network: fit, and what it leaves behind.
 
     Attributes:
-        network_: the trained network; it takes what ``encoder_`` gives.
-        encoder_: from the columns of X to the numbers of the network.
-        schema_: what each column was found to be.
-        targets_: from y to the targets of the loss, and back.
         recipe_: all options, settled.
         history_: one row a pass, with curves and ``diagnose()``.
         rows_: how many rows the last fit trained on, and how many it validated on.
         n_iter_: passes done.
-        n_features_in_, feature_names_in_: as in scikit-learn.
+        network_, encoder_, schema_, targets_, n_features_in_, feature_names_in_: see
+            ``TableEstimator``.
     """
-
-    # ``file.py`` knows every estimator, so it stands above this file and installs these.
-    saver: ClassVar[Callable[[NetworkEstimator, str | Path], None] | None] = None
-    loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
 
     _task: Task
     _looked_at = 1 << 14  # rows that a network is made by: where the bins of an embedding end
     _watch: NoImprovement | EarlyStopping
-    _columns: tuple[str, ...]
-    _target_name: str
-    network_: nn.Module
-    encoder_: Encoder | ArrayEncoder
-    schema_: tuple[Column, ...]
-    targets_: Any
     recipe_: Recipe
     history_: History
     rows_: tuple[int, int]
@@ -371,50 +357,48 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
 
     # Saving --------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
-        """Write the fitted estimator to one model file, without pickle; ``load`` reads it.
+    def _to_config(self) -> dict[str, Any]:
+        return {
+            **super()._to_config(),
+            "recipe": self._recipe_config(),
+            "seed": self._seed,
+            "hidden": self._hidden,
+            "n_iter": self.n_iter_,
+            "history": _without_times(self.history_),
+            "stop_reason": self.history_.stop_reason,
+            "best_epoch": self.history_.best_epoch,
+        }
 
-        Raises:
-            ArgumentError: an option that is no plain data, such as a function.
-            FileError: the folder cannot be written.
-        """
-        assert NetworkEstimator.saver is not None, "import gradus.estimators before saving"
-        NetworkEstimator.saver(self, path)
-
-    @classmethod
-    def load(cls, path: str | Path, modules: Iterable[type[nn.Module]] = ()) -> Self:
-        """Read an estimator of this class from a file that ``save`` wrote.
-
-        Args:
-            path: the file.
-            modules: the caller's own Module classes that may occur in it.
-
-        Raises:
-            FileError: no such file, one that is damaged, or an estimator of another class.
-        """
-        assert NetworkEstimator.loader is not None, "import gradus.estimators before loading"
-        found = NetworkEstimator.loader(path, modules)
-        if not isinstance(found, cls):
-            raise FileError(
-                f"{cls.__name__}.load reads a {cls.__name__}",
-                received=f"{path}, a {type(found).__name__}",
-                remedy="use gradus.estimators.load",
-            )
+    def _recipe_config(self) -> dict[str, Any]:
+        """What the options came to; those that are no plain data follow from the options again."""
+        found = {}
+        for f in fields(self.recipe_):
+            try:
+                found[f.name] = to_plain(f.name, getattr(self.recipe_, f.name))
+            except ArgumentError:
+                continue
         return found
+
+    def _take_config(self, config: Mapping[str, Any], build: Build) -> None:
+        super()._take_config(config, build)
+        self._seed = entry(config, "seed", int)
+        self._hidden = entry(config, "hidden", int)
+        self.n_iter_ = entry(config, "n_iter", int)
+        self.history_ = History(
+            [dict(row) for row in entry(config, "history", list)],
+            entry(config, "stop_reason", str),
+            None if config["best_epoch"] is None else entry(config, "best_epoch", int),
+        )
+        recipe = entry(config, "recipe", dict)
+        settled = {name: from_plain(value, build) for name, value in recipe.items()}
+        self.recipe_ = replace(self._recipe(), **settled)
 
     # Predicting ----------------------------------------------------------------------------------
 
-    def _raw(self, X: Any) -> Array:
-        """What the network gives the rows, (rows, outputs)."""
-        check_is_fitted(self, "network_")
-        return self._predicted(received(self, X, reset=False))
-
-    def _predicted(self, inputs: Inputs) -> Array:
-        """The same of rows that were checked."""
+    def _outputs(self, x: Array) -> Array:
         if not hasattr(self, "_trainer"):  # after unpickling
             self._trainer = self._new_trainer(self.recipe_)
-        dtype = self.network_.parameters()[0].dtype
-        return self._trainer.predict(inputs.encoded(self.encoder_, dtype))
+        return self._trainer.predict(x)
 
     # What was recorded ---------------------------------------------------------------------------
 
@@ -456,3 +440,9 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         for name in _WORKING:
             state.pop(name, None)
         return state
+
+
+def _without_times(history: History) -> list[dict[str, Any]]:
+    """Rows of a history as plain data, but for the time they took: the same training, one file."""
+    rows = [json.loads(row) for row in history.to_jsonl().splitlines()]
+    return [{name: v for name, v in row.items() if name != "seconds"} for row in rows]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -34,6 +34,12 @@ class ConvexClassifier(PlaneClassifier):
         n_iter_: steps.
     """
 
+    _noted: ClassVar[Mapping[str, type]] = {
+        "loss_": float,
+        "converged_": bool,
+        "reason_": str,
+        "n_iter_": int,
+    }
     loss_: float
     converged_: bool
     reason_: str
@@ -110,7 +116,7 @@ class ConvexClassifier(PlaneClassifier):
         """Why the cross-entropy has no minimum, where it has none."""
         classes = len(self.targets_.classes)
         labels = y.reshape(-1).astype(np.int64)
-        raw = self._scores(x)
+        raw = self._outputs(x)
         scores = np.column_stack([np.zeros(len(raw)), raw]) if raw.shape[1] == 1 else raw
         right = np.take_along_axis(scores, labels[:, None], axis=1)
         if np.count_nonzero(scores >= right) == len(scores):  # its own score alone

@@ -1,15 +1,13 @@
 """A fitted estimator as one model file, and back, without pickle.
 
 The file is that of ``gradus.nn``: the weights, and in the header the network and plain data. Where
-the estimator reads a table and predicts one class or one number a row, the same file is a model of
-``gradus predict``, ``evaluate`` and ``explain``.
+the estimator reads a table and gives a row one number or the probabilities of its classes, the same
+file is a model of ``gradus predict``, ``evaluate`` and ``explain``.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,37 +16,42 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from gradus import nn
-from gradus.data import SparseEncoder, TableEncoder, TargetEncoder
-from gradus.data.config import entry, finite_number, texts
-from gradus.data.scaling import Scale
-from gradus.data.schema import KINDS, Column
+from gradus.data import SparseEncoder, TableEncoder
+from gradus.data.config import entry
 from gradus.errors import ArgumentError, FileError, GradusError
 from gradus.estimators.arrays import ArrayEncoder
 from gradus.estimators.autoencoder import Autoencoder, Reconstruction
-from gradus.estimators.base import NetworkEstimator
-from gradus.estimators.conformal import Conformity
+from gradus.estimators.estimator import TableEstimator
+from gradus.estimators.linear import LinearClassifier
+from gradus.estimators.logistic import LogisticNeuron
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
 from gradus.estimators.network import NetworkClassifier, NetworkRegressor
-from gradus.estimators.plain import array_from_plain, array_to_plain, from_plain, to_plain
-from gradus.estimators.recipe import Recipe
+from gradus.estimators.perceptron import Perceptron
+from gradus.estimators.plain import Build, check_fits, from_plain, to_plain
 from gradus.estimators.targets import Classes, SeveralClasses, Targets, Values, YesNo
 from gradus.nn.registry import from_config
 from gradus.random import Stream, use_stream
-from gradus.train import History
 from gradus.train.table_model import TableModel
 
 # The closed registries: a file can name one of these and nothing else.
-ESTIMATORS: Mapping[str, type[NetworkEstimator]] = {
+ESTIMATORS: Mapping[str, type[TableEstimator]] = {
     c.__name__: c
-    for c in (MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor, Autoencoder)
+    for c in (
+        MLPClassifier,
+        MLPRegressor,
+        NetworkClassifier,
+        NetworkRegressor,
+        Autoencoder,
+        Perceptron,
+        LogisticNeuron,
+        LinearClassifier,
+    )
 }
 ENCODERS: Mapping[str, type[Any]] = {
     c.__name__: c for c in (TableEncoder, SparseEncoder, ArrayEncoder)
 }
-# Targets of which there is only their number to say.
-_COUNTED: Mapping[str, Callable[[int], Targets]] = {
-    "YesNo": YesNo,
-    "Reconstruction": Reconstruction,
+TARGETS: Mapping[str, type[Targets]] = {
+    c.__name__: c for c in (Classes, YesNo, SeveralClasses, Values, Reconstruction)
 }
 _FAULTS = (
     GradusError,
@@ -62,7 +65,7 @@ _FAULTS = (
 )
 
 
-def save(estimator: NetworkEstimator, path: str | Path) -> None:
+def save(estimator: TableEstimator, path: str | Path) -> None:
     """Write a fitted estimator to a file: whole, or not at all.
 
     Raises:
@@ -79,29 +82,18 @@ def save(estimator: NetworkEstimator, path: str | Path) -> None:
             received=f"{kind.__module__}.{kind.__qualname__}",
             remedy="pickle it",
         )
-    names = getattr(estimator, "feature_names_in_", None)
     model = table_model(estimator, estimator._target_name)
-    conformity = getattr(estimator, "conformity_", None)
     extra = {
         **({"inputs": estimator.encoder_.to_config()} if model is None else model.header()),
         "estimator": {
             "class": kind.__name__,
-            "options": _options(estimator.get_params(deep=False)),
-            "recipe": _recipe(estimator.recipe_),
+            "options": {n: to_plain(n, v) for n, v in estimator.get_params(deep=False).items()},
             "encoder": type(estimator.encoder_).__name__,
-            "targets": targets_to_config(estimator.targets_),
-            "schema": [asdict(column) for column in estimator.schema_],
-            "columns": list(estimator._columns),
-            "feature_names_in": None if names is None else names.tolist(),
-            "n_features_in": estimator.n_features_in_,
-            "target_name": estimator._target_name,
-            "seed": estimator._seed,
-            "hidden": estimator._hidden,
-            "n_iter": estimator.n_iter_,
-            "history": _rows(estimator.history_),
-            "stop_reason": estimator.history_.stop_reason,
-            "best_epoch": estimator.history_.best_epoch,
-            "conformity": None if conformity is None else conformity.to_config(),
+            "targets": {
+                "kind": type(estimator.targets_).__name__,
+                **estimator.targets_.to_config(),
+            },
+            **estimator._to_config(),
         },
     }
     nn.save(estimator.network_, path, extra)
@@ -151,184 +143,58 @@ def load(path: str | Path, modules: Iterable[type[nn.Module]] = ()) -> Any:
         ) from error
 
 
-def _save(estimator: NetworkEstimator, path: str | Path) -> None:
-    save(estimator, path)
-
-
-NetworkEstimator.saver = _save
-NetworkEstimator.loader = load
+TableEstimator.saver = save
+TableEstimator.loader = load
 
 
 # ── Writing ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def table_model(estimator: NetworkEstimator, target: str) -> TableModel | None:
+def table_model(estimator: TableEstimator, name: str) -> TableModel | None:
     """The model of the command line that an estimator is; None where it is none.
 
     Args:
         estimator: a fitted one.
-        target: name of what is predicted; underscores make it differ from the columns of X.
+        name: of what is predicted; underscores make it differ from the columns of X.
     """
-    targets = estimator.targets_
-    if not isinstance(estimator.encoder_, TableEncoder):
+    target = estimator.targets_.of_table()
+    if target is None or not isinstance(estimator.encoder_, TableEncoder):
         return None
-    if isinstance(targets, Classes):
-        encoder = TargetEncoder("classification", classes=tuple(targets.classes.tolist()))
-    elif isinstance(targets, Values) and targets.outputs == 1 and not targets.quantiles:
-        encoder = TargetEncoder("regression", scale=targets.scales[0])
-    else:
-        return None
-    while target in estimator._columns:  # a column of X is not what is predicted
-        target += "_"
-    return TableModel(estimator.network_, estimator.encoder_, encoder, target)
-
-
-def _rows(history: History) -> list[dict[str, Any]]:
-    """Rows of a history as plain data, but for the time they took: the same training, one file."""
-    rows = [json.loads(row) for row in history.to_jsonl().splitlines()]
-    return [{name: v for name, v in row.items() if name != "seconds"} for row in rows]
-
-
-def _options(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: to_plain(name, value) for name, value in values.items()}
-
-
-def _recipe(recipe: Recipe) -> dict[str, Any]:
-    """What the options came to; those that are no plain data follow from the options again."""
-    found = {}
-    for f in fields(recipe):
-        try:
-            found[f.name] = to_plain(f.name, getattr(recipe, f.name))
-        except ArgumentError:
-            continue
-    return found
-
-
-def targets_to_config(targets: Targets) -> dict[str, Any]:
-    """Plain data of what was learnt of y."""
-    if isinstance(targets, Classes):
-        config = {"classes": array_to_plain(targets.classes), "single": targets.single}
-    elif isinstance(targets, SeveralClasses):
-        config = {"parts": [targets_to_config(part) for part in targets.parts]}
-    elif isinstance(targets, Values):
-        config = {
-            "scales": [scale.to_config() for scale in targets.scales],
-            "flat": targets.flat,
-            "quantiles": list(targets.quantiles),
-            "range": list(targets.range),
-        }
-    else:
-        config = {"outputs": targets.outputs}
-    return {"kind": type(targets).__name__, **config}
-
-
-# ── Reading ─────────────────────────────────────────────────────────────────────────────────────
+    if target.task == "classification" and not hasattr(estimator, "predict_proba"):
+        return None  # its scores are no logits, so that they say no probabilities
+    while name in estimator._columns:  # a column of X is not what is predicted
+        name += "_"
+    return TableModel(estimator.network_, estimator.encoder_, target, name)
 
 
 def _restored(
-    network: nn.Module, config: Mapping[str, Any], inputs: Any, build: Callable[[Any], nn.Module]
-) -> NetworkEstimator:
+    network: nn.Module, config: Mapping[str, Any], inputs: Any, build: Build
+) -> TableEstimator:
     """The estimator of a file; whatever is wrong with it raises one of ``_FAULTS``."""
     options = entry(config, "options", dict)
     estimator = ESTIMATORS[entry(config, "class", str)](
         **{name: from_plain(value, build) for name, value in options.items()}
     )
-    encoder = ENCODERS[entry(config, "encoder", str)].from_config(inputs)
-    columns, count = texts(config, "columns"), entry(config, "n_features_in", int)
-    read = encoder.columns if isinstance(encoder, TableEncoder) else columns
-    _require(count == len(columns) and set(read) <= set(columns), "columns", columns)
-    estimator.__dict__.update(
-        network_=network,
-        encoder_=encoder,
-        targets_=targets_from_config(entry(config, "targets", dict)),
-        schema_=tuple(_column(part) for part in entry(config, "schema", list)),
-        history_=History(
-            [dict(row) for row in entry(config, "history", list)],
-            entry(config, "stop_reason", str),
-            None if config["best_epoch"] is None else entry(config, "best_epoch", int),
-        ),
-        n_iter_=entry(config, "n_iter", int),
-        n_features_in_=count,
-        _columns=columns,
-        _target_name=entry(config, "target_name", str),
-        _seed=entry(config, "seed", int),
-        _hidden=entry(config, "hidden", int),
-    )
-    if config["feature_names_in"] is not None:
-        names = texts(config, "feature_names_in")
-        _require(len(names) == count, "feature_names_in", names)
-        estimator.__dict__["feature_names_in_"] = np.array(names, dtype=object)
-    if config["conformity"] is not None:
-        conformity = Conformity.from_config(entry(config, "conformity", dict))
-        values = len(estimator.targets_.scales)
-        _require(conformity.scores.shape[1] == values, "conformity scores", conformity.scores.shape)
-        estimator.__dict__["conformity_"] = conformity
-    settled = {name: from_plain(v, build) for name, v in entry(config, "recipe", dict).items()}
-    estimator.recipe_ = replace(estimator._recipe(), **settled)
+    targets = entry(config, "targets", dict)
+    estimator.network_ = network
+    estimator.encoder_ = ENCODERS[entry(config, "encoder", str)].from_config(inputs)
+    estimator.targets_ = TARGETS[entry(targets, "kind", str)].from_config(targets)
+    estimator._take_config(config, build)
     _check_network(estimator)
     return estimator
 
 
-def _check_network(estimator: NetworkEstimator) -> None:
+def _check_network(estimator: TableEstimator) -> None:
     """Raise one of ``_FAULTS`` unless the network takes encoded rows and gives what targets need.
 
-    That it gives it for one row of zeros says it for all.
+    That it gives it for one row of zeros says it for all; a sparse one names its last column.
     """
     encoder, dtype = estimator.encoder_, estimator.network_.parameters()[0].dtype
     if isinstance(encoder, SparseEncoder):
-        row = np.zeros((1, 2, 1), dtype)
+        row = np.array([[[len(encoder.scale) - 1], [0]]], dtype)
     elif isinstance(encoder, ArrayEncoder):
         row = encoder.transform(np.zeros((1, *encoder.shape)), dtype)
     else:
         row = np.zeros((1, len(encoder.feature_names)), dtype)
-    estimator._trainer = estimator._new_trainer(estimator.recipe_)
-    shape = estimator._trainer.predict(row).shape
-    _require(shape == (1, estimator.targets_.outputs), "network", f"outputs of shape {shape}")
-
-
-def targets_from_config(config: Mapping[str, Any]) -> Targets:
-    """What ``targets_to_config`` described; ``FileError`` where it is damaged."""
-    kind = entry(config, "kind", str)
-    if kind == "Classes":
-        classes, single = array_from_plain(config["classes"]), entry(config, "single", bool)
-        _require(
-            classes.ndim == 1 and np.array_equal(np.unique(classes), classes) and len(classes) > 1,
-            "classes",
-            classes,
-        )
-        _require(not single or len(classes) == 2, "single", single)
-        return Classes(classes, single)
-    if kind == "SeveralClasses":
-        parts = [targets_from_config(part) for part in entry(config, "parts", list)]
-        _require(all(isinstance(part, Classes) for part in parts), "parts", parts)
-        return SeveralClasses(tuple(parts))  # type: ignore[arg-type]
-    if kind == "Values":
-        low, high = entry(config, "range", list)
-        numbers = (*entry(config, "quantiles", list), *low, *high)
-        for number in numbers:
-            finite_number({kind: number}, kind)
-        return Values(
-            tuple(Scale.from_config(scale) for scale in entry(config, "scales", list)),
-            entry(config, "flat", bool),
-            tuple(config["quantiles"]),
-            (low, high),
-        )
-    _require(kind in _COUNTED, "kind of targets", kind)
-    return _COUNTED[kind](entry(config, "outputs", int))
-
-
-def _column(config: Any) -> Column:
-    column = Column(
-        entry(config, "name", str),
-        entry(config, "kind", str),
-        entry(config, "missing_count", int),
-        entry(config, "distinct", int),
-        entry(config, "note", str),
-    )
-    _require(column.kind in KINDS, "kind of a column", column.kind)
-    return column
-
-
-def _require(holds: bool, what: str, received: Any) -> None:
-    if not holds:
-        raise FileError(f"the {what} of an estimator must fit the rest", received=received)
+    shape = estimator._outputs(row).shape
+    check_fits(shape == (1, estimator.targets_.outputs), "network", f"outputs of shape {shape}")

@@ -87,6 +87,7 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
     [1.0, 1.0]
     """
 
+    _noted = {**ConvexClassifier._noted, "gap_": float}
     gap_: float
 
     def __init__(

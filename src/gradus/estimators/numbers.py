@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -12,10 +13,12 @@ from sklearn.utils.validation import _check_y
 
 from gradus.checks import finite_number
 from gradus.data import split_indices
+from gradus.data.config import entry
 from gradus.data.target import Task
 from gradus.errors import ArgumentError
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.conformal import Conformity
+from gradus.estimators.plain import Build, check_fits
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.targets import Targets, Values, one_axis
@@ -138,6 +141,18 @@ class NetworkRegressorBase(RegressorMixin, NetworkEstimator):
         """The least and the greatest that is predicted of each value."""
         cube = self.targets_.decoded(raw)
         return cube[:, :, 0], cube[:, :, -1]
+
+    def _to_config(self) -> dict[str, Any]:
+        conformity = getattr(self, "conformity_", None)
+        found = None if conformity is None else conformity.to_config()
+        return {**super()._to_config(), "conformity": found}
+
+    def _take_config(self, config: Mapping[str, Any], build: Build) -> None:
+        super()._take_config(config, build)
+        if config["conformity"] is not None:
+            self.conformity_ = Conformity.from_config(entry(config, "conformity", dict))
+            shape = self.conformity_.scores.shape
+            check_fits(shape[1] == len(self.targets_.scales), "conformity scores", shape)
 
     def _begin_calibration(self, recipe: Recipe) -> None:
         self.__dict__.pop("conformity_", None)

@@ -59,6 +59,7 @@ class Perceptron(PlaneClassifier):
     (True, [2, 2, 1, 0], 1.0)
     """
 
+    _noted = {"converged_": bool, "n_iter_": int, "mistakes_": np.ndarray}
     converged_: bool
     n_iter_: int
     mistakes_: Array

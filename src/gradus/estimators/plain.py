@@ -54,7 +54,7 @@ def to_plain(name: str, value: Any) -> Any:
     try:
         if isinstance(value, nn.Module):
             return {"module": to_config(value)}
-        if isinstance(value, (optim.Optimizer, optim.Schedule, optim.Plateau)):
+        if isinstance(value, (optim.Optimizer, optim.LBFGS, optim.Schedule, optim.Plateau)):
             return {"settings": optim.to_config(value)}
     except ArgumentError as error:
         raise _no_plain_data(name, error) from error
@@ -124,6 +124,12 @@ def array_from_plain(config: Any) -> Array:
     if not all(type(v) is kind for v in values) or array.reshape(-1).tolist() != values:
         raise FileError(f"an array of {dtype} has such values", received=repr(values)[:200])
     return array
+
+
+def check_fits(holds: bool, what: str, received: Any) -> None:
+    """Raise `FileError` for a part of a saved estimator that cannot be one beside the others."""
+    if not holds:
+        raise FileError(f"the {what} of an estimator must fit the rest", received=received)
 
 
 def _dtype(text: str) -> np.dtype[Any]:

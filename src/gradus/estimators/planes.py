@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -13,17 +14,21 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 
 from gradus import nn
 from gradus.checks import choice, flag
-from gradus.data import SparseEncoder
+from gradus.data import SparseEncoder, TableEncoder
+from gradus.data.config import entry
 from gradus.data.features import DateFeature, NumericFeature
 from gradus.data.scaling import Scale
-from gradus.data.schema import Column
 from gradus.estimators.classes import LabelsMixin
-from gradus.estimators.inputs import Encoder, received
-from gradus.estimators.rows import Rows, TableEstimator
+from gradus.estimators.estimator import TableEstimator
+from gradus.estimators.inputs import Encoder
+from gradus.estimators.plain import Build, check_fits, from_plain, to_plain
+from gradus.estimators.rows import Rows
 from gradus.estimators.targets import Classes
 from gradus.modes import no_grad
 from gradus.tensor import tensor
 from gradus.types import Array
+
+_LAYERS = {TableEncoder: nn.Linear, SparseEncoder: nn.SparseInput}  # of what an encoder gives
 
 
 class PlaneClassifier(LabelsMixin, TableEstimator):
@@ -42,10 +47,10 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
         n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
+    _noted: ClassVar[Mapping[str, type]]  # what a fit says of itself, and of which kind it is
     targets_: Classes
     network_: nn.Sequential
     encoder_: Encoder
-    schema_: tuple[Column, ...]
 
     @property
     def coef_(self) -> Array:
@@ -103,18 +108,29 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
         text = f"{type(self).__name__} did not converge: {what}. What to do: {remedy}"
         warnings.warn(text, ConvergenceWarning, stacklevel=level)
 
-    # Predicting ----------------------------------------------------------------------------------
+    # Predicting and saving -----------------------------------------------------------------------
 
-    def _raw(self, X: Any) -> Array:
-        """Scores of rows, (rows, outputs)."""
-        check_is_fitted(self, "network_")
-        rows = received(self, X, reset=False)
-        return self._scores(rows.encoded(self.encoder_, np.float64))
-
-    def _scores(self, x: Array) -> Array:
-        """Scores of encoded rows, (rows, outputs)."""
+    def _outputs(self, x: Array) -> Array:
         with no_grad():
             return np.asarray(self.network_(tensor(x)).numpy())
+
+    def _to_config(self) -> dict[str, Any]:
+        noted = {name: vars(self)[name] for name in self._noted if name in vars(self)}
+        return {
+            **super()._to_config(),
+            "noted": {name: to_plain(name, value) for name, value in noted.items()},
+        }
+
+    def _take_config(self, config: Mapping[str, Any], build: Build) -> None:
+        super()._take_config(config, build)
+        layers = self.network_.layers if isinstance(self.network_, nn.Sequential) else ()
+        kinds = [type(layer) for layer in layers]
+        check_fits(kinds == [_LAYERS.get(type(self.encoder_))], "network", self.network_)
+        noted = entry(config, "noted", dict)
+        for name in self._noted.keys() & noted.keys():
+            value = from_plain(noted[name], build)
+            check_fits(type(value) is self._noted[name], name, value)
+            setattr(self, name, value)
 
 
 def _layer(encoder: Encoder, outputs: int, bias: bool) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from gradus.errors import ArgumentError, FileError
 from gradus.optim.adagrad import Adagrad
 from gradus.optim.adam import Adam, AdamW
+from gradus.optim.lbfgs import LBFGS
 from gradus.optim.optimizer import Optimizer
 from gradus.optim.plateau import Plateau
 from gradus.optim.rmsprop import RMSprop
@@ -33,9 +34,11 @@ SCHEDULES: dict[str, type[Settings]] = {
     for c in (Constant, Step, Exponential, Cosine, FlatCosine, CosLog, WarmUp, OneCycle, Plateau)
 }
 
+_ALL: dict[str, type[Settings]] = {**OPTIMIZERS, **SCHEDULES, "LBFGS": LBFGS}
+
 
 def to_config(optimizer: Settings) -> dict[str, Any]:
-    """Optimizer or schedule as plain data for JSON and TOML; settings that are None are left out.
+    """Settings as plain data for JSON and TOML; those that are None are left out.
 
     Raises:
         ArgumentError: a class of your own, which ``from_config`` would not know.
@@ -59,22 +62,22 @@ def from_config(config: Mapping[str, Any]) -> Optimizer:
 
 
 def settings_from_config(config: Mapping[str, Any]) -> Settings:
-    """Optimizer or schedule from plain data, as ``from_config``.
+    """Optimizer, L-BFGS or schedule from plain data, as ``from_config``.
 
     >>> settings_from_config(to_config(FlatCosine(0.5)))
     FlatCosine(flat=0.5)
     """
-    return _read(config, {**OPTIMIZERS, **SCHEDULES}, "optimizer or schedule")
+    return _read(config, _ALL, "optimizer or schedule")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Settings):
         name = type(value).__name__
-        if {**OPTIMIZERS, **SCHEDULES}.get(name) is not type(value):
+        if _ALL.get(name) is not type(value):
             raise ArgumentError(
                 "a run records optimizers and schedules that gradus knows",
                 received=type(value).__qualname__,
-                remedy=f"use one of {', '.join([*OPTIMIZERS, *SCHEDULES])}",
+                remedy=f"use one of {', '.join(_ALL)}",
             )
         settings = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"type": name, **{n: v for n, v in settings.items() if v is not None}}

@@ -194,7 +194,8 @@ class TableModel:
         network, extra = nn.read(path)
         if "estimator" in extra and "target" not in extra:
             raise FileError(
-                "predicting from a table needs a model of its columns, for one class or number",
+                "predicting from a table needs a model of its columns that gives one number, or "
+                "the probabilities of one question's classes",
                 received=f"{path}, an estimator of something else",
                 remedy="use gradus.estimators.load",
             )

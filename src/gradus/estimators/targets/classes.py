@@ -1,54 +1,25 @@
-"""What y is: classes, yes and no, several answers, or numbers; and how outputs are read."""
+"""Classes as targets: one a row, yes and no, or several; and how outputs are read as classes."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import column_or_1d
 
 from gradus import losses, ops
-from gradus.data.scaling import Scale
-from gradus.errors import ArgumentError, DataError
+from gradus.data import TargetEncoder
+from gradus.data.config import entry
+from gradus.errors import DataError
+from gradus.estimators.plain import array_from_plain, array_to_plain, check_fits
 from gradus.estimators.recipe import Recipe
+from gradus.estimators.targets.base import Loss, Metric, Targets, check_loss, in_columns, own
 from gradus.estimators.temperature import Question
 from gradus.tensor import Tensor, tensor
 from gradus.train import metrics
 from gradus.types import Array
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-Metric = Callable[[Array, Array, Array | None], float]
-
-
-class Targets(ABC):
-    """How one kind of y is learnt: numbers for the network, its loss, and the way back.
-
-    Attributes:
-        outputs: numbers that the network gives a row.
-    """
-
-    outputs: int
-
-    @abstractmethod
-    def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
-        """Targets of the loss, a row a row."""
-
-    @abstractmethod
-    def loss(self, recipe: Recipe) -> Loss:
-        """What the recipe's loss is for targets of this kind."""
-
-    @property
-    @abstractmethod
-    def score(self) -> Metric:
-        """What judges a network, larger for better: of outputs, encoded targets, weights."""
-
-    def labels(self, y: Array) -> Array | None:
-        """One class a row, to hold out in proportion; None where there is none."""
-        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +55,7 @@ class Classes(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Class numbers; or 0 and 1, (rows, 1)."""
-        numbers = numbered(_columns(y, 1)[:, 0], self.classes)
+        numbers = numbered(in_columns(y, 1)[:, 0], self.classes)
         return numbers[:, None].astype(dtype) if self.single else numbers
 
     def loss(self, recipe: Recipe) -> Loss:
@@ -93,14 +64,14 @@ class Classes(Targets):
             return own(recipe.loss)
         if recipe.loss == "max_margin":
             return losses.max_margin
-        _check_loss(recipe.loss, "auto", "cross_entropy", "max_margin")
+        check_loss(recipe.loss, "auto", "cross_entropy", "max_margin")
         if self.single:
             return _smoothed_yes_no(recipe.label_smoothing)
         return _smoothed(recipe.label_smoothing)
 
     def labels(self, y: Array) -> Array:
         """The class numbers."""
-        return numbered(_columns(y, 1)[:, 0], self.classes)
+        return numbered(in_columns(y, 1)[:, 0], self.classes)
 
     @property
     def score(self) -> Metric:
@@ -136,6 +107,26 @@ class Classes(Targets):
         best = raw.reshape(-1) > 0 if self.single else raw.argmax(axis=1)
         return self.classes[np.asarray(best, np.int64)]
 
+    def of_table(self) -> TargetEncoder:
+        """The classes, as Python's own texts and numbers."""
+        return TargetEncoder("classification", classes=tuple(self.classes.tolist()))
+
+    def to_config(self) -> dict[str, Any]:
+        """The labels with their dtype."""
+        return {"classes": array_to_plain(self.classes), "single": self.single}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """From plain data; `FileError` where it is damaged."""
+        classes, single = (
+            array_from_plain(entry(config, "classes", dict)),
+            entry(config, "single", bool),
+        )
+        in_order = classes.ndim == 1 and np.array_equal(np.unique(classes), classes)
+        check_fits(in_order and len(classes) > 1, "classes", classes)
+        check_fits(not single or len(classes) == 2, "single", single)
+        return cls(classes, single)
+
 
 @dataclass(frozen=True, eq=False)
 class YesNo(Targets):
@@ -154,13 +145,13 @@ class YesNo(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """0 and 1 in the network's dtype."""
-        return np.ascontiguousarray(_columns(y, self.outputs), dtype)
+        return np.ascontiguousarray(in_columns(y, self.outputs), dtype)
 
     def loss(self, recipe: Recipe) -> Loss:
         """Binary cross-entropy, summed over the answers."""
         if callable(recipe.loss):
             return own(recipe.loss)
-        _check_loss(recipe.loss, "auto", "cross_entropy")
+        check_loss(recipe.loss, "auto", "cross_entropy")
         return _smoothed_yes_no(recipe.label_smoothing)
 
     def probabilities(self, raw: Array) -> Array:
@@ -188,6 +179,15 @@ class YesNo(Targets):
 
         return accuracy
 
+    def to_config(self) -> dict[str, Any]:
+        """Their number."""
+        return {"outputs": self.outputs}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """From plain data; `FileError` where it is damaged."""
+        return cls(entry(config, "outputs", int))
+
 
 @dataclass(frozen=True, eq=False)
 class SeveralClasses(Targets):
@@ -212,7 +212,7 @@ class SeveralClasses(Targets):
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Class numbers, (rows, questions)."""
-        columns = zip(self.parts, _columns(y, len(self.parts)).T, strict=True)
+        columns = zip(self.parts, in_columns(y, len(self.parts)).T, strict=True)
         return np.stack([numbered(column, part.classes) for part, column in columns], axis=1)
 
     def loss(self, recipe: Recipe) -> Loss:
@@ -257,6 +257,15 @@ class SeveralClasses(Targets):
 
         return accuracy
 
+    def to_config(self) -> dict[str, Any]:
+        """The classes of each question."""
+        return {"parts": [part.to_config() for part in self.parts]}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """From plain data; `FileError` where it is damaged."""
+        return cls(tuple(Classes.from_config(part) for part in entry(config, "parts", list)))
+
     def _bounds(self) -> list[tuple[int, int]]:
         ends = np.cumsum([part.outputs for part in self.parts]).tolist()
         return list(zip([0, *ends], ends, strict=False))
@@ -266,102 +275,10 @@ class SeveralClasses(Targets):
         return [(p, raw[:, a:b]) for p, (a, b) in zip(self.parts, bounds, strict=True)]
 
 
-@dataclass(frozen=True, eq=False)
-class Values(Targets):
-    """Numbers, standardised for the network: (rows,) or (rows, values).
-
-    Attributes:
-        scales: mean and deviation of each.
-        flat: whether y had one axis.
-        range: least and greatest standardised target of training, of each output.
-        quantiles: what is predicted of each, where it is not the mean.
-    """
-
-    scales: tuple[Scale, ...]
-    flat: bool
-    quantiles: tuple[float, ...] = ()
-    range: tuple[list[float], list[float]] = ([], [])
-
-    @property
-    def outputs(self) -> int:  # type: ignore[override]
-        """Numbers that the network gives a row."""
-        return len(self.scales) * max(len(self.quantiles), 1)
-
-    @classmethod
-    def fit(cls, y: Array, recipe: Recipe, weight: Array | None) -> Values:
-        """Learn mean and deviation of each column."""
-        columns = y.reshape(len(y), -1).T.astype(np.float64)
-        scales = tuple(Scale.fit(c, f"target {i}", weight) for i, c in enumerate(columns))
-        quantiles = recipe.quantiles if recipe.loss == "quantile" else ()
-        z = cls(scales, y.ndim == 1).encode(y, np.float64)
-        copies = max(len(quantiles), 1)
-        ends = [np.repeat(end, copies).tolist() for end in (z.min(axis=0), z.max(axis=0))]
-        return cls(scales, y.ndim == 1, quantiles, (ends[0], ends[1]))
-
-    def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
-        """Standardised, (rows, values)."""
-        columns = _columns(y, len(self.scales)).astype(np.float64).T
-        z = [(c - s.mean) / s.std for s, c in zip(self.scales, columns, strict=True)]
-        return np.stack(z, axis=1).astype(dtype)
-
-    def loss(self, recipe: Recipe) -> Loss:
-        """The named loss of standardised numbers, or the user's own."""
-        if callable(recipe.loss):
-            return own(recipe.loss)
-        named: dict[str, Loss] = {
-            "auto": losses.squared_error,
-            "squared_error": losses.squared_error,
-            "absolute_error": losses.absolute_error,
-            "huber": losses.huber,
-            "quantile": self._pinball,
-        }
-        _check_loss(recipe.loss, *named)
-        return named[recipe.loss]
-
-    def _pinball(self, prediction: Tensor, target: Tensor) -> Tensor:
-        count = len(self.quantiles)
-        total: Any = 0.0
-        for k, q in enumerate(self.quantiles):
-            total = total + losses.pinball(prediction[..., k::count], target, quantile=q)
-        return total
-
-    def decoded(self, raw: Array) -> Array:
-        """In the unit of y: (rows, values, quantiles), quantiles in order."""
-        cube = raw.astype(np.float64).reshape(len(raw), len(self.scales), -1)
-        mean, std = (np.array([getattr(s, n) for s in self.scales]) for n in ("mean", "std"))
-        return np.sort(cube * std[:, None] + mean[:, None], axis=2)
-
-    def predicted(self, raw: Array) -> Array:
-        """The mean, or the quantile nearest to the median, in the shape of y."""
-        middle = self.decoded(raw)[:, :, self._middle]
-        return middle[:, 0] if self.flat else middle
-
-    @property
-    def score(self) -> Metric:
-        """R² of standardised numbers."""
-
-        def r2(prediction: Array, target: Array, weight: Array | None) -> float:
-            z = np.sort(prediction.reshape(len(prediction), len(self.scales), -1), axis=2)
-            return metrics.r2(z[:, :, self._middle], target, weight)
-
-        return r2
-
-    @property
-    def _middle(self) -> int:
-        """Place of the quantile nearest to the median."""
-        return int(np.argmin(np.abs(np.array(self.quantiles or [0.5]) - 0.5)))
-
-
 def _yes_no(score: Array, target: Array) -> Question:
     """A question of two classes, of which the second has this score, and the first 0."""
     scores = np.stack([np.zeros(len(score)), score], axis=1)
     return scores, np.asarray(target > 0.5, np.int64)
-
-
-def one_axis(y: Any) -> Array:
-    """Targets as a dense array, of one axis where there is one a row."""
-    y = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def plain_labels(y: Array) -> Array:
@@ -390,17 +307,6 @@ def plain_labels(y: Array) -> Array:
     return np.stack(columns if alike else [c.astype(object) for c in columns], axis=1)
 
 
-def _columns(y: Array, count: int) -> Array:
-    """Targets with an axis of columns, of which there are as many as in training."""
-    y = np.asarray(y)
-    if (1 if y.ndim == 1 else y.shape[1]) != count:
-        raise DataError(
-            f"targets have as many columns as in training, {count}",
-            received=f"shape {y.shape}",
-        )
-    return y.reshape(len(y), count)
-
-
 def numbered(y: Array, classes: Array) -> Array:
     """Place of each label among the sorted classes, int64.
 
@@ -423,26 +329,6 @@ def numbered(y: Array, classes: Array) -> Array:
     return places.astype(np.int64)
 
 
-def own(loss: Loss) -> Loss:
-    """A loss of the user's, under its own name."""
-    return loss
-
-
-def over_members(loss: Loss) -> Loss:
-    """The mean of the members' losses, where there are several predictions (rows, members, …)."""
-
-    def averaged(prediction: Tensor, target: Tensor) -> Tensor:
-        if prediction.ndim < 3:
-            return loss(prediction, target)
-        n, k, *rest = prediction.shape
-        flat = ops.reshape(prediction, shape=(n * k, *rest))
-        each = ops.broadcast_to(ops.expand_dims(target, axis=1), shape=(n, k, *target.shape[1:]))
-        repeated = ops.reshape(each, shape=(n * k, *target.shape[1:]))
-        return ops.mean(ops.reshape(loss(flat, repeated), shape=(n, k)), axis=1)
-
-    return averaged
-
-
 def _smoothed(epsilon: float) -> Loss:
     if not epsilon:
         return losses.cross_entropy
@@ -462,12 +348,3 @@ def _smoothed_yes_no(epsilon: float) -> Loss:
         return losses.binary_cross_entropy_with_logits(prediction, smooth)
 
     return binary_cross_entropy
-
-
-def _check_loss(given: Any, *known: str) -> None:
-    if given not in known:
-        raise ArgumentError(
-            f"the loss is one of {', '.join(known)}, or a function (prediction, target) → one "
-            "value an example",
-            received=repr(given)[:100],
-        )
