@@ -111,6 +111,17 @@ def test_numbers_from_a_file_and_from_the_same_rows_in_pandas(
     assert np.array_equal(predicted, by_pandas.predict(features(frame)))
 
 
+def test_numbers_alone_from_a_file_and_from_a_frame_which_is_a_matrix(
+    gradus: Gradus, here: Path, frame: pd.DataFrame
+) -> None:
+    columns = ["size", "price", "value"]
+    written(frame[columns], here / "t.csv")
+    words = ["--target", "value", "--epochs", 3, "--seed", 5, "--validation", 0]
+    assert gradus("train", "t.csv", *words, "--out", "r").code == 0
+    by_pandas = MLPRegressor(**SHORT).fit(frame[columns[:2]], frame["value"])
+    assert_same(load(here / "r" / "model.safetensors"), by_pandas)
+
+
 def test_rows_held_out_change_nothing_in_what_is_learnt_from_the_others(
     gradus: Gradus, here: Path, frame: pd.DataFrame
 ) -> None:

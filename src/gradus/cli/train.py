@@ -139,7 +139,7 @@ def _read(config: RunConfig) -> tuple[Table, RunConfig, str]:
     """Table, settings that repeat the run from any folder, and what was found in words."""
     table, target = read_source(config)
     labels = table.column(target)
-    if config.weight is not None:  # a class that only rows of weight 0 have is none
+    if config.weight not in (None, target):  # a class that only rows of weight 0 have is none
         labels = labels[row_weights(table, config.weight) > 0]
     encoder = TargetEncoder.fit(labels, config.task, name=target)
     columns = len(table.names) - (1 if config.weight is None else 2)
