@@ -20,7 +20,7 @@ from gradus.data.schema import Column
 from gradus.estimators.classes import LabelsMixin
 from gradus.estimators.inputs import Encoder, received
 from gradus.estimators.rows import Rows, TableEstimator
-from gradus.estimators.targets import Classes
+from gradus.estimators.targets import Classes, plain_labels
 from gradus.modes import no_grad
 from gradus.tensor import tensor
 from gradus.types import Array
@@ -74,9 +74,7 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
     # For fitting ---------------------------------------------------------------------------------
 
     def _check_y(self, y: Any) -> Any:
-        y = np.asarray(_check_y(y, multi_output=False, estimator=self))
-        if y.dtype.kind == "O":
-            y = np.array(y.tolist())
+        y = plain_labels(np.asarray(_check_y(y, multi_output=False, estimator=self)))
         check_classification_targets(y)
         return y
 
