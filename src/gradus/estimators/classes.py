@@ -159,7 +159,9 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         if hasattr(self, "_temperature"):
             self._temperature.temperature.assign(1.0)
         elif recipe.calibrate:
-            layers = self.network_ if isinstance(self.network_, nn.Sequential) else [self.network_]
+            # A class of the user's own may do more than its layers in turn.
+            network: Any = self.network_
+            layers = network if type(network) is nn.Sequential else [network]
             self.network_ = nn.Sequential(*layers, nn.Temperature())
             self.__dict__.pop("_trainer", None)  # it trains the network as it was
 
