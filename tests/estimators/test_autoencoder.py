@@ -190,3 +190,13 @@ def test_a_function_as_activation_is_called() -> None:
     code = model.network_[2]
     expected = z * z @ code.weight.numpy().T + code.bias.numpy()
     np.testing.assert_allclose(model.transform(WINE), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_one_row_has_a_score_without_a_warning() -> None:
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    model = Autoencoder(max_iter=2, early_stopping=True, monitor="score", random_state=0)
+    model.fit(rows, X_val=rows[:1])
+    # There is no variance to be given back, and what comes back is not the row itself.
+    assert model.validation_scores_ == [0.0, 0.0]
+    with pytest.raises(ValueError, match="[Nn]egative"):
+        model.score(rows, sample_weight=-np.ones(20))

@@ -12,8 +12,15 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
 import gradus as gd
-from gradus.errors import ArgumentError, DivergenceError, GradusError
-from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.errors import ArgumentError, DataError, DivergenceError, GradusError
+from gradus.estimators import (
+    LinearClassifier,
+    LogisticNeuron,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
+from gradus.train import Callback, Trainer
 
 X, Y = load_iris(return_X_y=True)
 SMALL: dict[str, Any] = {
@@ -236,6 +243,43 @@ def test_a_failed_partial_fit_or_warm_start_changes_no_weight() -> None:
     for a, b in zip(one.coefs_, before, strict=True):
         np.testing.assert_array_equal(a, b)
     assert one.n_iter_ == 4
+
+
+class _Breaks(Callback):
+    def on_step(self, trainer: Trainer, step: int) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "error"),
+    [([1], ValueError), ([_Breaks()], KeyboardInterrupt)],
+    ids=["no", "late"],
+)
+def test_weights_and_temperature_are_as_before_where_a_further_pass_breaks(
+    callbacks: Any, error: Any
+) -> None:
+    one = model(warm_start=True, calibrate=True).fit(X, Y)
+    before, temperature = one.predict_proba(X), one.temperature_
+    one.set_params(callbacks=callbacks)
+    for call in (lambda: one.partial_fit(X, Y, X_val=X, y_val=Y), lambda: one.fit(X, Y)):
+        with pytest.raises(error):
+            call()
+        assert one.temperature_ == temperature != 1.0
+        np.testing.assert_array_equal(one.predict_proba(X), before)
+
+
+LINEAR = [LinearClassifier(), LogisticNeuron(alpha=0.1), Perceptron()]
+
+
+@pytest.mark.parametrize("one", LINEAR, ids=repr)
+def test_a_linear_classifier_is_as_before_where_a_fit_fails(one: Any) -> None:
+    chosen = Y < 2
+    one.fit(X[chosen], Y[chosen])
+    before, state = one.decision_function(X), dict(vars(one))
+    with pytest.raises(DataError):
+        one.fit(X[:, :2], np.zeros(150))
+    assert vars(one).keys() == state.keys()
+    np.testing.assert_array_equal(one.decision_function(X), before)
 
 
 def test_an_activation_that_changes_the_width_is_refused_in_words() -> None:

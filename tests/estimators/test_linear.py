@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,7 @@ from gradus import losses, tensor
 from gradus.errors import ArgumentError
 from gradus.estimators import LinearClassifier, LogisticNeuron
 from gradus.estimators import linear as room
+from gradus.estimators.margin import Margin
 from gradus.train import max_margin
 
 
@@ -146,6 +148,19 @@ def test_too_many_weights_for_a_hessian_come_close_by_l_bfgs(
 
 
 # ── Both ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_memory_of_a_newton_step_grows_with_the_rows_but_not_with_their_classes() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3000, 40)), rng.integers(10, size=3000)
+    tracemalloc.start()
+    found = Margin(x, y, np.full(3000, 1 / 3000), np.full(40, 0.1)).narrowed(np.zeros((10, 40)), 2)
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.steps > 2
+    # A few copies of the rows, of their scores and of the Hessian of 400 weights: 1, 0.2 and 1.3 MB
+    # each. A row of 400 numbers for each pair of a row and a class takes 86 MB.
+    assert used < 15e6
 
 
 @pytest.mark.parametrize("loss", ["softmax", "max_margin"])

@@ -11,9 +11,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from scipy import sparse
+from scipy.special import log_softmax, softmax
 
 from gradus.errors import DataError
-from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.estimators import LinearClassifier, MLPClassifier, MLPRegressor, Perceptron
 
 RNG = np.random.default_rng(1)
 X = RNG.normal(size=(30, 3))
@@ -143,6 +144,26 @@ def test_several_questions_a_row_each_with_classes_of_its_own() -> None:
     assert np.mean(model.predict(X) == y) > 0.8
     logs = model.predict_log_proba(X)
     np.testing.assert_allclose(np.exp(logs[0]), model.predict_proba(X)[0])
+    right = np.all(model.predict(X) == y, axis=1)
+    assert model.score(X, y) == right.mean()
+    weight = np.arange(30.0)
+    assert model.score(X, y, weight) == pytest.approx(np.average(right, weights=weight))
+    with pytest.raises(DataError, match=r"answers \(30, 2\)"):
+        model.score(X, y[:, [0, 1, 0]])
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_what_a_network_is_sure_of_has_a_finite_logarithm(classes: int) -> None:
+    y = np.minimum(NUMBERS, classes - 1)
+    model = MLPClassifier(**{**SMALL, "hidden_layer_sizes": ()}).fit(X, y)
+    far = 1e4 * X
+    scores = model.decision_function(far)
+    scores = np.column_stack([np.zeros(30), scores]) if classes == 2 else scores
+    # 1 − p would be 0 from a score of 37 on, and its logarithm infinite.
+    np.testing.assert_allclose(
+        model.predict_log_proba(far), log_softmax(scores, axis=1), atol=1e-12
+    )
+    np.testing.assert_allclose(model.predict_proba(far), softmax(scores, axis=1), rtol=1e-10)
 
 
 def test_questions_of_mixed_kinds_keep_their_kinds() -> None:
@@ -267,9 +288,10 @@ def test_longer_texts_than_in_the_first_call_are_not_cut_short() -> None:
     ],
     ids=str,
 )
-def test_targets_that_are_no_classes_are_refused(y: Any, why: str) -> None:
+@pytest.mark.parametrize("model", [MLPClassifier(), LinearClassifier(), Perceptron()], ids=repr)
+def test_targets_that_are_no_classes_are_refused(model: Any, y: Any, why: str) -> None:
     with pytest.raises((ValueError, TypeError), match=why):
-        MLPClassifier(**SMALL).fit(X, y)
+        model.fit(X, y)
 
 
 @pytest.mark.parametrize(

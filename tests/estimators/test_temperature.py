@@ -15,8 +15,9 @@ from sklearn.metrics import log_loss
 
 from gradus import nn
 from gradus.errors import ArgumentError
-from gradus.estimators import MLPClassifier, load
+from gradus.estimators import MLPClassifier, NetworkClassifier, load
 from gradus.estimators.temperature import temperature
+from gradus.tensor import Tensor
 
 Array = np.ndarray
 
@@ -247,3 +248,13 @@ def test_scores_that_never_were_probabilities_become_some(options: dict[str, Any
     after = log_loss(y[800:], model.predict_proba(X[800:]))
     model.network_[-1].temperature.assign(1.0)
     assert after < log_loss(y[800:], model.predict_proba(X[800:])) + 0.01
+
+
+class _Tripled(nn.Sequential):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * 3.0
+
+
+def test_a_network_that_does_more_than_its_layers_is_calibrated_whole() -> None:
+    made = NetworkClassifier(_Tripled(nn.Linear(3, 2)), calibrate=True).build(np.eye(3), [0, 1, 1])
+    assert [type(m) for m in made.network_] == [_Tripled, nn.Temperature]

@@ -70,11 +70,24 @@ def test_a_start_from_data_follows_from_the_seed_and_keeps_the_mode() -> None:
     assert all(np.array_equal(t.numpy(), again[n].numpy()) for n, t in first.items())
     assert not np.array_equal(first["0.bias"].numpy(), other["0.bias"].numpy())
     layer = nn.NTKLinear(2, 3)
-    nn.start_from_data(layer, np.ones((4, 2)))  # of no spread: the weights stay
+    before = [p.numpy() for p in layer.parameters()]
+    nn.start_from_data(layer, np.ones((4, 2)))  # of no spread: the layer stays
     assert layer.training
-    assert np.abs(layer(np.ones((1, 2))).numpy()).max() < 1e-6
+    assert all(
+        np.array_equal(p.numpy(), b) for p, b in zip(layer.parameters(), before, strict=True)
+    )
     with pytest.raises(ShapeError, match="one row or more"):
         nn.start_from_data(layer, np.ones((0, 2)))
+
+
+def test_a_start_from_rows_that_are_alike_does_not_blow_up_their_rounding() -> None:
+    gd.manual_seed(0)
+    net = nn.Sequential(nn.NTKLinear(30, 40), nn.SELU(), nn.NTKLinear(40, 50), nn.SELU())
+    rows = np.full((500, 30), 0.1, np.float32)
+    rows[::2] += np.float32(1e-8)  # half a digit
+    nn.start_from_data(net, rows)
+    # Standard normal weights stay as they are: the largest of 2,000 is below 5.
+    assert max(np.abs(net[k].weight.numpy()).max() for k in (0, 2)) < 5.0
 
 
 def test_a_clamp_holds_each_output_in_its_own_bounds_in_evaluation_alone() -> None:

@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.metrics import r2_score
 from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
 
 from gradus import losses, nn
@@ -28,6 +27,7 @@ from gradus.estimators.recipe import Recipe, settled
 from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
 from gradus.estimators.targets import Loss, Metric, Targets
+from gradus.train.metrics import r2
 from gradus.types import Array
 
 _NO_CODES = 1 << 62  # categories up to which a column has an input each: any number of them
@@ -279,20 +279,14 @@ class Autoencoder(HiddenLayerEstimator):
             sample_weight: a weight a row.
         """
         check_is_fitted(self, "network_")
-        rows = self._rows(X, None, None, reset=False)
-        return r2(self._raw(X), self._arrays(rows)[0], sample_weight)
+        rows = self._rows(X, None, sample_weight, reset=False)
+        return r2(self._predicted(rows.X), self._arrays(rows)[0], rows.weight)
 
     @property
     def _n_features_out(self) -> int:
         """Columns of ``transform``."""
         code: Any = self.network_[self._hidden - 1]
         return int(code.out_features)
-
-
-def r2(prediction: Array, target: Array, weight: npt.ArrayLike | None = None) -> float:
-    """1 − Σ (x − x̂)² / Σ (x − mean)², over all columns together."""
-    options = {"sample_weight": weight, "multioutput": "variance_weighted"}
-    return float(r2_score(target, prediction, **options))
 
 
 def _between(

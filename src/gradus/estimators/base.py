@@ -26,6 +26,7 @@ from gradus.estimators.rows import Rows, seeded
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
 from gradus.random import Stream, use_stream
+from gradus.tensor import Tensor
 from gradus.train import (
     Callback,
     DropoutSchedule,
@@ -160,6 +161,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """
         fields: dict[str, Any] = self.__dict__
         before, passes = dict(fields), len(getattr(self, "history_", ()))
+        weights = {t: t.numpy().copy() for t in self._tensors()}
         try:
             yield
         except DivergenceError:
@@ -172,7 +174,16 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
                 now = {n: v for n, v in fields.items() if "callback" in n}
                 fields.clear()
                 fields.update(before | now)
+                for kept, values in weights.items():
+                    kept.assign(values)
             raise
+
+    def _tensors(self) -> list[Tensor]:
+        """Weights and state of the network, where there is one."""
+        network = getattr(self, "network_", None)
+        if network is None:
+            return []
+        return [*network.named_parameters().values(), *network.named_buffers().values()]
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
         """Rows to validate on that were given."""

@@ -27,6 +27,7 @@ from gradus.estimators.targets import (
     plain_labels,
 )
 from gradus.estimators.temperature import temperature
+from gradus.train.metrics import average
 from gradus.types import Array
 
 
@@ -85,16 +86,13 @@ class ProbabilitiesMixin(LabelsMixin):
 
     def predict_proba(self, X: Any) -> Array | list[Array]:
         """Probabilities: (rows, classes); of yes, (rows, answers); of several questions a list."""
-        raw = self._raw(X)
-        return self.targets_.probabilities(raw)
+        found = self.predict_log_proba(X)
+        return [np.exp(p) for p in found] if isinstance(found, list) else np.exp(found)
 
     def predict_log_proba(self, X: Any) -> Array | list[Array]:
         """Logarithms of the probabilities, in the same shape."""
-        found = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
-            if isinstance(found, list):
-                return [np.log(p) for p in found]
-            return np.log(found)
+        raw = self._raw(X)
+        return self.targets_.log_probabilities(raw)
 
 
 class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
@@ -133,6 +131,16 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         validation = X_val, y_val, sample_weight_val
         return self._fit_further(X, y, sample_weight, classes, validation)
 
+    def score(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> float:
+        """Share of the rows whose class, or all of whose answers, are predicted."""
+        if not isinstance(getattr(self, "targets_", None), SeveralClasses):
+            return float(super().score(X, y, sample_weight))
+        found, y = self.predict(X), self._check_y(y)  # scikit-learn scores one question alone
+        if found.shape != y.shape:
+            raise DataError(f"there are answers {found.shape}", received=f"y of shape {y.shape}")
+        weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+        return average(np.all(found == y, axis=1), weight)
+
     @property
     def temperature_(self) -> float:
         """T of a network that is calibrated; several questions or answers have the same."""
@@ -151,7 +159,9 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         if hasattr(self, "_temperature"):
             self._temperature.temperature.assign(1.0)
         elif recipe.calibrate:
-            layers = self.network_ if isinstance(self.network_, nn.Sequential) else [self.network_]
+            # A class of the user's own may do more than its layers in turn.
+            network: Any = self.network_
+            layers = network if type(network) is nn.Sequential else [network]
             self.network_ = nn.Sequential(*layers, nn.Temperature())
             self._forget_working()
 

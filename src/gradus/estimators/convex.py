@@ -57,11 +57,13 @@ class ConvexClassifier(PlaneClassifier):
         """Walk down, from 0 or from where the last fit ended."""
         self._check_options()
         again = self._goes_on()
-        rows = self._rows(X, y, sample_weight, reset=not again)
-        if not again:
-            self._begin(rows, None, single=self._single())
-        x = rows.X.encoded(self.encoder_, np.float64)
-        self._descend(x, self.targets_.encode(rows.y, np.float64), rows.weight)
+        with self._or_as_before():
+            rows = self._rows(X, y, sample_weight, reset=not again)
+            if not again:
+                self._begin(rows, None, single=self._single())
+            x = rows.X.encoded(self.encoder_, np.float64)
+            targets = self.targets_.encode(rows.y, np.float64)
+        self._descend(x, targets, rows.weight)
         return self
 
     def _check_options(self) -> None:

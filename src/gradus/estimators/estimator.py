@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -53,6 +54,18 @@ class TableEstimator(BaseEstimator):
     @abstractmethod
     def _check_y(self, y: Any) -> Any:
         """Targets as an array, checked."""
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """An error leaves the estimator as it was."""
+        fields: dict[str, Any] = self.__dict__
+        before = dict(fields)
+        try:
+            yield
+        except BaseException:
+            fields.clear()
+            fields.update(before)
+            raise
 
     def _weighted(self, y: Any, weight: Array | None) -> Array | None:
         """Weights of rows, after those of their classes."""

@@ -150,15 +150,18 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
         """
         self._check_options()
         again = hasattr(self, "network_")
-        rows = self._rows(X, y, sample_weight, reset=not again)
-        if not again:
-            self._begin(rows, classes, single=self._single())
-            self.n_iter_ = 0
+        with self._or_as_before():
+            rows = self._rows(X, y, sample_weight, reset=not again)
+            if not again:
+                self._begin(rows, classes, single=self._single())
+                self.n_iter_ = 0
+            x = rows.X.encoded(self.encoder_, np.float64)
+            targets = self.targets_.encode(rows.y, np.float64)
         if not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer()
         self._trainer.fit(
-            rows.X.encoded(self.encoder_, np.float64),
-            self.targets_.encode(rows.y, np.float64),
+            x,
+            targets,
             epochs=1,
             batch_size=whole_number("batch_size", self.get_params()["batch_size"], least=1),
             sample_weight=rows.weight,

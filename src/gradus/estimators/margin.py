@@ -115,17 +115,26 @@ class Margin:
     def _newton(self, gradient: Array, inside: Array, width: float) -> Array:
         """−H⁻¹ g, with H of the pieces where the corners are now.
 
-        The pair (i, j) adds pᵢ/δ u uᵀ with u = (e_j − e_y) ⊗ xᵢ. Where H is flat, as towards
-        biases that all rise, a trace of the identity takes care.
+        The pair (i, j) adds pᵢ/δ u uᵀ with u = (e_j − e_y) ⊗ xᵢ: xᵢ xᵢᵀ to the blocks (j, j) and
+        (y, y), and −xᵢ xᵢᵀ to (j, y) and (y, j). Where H is flat, as towards biases that all rise,
+        a trace of the identity takes care.
         """
         classes, features = gradient.shape
-        i, j = np.nonzero(inside)
-        x = self.x[i] * np.sqrt(self.share[i] / width)[:, None]
-        pairs = np.zeros((len(i), classes, features))
-        pairs[np.arange(len(i)), j] = x
-        pairs[np.arange(len(i)), self.y[i]] -= x
-        flat = pairs.reshape(len(i), classes * features)
-        hessian = flat.T @ flat
+        factors = -inside.astype(np.float64)  # of xᵢ xᵢᵀ in the block (j, y) of row i
+        factors[np.arange(len(factors)), self.y] = inside.sum(axis=1)  # and in (y, y)
+        blocks = np.empty((classes, features, classes, features))
+        for a in range(classes):
+            for b in range(a + 1):
+                if a == b:
+                    factor = np.abs(factors[:, a])
+                else:
+                    factor = np.where(self.y == a, factors[:, b], 0.0)
+                    factor = np.where(self.y == b, factors[:, a], factor)
+                rows = np.flatnonzero(factor)
+                x, scale = self.x[rows], factor[rows] * self.share[rows] / width
+                blocks[a, :, b] = (x * scale[:, None]).T @ x
+                blocks[b, :, a] = blocks[a, :, b].T
+        hessian = blocks.reshape(classes * features, classes * features)
         diagonal = np.tile(self.decay, classes)
         trace = max(float(np.trace(hessian)), float(diagonal.sum()), 1.0)
         hessian[np.diag_indices_from(hessian)] += diagonal + 1e-13 * trace
@@ -139,9 +148,10 @@ class Margin:
         curve = float(np.sum(self.decay * step**2))
         linear = float(np.sum(self.decay * step * weight))
 
+        pull = along * (self.share / width)[:, None]
+
         def slope(t: float) -> float:
-            each = np.clip(leads + t * along, 0.0, width) / width
-            return float(self.share @ (each * along).sum(axis=1)) + linear + t * curve
+            return float(np.vdot(np.clip(leads + t * along, 0.0, width), pull)) + linear + t * curve
 
         if not slope(0.0) < 0:
             return 0.0

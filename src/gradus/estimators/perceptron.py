@@ -96,9 +96,10 @@ class Perceptron(PlaneClassifier):
         options = self.get_params(deep=False)
         passes = whole_number("max_iter", options["max_iter"], least=1)
         again = self._goes_on()
-        rows = self._rows(X, y, None, reset=not again)
-        if not again:
-            self._begin(rows, None, single=True)
+        with self._or_as_before():
+            rows = self._rows(X, y, None, reset=not again)
+            if not again:
+                self._begin(rows, None, single=True)
         found = self._corrected(rows, passes, options["keep_best"])
         self._note(found)
         if not self.converged_:
@@ -124,9 +125,10 @@ class Perceptron(PlaneClassifier):
             ValueError, TypeError: as ``fit``.
         """
         again = hasattr(self, "network_")
-        rows = self._rows(X, y, None, reset=not again)
-        if not again:
-            self._begin(rows, classes, single=True)
+        with self._or_as_before():
+            rows = self._rows(X, y, None, reset=not again)
+            if not again:
+                self._begin(rows, classes, single=True)
         self._note(self._corrected(rows, 1, keep_best=False))
         return self
 

@@ -23,7 +23,7 @@ from gradus.estimators.estimator import TableEstimator
 from gradus.estimators.inputs import Encoder
 from gradus.estimators.plain import Build, check_fits, from_plain, to_plain
 from gradus.estimators.rows import Rows
-from gradus.estimators.targets import Classes
+from gradus.estimators.targets import Classes, plain_labels
 from gradus.modes import no_grad
 from gradus.tensor import tensor
 from gradus.types import Array
@@ -79,9 +79,7 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
     # For fitting ---------------------------------------------------------------------------------
 
     def _check_y(self, y: Any) -> Any:
-        y = np.asarray(_check_y(y, multi_output=False, estimator=self))
-        if y.dtype.kind == "O":
-            y = np.array(y.tolist())
+        y = plain_labels(np.asarray(_check_y(y, multi_output=False, estimator=self)))
         check_classification_targets(y)
         return y
 

@@ -21,6 +21,7 @@ from gradus.tensor import Tensor, as_array, tensor
 from gradus.types import Array, float64, int64
 
 _POINTS = 5  # the 5 of "he+5"
+_ROUNDING = 1000  # times the last digit, through several layers
 
 
 class NTKLinear(Module):
@@ -87,7 +88,8 @@ def start_from_data(network: Module, x: npt.ArrayLike) -> None:
     Layer by layer, each output z = w · x / √m of an ``NTKLinear`` gets weights with which z has
     deviation 1 over the rows, and a bias that puts its bend among them: b = −Σᵢ aᵢ zᵢ over five
     rows drawn at random, with weights aᵢ ≥ 0 drawn evenly from those that add up to 1. Layers made
-    with ``zero=True`` stay at 0, and layers of other kinds as they are. Dropout stands aside.
+    with ``zero=True`` stay at 0; layers of other kinds stay as they are, and so do outputs that are
+    the same for all rows. Dropout stands aside.
 
     Source: Steinwart, "A sober look at neural network initializations" (2019), whose "he+5" the
     biases are; RealMLP: Holzmüller, Grinsztajn and Steinwart, "Better by default" (2024).
@@ -120,14 +122,17 @@ def _start(layer: Module, x: Tensor) -> Tensor:
             x = _start(inner, x)
         return x
     if isinstance(layer, NTKLinear) and not layer.zero:
-        without = layer(x).numpy().astype(float64).reshape(-1, layer.out_features)
-        bias = 0.0 if layer.bias is None else layer.bias.numpy()
-        z = without - bias
+        rows = x.numpy().reshape(-1, layer.in_features).astype(float64)
+        weight = layer.weight.numpy()
+        z = rows @ weight.T / math.sqrt(layer.in_features)
         spread = z.std(axis=0)
-        factor = np.where(spread > 0, 1.0 / np.where(spread > 0, spread, 1.0), 1.0)
-        layer.weight.assign(layer.weight.numpy() * factor[:, None])
+        size = (np.abs(rows) @ np.abs(weight).T).max(axis=0)
+        # Outputs that differ by rounding alone would be blown up to noise: they stay as they are.
+        same = spread <= _ROUNDING * np.finfo(weight.dtype).eps * size
+        factor = 1.0 / np.where(same, 1.0, spread)
+        layer.weight.assign(weight * factor[:, None])
         if layer.bias is not None:
-            layer.bias.assign(-_among(z * factor))
+            layer.bias.assign(np.where(same, layer.bias.numpy(), -_among(z * factor)))
     return layer(x)
 
 

@@ -95,8 +95,8 @@ class TableModel:
         if self.task == "regression":
             return self.target.decode_values(raw)
         if raw.shape[1] == 1:
-            p = ops.sigmoid(tensor(raw[:, 0], "float64")).numpy()
-            return np.stack([1 - p, p], axis=1)
+            # Not 1 − p, which loses the digits of a small probability.
+            return ops.sigmoid(tensor(np.column_stack([-raw, raw]), "float64")).numpy()
         return ops.softmax(tensor(raw, "float64")).numpy()
 
     def score(self, x: Tensor, label: int = 0) -> Tensor:

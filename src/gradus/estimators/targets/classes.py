@@ -82,12 +82,11 @@ class Classes(Targets):
 
         return accuracy
 
-    def probabilities(self, raw: Array) -> Array:
-        """(rows, K), float64."""
+    def log_probabilities(self, raw: Array) -> Array:
+        """(rows, K), float64: finite, however sure the network is."""
         if self.single:
-            p = ops.sigmoid(tensor(raw.reshape(-1), "float64")).numpy()
-            return np.stack([1 - p, p], axis=1)
-        return np.asarray(ops.softmax(tensor(raw, "float64")).numpy())
+            return _log_sigmoid(np.column_stack([-raw, raw]))
+        return np.asarray(ops.log_softmax(tensor(raw, "float64")).numpy())
 
     def scores(self, raw: Array) -> Array:
         """(rows,) for two classes, above 0 for the second; else (rows, K)."""
@@ -154,9 +153,9 @@ class YesNo(Targets):
         check_loss(recipe.loss, "auto", "cross_entropy")
         return _smoothed_yes_no(recipe.label_smoothing)
 
-    def probabilities(self, raw: Array) -> Array:
+    def log_probabilities(self, raw: Array) -> Array:
         """Of yes, (rows, L)."""
-        return np.asarray(ops.sigmoid(tensor(raw, "float64")).numpy())
+        return _log_sigmoid(raw)
 
     def scores(self, raw: Array) -> Array:
         """(rows, L), above 0 for yes."""
@@ -230,9 +229,9 @@ class SeveralClasses(Targets):
 
         return summed
 
-    def probabilities(self, raw: Array) -> list[Array]:
+    def log_probabilities(self, raw: Array) -> list[Array]:
         """Of each question's classes."""
-        return [part.probabilities(r) for part, r in self._split(raw)]
+        return [part.log_probabilities(r) for part, r in self._split(raw)]
 
     def scores(self, raw: Array) -> list[Array]:
         """Of each question's classes."""
@@ -273,6 +272,10 @@ class SeveralClasses(Targets):
     def _split(self, raw: Array) -> list[tuple[Classes, Array]]:
         bounds = self._bounds()
         return [(p, raw[:, a:b]) for p, (a, b) in zip(self.parts, bounds, strict=True)]
+
+
+def _log_sigmoid(scores: Array) -> Array:
+    return np.asarray(ops.log_sigmoid(tensor(scores, "float64")).numpy())
 
 
 def _yes_no(score: Array, target: Array) -> Question:
