@@ -198,5 +198,5 @@ def test_one_row_has_a_score_without_a_warning() -> None:
     model.fit(rows, X_val=rows[:1])
     # There is no variance to be given back, and what comes back is not the row itself.
     assert model.validation_scores_ == [0.0, 0.0]
-    with pytest.raises(ValueError, match="[Nn]egative"):
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
         model.score(rows, sample_weight=-np.ones(20))

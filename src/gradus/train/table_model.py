@@ -96,8 +96,9 @@ class TableModel:
             return self.target.decode_values(raw)
         if raw.shape[1] == 1:
             # Not 1 − p, which loses the digits of a small probability.
-            return ops.sigmoid(tensor(np.column_stack([-raw, raw]), "float64")).numpy()
-        return ops.softmax(tensor(raw, "float64")).numpy()
+            both = tensor(np.column_stack([-raw, raw]), "float64")
+            return np.exp(ops.log_sigmoid(both).numpy())
+        return np.exp(ops.log_softmax(tensor(raw, "float64")).numpy())
 
     def score(self, x: Tensor, label: int = 0) -> Tensor:
         """What is explained of encoded rows: one recorded number a row, (rows,).
