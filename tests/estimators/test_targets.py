@@ -152,6 +152,23 @@ def test_several_questions_a_row_each_with_classes_of_its_own() -> None:
         model.score(X, y[:, [0, 1, 0]])
 
 
+def test_classes_of_several_questions_may_be_named_before_they_come() -> None:
+    y = np.stack([NUMBERS > 0, NUMBERS > 1], axis=1).astype(int)
+    model = MLPClassifier(**SMALL).partial_fit(X, y, classes=[[0, 1, 2], [0, 1]])
+    model.partial_fit(X, np.stack([NUMBERS, 1 - y[:, 1]], axis=1))
+    assert [p.shape for p in model.predict_proba(X)] == [(30, 3), (30, 2)]
+    with pytest.raises(DataError, match="each of the 2 questions"):
+        MLPClassifier(**SMALL).partial_fit(X, y, classes=[[0, 1]])
+
+
+@pytest.mark.parametrize("model", [MLPClassifier(**SMALL), MLPRegressor(**SMALL)])
+def test_targets_to_calibrate_by_are_refused_before_training(model: Any) -> None:
+    model.set_params(calibrate=True, early_stopping=False)
+    with pytest.raises(DataError, match="as many columns as in training"):
+        model.fit(X, NUMBERS, X_val=X, y_val=np.stack([NUMBERS, 1 - NUMBERS], axis=1))
+    assert not hasattr(model, "history_")
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_what_a_network_is_sure_of_has_a_finite_logarithm(classes: int) -> None:
     y = np.minimum(NUMBERS, classes - 1)

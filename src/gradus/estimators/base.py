@@ -194,7 +194,9 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
                 "rows to validate on have inputs and targets",
                 received="X_val without y_val" if y is None else "y_val without X_val",
             )
-        return self._rows(X, y, weight, reset=False)
+        rows = self._rows(X, y, weight, reset=False)
+        self.targets_.encode(rows.y, np.float64)  # refused now, not when training is over
+        return rows
 
     def _begin(self, recipe: Recipe, rows: Rows, classes: Any) -> None:
         """Read what the rows say on encoding, and make a network for them."""

@@ -118,7 +118,8 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         Args:
             X: as in ``fit``.
             y: as in ``fit``.
-            classes: all classes that may come; needed in the first call unless y has them all.
+            classes: all classes that may come, of several questions a list of them; needed in the
+                first call unless y has them all.
             sample_weight: as in ``fit``.
             X_val: rows to validate on; with ``early_stopping=True`` the weights that were best on
                 them are kept.
@@ -173,6 +174,8 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
 
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         if rows.y.ndim == 2:
+            if classes is not None and all(np.ndim(of_one) == 1 for of_one in classes):
+                return SeveralClasses.of(classes, rows.y.shape[1])
             labels = rows.y.dtype.kind != "O" and type_of_target(rows.y)
             if labels == "multilabel-indicator":
                 return YesNo(rows.y.shape[1])

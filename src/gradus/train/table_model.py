@@ -94,8 +94,8 @@ class TableModel:
         """What the network's outputs mean: probabilities, or values in the target's unit."""
         if self.task == "regression":
             return self.target.decode_values(raw)
-        # By logarithms, as estimators have them: the probabilities are the same, to the bit.
         if raw.shape[1] == 1:
+            # Not 1 − p, which loses the digits of a small probability.
             both = tensor(np.column_stack([-raw, raw]), "float64")
             return np.exp(ops.log_sigmoid(both).numpy())
         return np.exp(ops.log_softmax(tensor(raw, "float64")).numpy())

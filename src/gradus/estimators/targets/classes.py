@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -207,7 +207,17 @@ class SeveralClasses(Targets):
     @classmethod
     def fit(cls, y: Array) -> SeveralClasses:
         """Learn the classes of each column."""
-        return cls(tuple(Classes.fit(column, single=False) for column in y.T))
+        return cls.of([*y.T], y.shape[1])
+
+    @classmethod
+    def of(cls, classes: Sequence[Any], questions: int) -> SeveralClasses:
+        """The questions whose labels these are."""
+        if len(classes) != questions:
+            raise DataError(
+                f"each of the {questions} questions has classes of its own",
+                received=f"classes of {len(classes)}",
+            )
+        return cls(tuple(Classes.fit(np.asarray(c), single=False) for c in classes))
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Class numbers, (rows, questions)."""
