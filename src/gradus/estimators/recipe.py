@@ -416,6 +416,8 @@ _BY_TASK: Mapping[tuple[str, Task], Mapping[str, Any]] = {
         "label_smoothing": 0.1,
     },
     ("strong", "regression"): {"activation": "mish", "learning_rate_init": 0.2, "clamp": True},
+    # Beyond the outermost bin a piecewise linear embedding goes on as steeply as it was there.
+    ("ensemble", "regression"): {"clamp": True},
 }
 
 

@@ -207,7 +207,7 @@ class SeveralClasses(Targets):
     @classmethod
     def fit(cls, y: Array) -> SeveralClasses:
         """Learn the classes of each column."""
-        return cls.of([*y.T], y.shape[1])
+        return cls.of(list(y.T), y.shape[1])
 
     @classmethod
     def of(cls, classes: Sequence[Any], questions: int) -> SeveralClasses:
