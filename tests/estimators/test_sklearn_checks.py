@@ -27,8 +27,8 @@ from gradus.estimators import (
 ESTIMATORS = [
     MLPClassifier(preset="classic"),
     MLPRegressor(preset="classic"),
-    MLPClassifier(hidden_layer_sizes=(32, 32), max_iter=128),
-    MLPRegressor(hidden_layer_sizes=(32, 32), max_iter=128),
+    MLPClassifier(hidden_layer_sizes=(32,), max_iter=64),
+    MLPRegressor(hidden_layer_sizes=(32,), max_iter=64),
     Perceptron(),
     LogisticNeuron(),
     LinearClassifier(),
