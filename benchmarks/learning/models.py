@@ -104,7 +104,7 @@ def _estimator(settings: dict[str, Any], task: Task) -> BaseEstimator:
 
 
 def _recipe(settings: dict[str, Any], task: Task) -> dict[str, str]:
-    from gradus.estimators.recipe import settled
+    from gradus.estimators.presets import settled
 
     options = _estimator(settings, task).get_params(deep=False)
     recipe = settled(options["preset"], task, options)

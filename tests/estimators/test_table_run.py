@@ -9,7 +9,7 @@ import gradus as gd
 from gradus.data import Table, load, split_indices
 from gradus.errors import ArgumentError, DataError
 from gradus.estimators import MLPClassifier
-from gradus.estimators.recipe import PRESETS, settled
+from gradus.estimators.presets import PRESETS, settled
 from gradus.estimators.table_run import train_table
 from gradus.random import current_stream
 from gradus.runs.recipe_words import PRESETS as IN_WORDS

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gradus.errors import ArgumentError, FileError
-from gradus.estimators.recipe import PRESETS, settled
+from gradus.estimators.presets import PRESETS, settled
 from gradus.estimators.table_run import train_table
 from gradus.runs import RunConfig, read_config
 

@@ -23,7 +23,8 @@ from gradus.estimators.base import Part
 from gradus.estimators.hidden import HiddenLayerEstimator
 from gradus.estimators.inputs import Inputs
 from gradus.estimators.networks import activation_module
-from gradus.estimators.recipe import Recipe, settled
+from gradus.estimators.presets import settled
+from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
 from gradus.estimators.targets import Loss, Metric, Targets

@@ -12,7 +12,8 @@ from gradus.estimators.hidden import HiddenLayerEstimator
 from gradus.estimators.inputs import Encoder
 from gradus.estimators.networks import perceptron
 from gradus.estimators.numbers import NetworkRegressorBase
-from gradus.estimators.recipe import Recipe, settled
+from gradus.estimators.presets import settled
+from gradus.estimators.recipe import Recipe
 from gradus.estimators.store import store
 from gradus.estimators.targets import Classes, SeveralClasses, YesNo
 from gradus.types import Array

@@ -14,7 +14,8 @@ from gradus.estimators.arrays import ArrayEncoder, are_whole
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.classes import NetworkClassifierBase
 from gradus.estimators.numbers import NetworkRegressorBase
-from gradus.estimators.recipe import Recipe, settled
+from gradus.estimators.presets import settled
+from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
 from gradus.estimators.targets import Classes

@@ -1,4 +1,4 @@
-"""The recipe of a training: every option with its meaning, and the presets as plain data.
+"""The recipe of a training: every option with its meaning, settled and checked.
 
 An estimator's option that is None is for its preset to say. What stands behind the presets, with
 sources, is in ``docs/design/estimators.md``.
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from gradus.checks import choice, finite_number, flag, require, whole_number, whole_numbers
-from gradus.data.target import Task
 from gradus.errors import ArgumentError
 from gradus.nn import ACTIVATIONS, Module
 from gradus.optim import (
@@ -200,7 +199,7 @@ class Recipe:
             repr(self.solver)[:100],
         )
         require(
-            not self.weight_decay or _decays(self.solver),
+            not self.weight_decay or decays(self.solver),
             "weight_decay belongs to the solvers adam and adamw",
             f"weight_decay={self.weight_decay:g} with solver={self.solver!r}"[:200],
             "use alpha, or an optimizer of gradus.optim with a weight decay of its own",
@@ -261,7 +260,7 @@ class Recipe:
         groups = {
             pattern: {"lr_factor": factor}
             for pattern, factor in self.layer_rates.items()
-            if pattern not in _PRESET_RATES or any(fnmatchcase(n, pattern) for n in parameters)
+            if pattern not in PRESET_RATES or any(fnmatchcase(n, pattern) for n in parameters)
         }
         if "betas" in own:
             options["betas"] = (self.beta_1, self.beta_2)
@@ -302,137 +301,10 @@ def _quantiles(given: Any) -> tuple[float, ...]:
 _SOLVERS = {name.lower(): name for name in OPTIMIZERS}
 
 
-def _decays(solver: Any) -> bool:
+# Rates that presets name for parameters that a network need not have.
+PRESET_RATES = {"*.scale": 6.0, "*.mix": 0.1, "*.numeric_embedding.*": 0.1, "*.bias": 0.1}
+
+
+def decays(solver: Any) -> bool:
     """Whether a solver takes the option weight_decay."""
     return isinstance(solver, str) and solver.lower() in ("adam", "adamw")
-
-
-# Rates that presets name for parameters that a network need not have.
-_PRESET_RATES = {"*.scale": 6.0, "*.mix": 0.1, "*.numeric_embedding.*": 0.1, "*.bias": 0.1}
-
-_CLASSIC: Mapping[str, Any] = {
-    "hidden_layer_sizes": (100,),
-    "activation": "relu",
-    "dropout": 0.0,
-    "dropout_schedule": "constant",
-    "start_from_data": False,
-    "scaling": "standard",
-    "max_one_hot": 1000,
-    "embedding_size": 8,
-    "numeric_embedding": "none",
-    "scaling_layer": False,
-    "ntk": False,
-    "parametric_activation": False,
-    "members": 1,
-    "loss": "auto",
-    "label_smoothing": 0.0,
-    "quantiles": (0.05, 0.5, 0.95),
-    "clamp": False,
-    "alpha": 1e-4,
-    "solver": "adam",
-    "learning_rate_init": 1e-3,
-    "learning_rate": "constant",
-    "layer_rates": {},
-    "beta_1": 0.9,
-    "beta_2": 0.999,
-    "epsilon": 1e-8,
-    "weight_decay": 0.0,
-    "clip_norm": 0.0,
-    "batch_size": "auto",
-    "max_iter": 200,
-    "shuffle": True,
-    "tol": 1e-4,
-    "n_iter_no_change": 10,
-    "early_stopping": False,
-    "validation_fraction": 0.1,
-    "monitor": "score",
-}
-
-_DEFAULT: Mapping[str, Any] = {
-    **_CLASSIC,
-    "hidden_layer_sizes": (256, 256, 256),
-    "scaling": "robust",
-    "max_one_hot": 9,
-    "scaling_layer": True,
-    "ntk": True,
-    "alpha": 0.0,
-    "learning_rate": "coslog4",
-    "layer_rates": _PRESET_RATES,
-    "beta_2": 0.95,
-    "batch_size": 256,
-    "max_iter": 256,
-    "n_iter_no_change": np.inf,
-    "early_stopping": "auto",
-    "validation_fraction": 0.15,
-    "monitor": "loss",
-}
-
-_STRONG: Mapping[str, Any] = {
-    **_DEFAULT,
-    "numeric_embedding": "periodic",
-    "parametric_activation": True,
-    "dropout": 0.15,
-    "dropout_schedule": "flat_cosine",
-    "start_from_data": True,
-    "weight_decay": 0.02,
-}
-
-_ENSEMBLE: Mapping[str, Any] = {
-    **_CLASSIC,
-    "hidden_layer_sizes": (256, 256),
-    "scaling": "robust",
-    "max_one_hot": 9,
-    "numeric_embedding": "piecewise",
-    "members": 16,
-    "dropout": 0.1,
-    "alpha": 0.0,
-    "learning_rate_init": 2e-3,
-    "weight_decay": 3e-4,
-    "batch_size": 256,
-    "max_iter": 256,
-    "n_iter_no_change": 16,
-    "early_stopping": "auto",
-    "validation_fraction": 0.15,
-    "monitor": "loss",
-}
-
-# What a preset says, and what it says otherwise by the task.
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "classic": _CLASSIC,
-    "default": _DEFAULT,
-    "strong": _STRONG,
-    "ensemble": _ENSEMBLE,
-}
-_BY_TASK: Mapping[tuple[str, Task], Mapping[str, Any]] = {
-    ("default", "classification"): {
-        "activation": "selu",
-        "learning_rate_init": 0.04,
-        "label_smoothing": 0.1,
-    },
-    ("default", "regression"): {"activation": "mish", "learning_rate_init": 0.07, "clamp": True},
-    ("strong", "classification"): {
-        "activation": "selu",
-        "learning_rate_init": 0.04,
-        "label_smoothing": 0.1,
-    },
-    ("strong", "regression"): {"activation": "mish", "learning_rate_init": 0.2, "clamp": True},
-    # Beyond the outermost bin a piecewise linear embedding goes on as steeply as it was there.
-    ("ensemble", "regression"): {"clamp": True},
-}
-
-
-def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
-    """Recipe of a preset, with the options that are not None in its place.
-
-    Raises:
-        ArgumentError: no such preset, or an option outside its range.
-
-    >>> settled("classic", "classification", {"max_iter": 5, "alpha": None}).max_iter
-    5
-    """
-    choice("preset", preset, *PRESETS)
-    said = {**PRESETS[preset], **_BY_TASK.get((preset, task), {})}
-    if not _decays(options.get("solver") or said["solver"]):
-        said["weight_decay"] = 0.0  # another solver than the preset's
-    names = {f.name for f in fields(Recipe)}
-    return Recipe(**said | {n: v for n, v in options.items() if n in names and v is not None})

@@ -16,7 +16,8 @@ from gradus.data.target import Task
 from gradus.errors import DataError, DivergenceError
 from gradus.estimators.file import table_model
 from gradus.estimators.mlp import MLPClassifier, MLPRegressor
-from gradus.estimators.recipe import Recipe, settled
+from gradus.estimators.presets import settled
+from gradus.estimators.recipe import Recipe
 from gradus.train.callbacks import Callback
 from gradus.train.diagnosis.verdict import Diagnosis
 from gradus.train.history import History
