@@ -1,6 +1,6 @@
 """The presets: what each says of every option, as plain data, and a recipe of one of them.
 
-What stands behind them, with sources, is in ``docs/estimators.md`` and ``docs/design/estimators.md``.
+What stands behind them, with sources: ``docs/estimators.md`` and ``docs/design/estimators.md``.
 """
 
 from __future__ import annotations
