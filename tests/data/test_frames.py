@@ -4,14 +4,13 @@ import datetime
 import json
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from gradus.data import Table, TableEncoder, infer_schema
 from gradus.errors import DataError
-
-pd = pytest.importorskip("pandas")
-pl = pytest.importorskip("polars")
 
 CSV = """\
 age,height,city,size,member,ok,born,seen,same

@@ -4,6 +4,8 @@ import datetime
 import json
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -36,7 +38,6 @@ def test_the_task_follows_from_the_values(column, task):
 
 
 def test_a_pandas_category_is_a_class():
-    pd = pytest.importorskip("pandas")
     assert TargetEncoder.fit(pd.Series([1, 2, 3], dtype="category")).classes == (1, 2, 3)
 
 
@@ -229,7 +230,6 @@ def test_a_damaged_config_is_refused(config):
 
 
 def columns_of_frames():
-    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
     text, whole, flags, numbers = ["b", "a", "b"], [2, 1, 2], [True, False, True], [0.5, 1.5, 2.0]
     return [
         (pd.Series(text), text),
@@ -262,8 +262,6 @@ def test_a_series_of_any_library_is_a_target_like_its_list():
 
 
 def test_categories_of_a_data_frame_are_classes_even_where_they_are_many_numbers():
-    pl = pytest.importorskip("polars")
-    pd = pytest.importorskip("pandas")
     for column in (
         pd.Series([1.5, 2.5, 3.5], dtype="category"),
         pd.Series(pd.array([1, 2, 3], dtype=pd.ArrowDtype(pa.dictionary(pa.int8(), pa.int64())))),
@@ -273,7 +271,6 @@ def test_categories_of_a_data_frame_are_classes_even_where_they_are_many_numbers
 
 
 def test_a_missing_target_of_any_library_is_counted():
-    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
     for column in (
         pd.Series([1, None, 2], dtype="Int64"),
         pd.Series(["a", None, "b"], dtype="category"),
@@ -286,7 +283,6 @@ def test_a_missing_target_of_any_library_is_counted():
 
 
 def test_a_data_frame_and_dates_are_no_target():
-    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
     for frame in (pd.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [1, 2]}), pa.table({"a": [1]})):
         with pytest.raises(DataError, match=r"one column of .* of 1 columns"):
             TargetEncoder.fit(frame)

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.metrics import accuracy_score, log_loss
@@ -132,7 +133,6 @@ def test_a_search_passes_callbacks_on_to_every_fit() -> None:
 
 @has_callbacks
 def test_the_progress_bar_shows_the_passes(capfd: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("rich")
     GridSearchCV(model(max_iter=2), {"alpha": [0.0, 1.0]}, cv=2).set_callbacks(ProgressBar()).fit(
         X, Y
     )
@@ -164,7 +164,6 @@ def test_callbacks_are_torn_down_where_a_fit_fails() -> None:
 
 @has_callbacks
 def test_rows_the_callbacks_see_are_those_that_were_given() -> None:
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=np.where(Y == 1, "x", "y"))
     monitor = ScoringMonitor(scoring="accuracy")
     fitted = model(max_iter=2).set_callbacks(monitor).fit(frame, np.array(["u", "v", "w"])[Y])

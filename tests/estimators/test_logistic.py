@@ -122,7 +122,7 @@ def test_a_plane_between_the_classes_is_reported_and_separates_them() -> None:
     assert found.loss_ < 1e-5
     # The same predictions as scikit-learn, which stops somewhere as well.
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         known = LogisticRegression(C=np.inf, max_iter=1000).fit(X, y)
     assert np.array_equal(found.predict(X), known.predict(X))
 

@@ -56,7 +56,7 @@ def _array_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # the checks train on noise, with y as a column, and so on
 @parametrize_with_checks(ESTIMATORS, legacy=True)
 def test_scikit_learns_check(estimator: BaseEstimator, check: Callable[[Any], None]) -> None:
     try:
@@ -77,7 +77,7 @@ BY_ROWS_HELD_OUT = {
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # the checks train on noise, with y as a column, and so on
 @parametrize_with_checks(
     [
         MLPClassifier(preset="classic", calibrate=True),

@@ -166,7 +166,7 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
             yield
         except DivergenceError:
             raise
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: it is raised again
             history = fields.get("history_")
             same = history is before.get("history_")
             if history is None or len(history) == (passes if same else 0):

@@ -62,7 +62,7 @@ class TableEstimator(BaseEstimator):
         before = dict(fields)
         try:
             yield
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: it is raised again
             fields.clear()
             fields.update(before)
             raise

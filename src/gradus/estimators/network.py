@@ -60,11 +60,7 @@ class _OwnNetwork(NetworkEstimator):
 
     def _begin(self, recipe: Recipe, rows: Rows, classes: Any) -> None:
         super()._begin(recipe, rows, classes)
-        try:
-            self._fit_together(rows)
-        except BaseException:
-            del self.network_  # what does not fit is not fitted
-            raise
+        self._fit_together(rows)
 
     def _fit_together(self, rows: Rows) -> None:
         """Encode the rows as the network takes them, and check what it gives."""
