@@ -179,5 +179,15 @@ NB_MODULE(_native, m) {
     for (auto* b : usable_backends()) names.emplace_back(b->name);
     return names;
   });
+  m.def("finite", [](const std::vector<Input>& arrays) {
+    const Backend& best = *usable_backends().front();
+    for (auto& a : arrays) {
+      if (a.dtype() == nb::dtype<float>() && !best.finite_floats(static_cast<const float*>(a.data()), a.size()))
+        return false;
+      if (a.dtype() == nb::dtype<double>() && !best.finite_doubles(static_cast<const double*>(a.data()), a.size()))
+        return false;
+    }
+    return true;
+  });
   m.def("opcode", [](const std::string& name) { return backend_plain.opcode(name); });
 }

@@ -111,12 +111,28 @@ def permutation(seed: int, step: int, n: int, *, site: int = SITE_SHUFFLE) -> Ar
 
 def permutations(seed: int, steps: Sequence[int], n: int, *, site: int = SITE_SHUFFLE) -> Array:
     """``permutation`` at each of the steps, (steps, n); together they take less time."""
+    # Sorting numbers takes a fraction of the time of sorting their places, so the last bits of each
+    # draw give way to its place.
+    digits = np.uint64(n.bit_length())
+    low = (np.uint64(1) << digits) - np.uint64(1)
+    drawn = _draws(seed, steps, site, n)
+    drawn &= ~low
+    drawn |= np.arange(n, dtype=np.uint64)
+    drawn.sort(axis=-1)
+    first = drawn >> digits
+    if (first[:, 1:] == first[:, :-1]).any():  # then the last bits decide
+        return np.argsort(_draws(seed, steps, site, n), axis=-1, kind="stable")
+    drawn &= low
+    return drawn.view(np.int64)
+
+
+def _draws(seed: int, steps: Sequence[int], site: int, n: int) -> Array:
+    """n numbers of 64 bits at each of the steps."""
     words = _bits(seed, steps, site, 2 * n).reshape(len(steps), n, 2)
-    keys = words[..., 0].astype(np.uint64)
-    keys <<= np.uint64(32)
-    keys |= words[..., 1]
-    del words  # as large as what sorting needs beside the keys
-    return np.argsort(keys, axis=-1, kind="stable")
+    found = words[..., 0].astype(np.uint64)
+    found <<= np.uint64(32)
+    found |= words[..., 1]
+    return found
 
 
 # ── The stream that modules and initialisers draw from ──────────────────────────────────────────

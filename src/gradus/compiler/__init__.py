@@ -5,6 +5,7 @@ from gradus.compiler.executor import Executor, Program, Steps
 from gradus.compiler.function import CompiledFunction, compile
 from gradus.compiler.graph import Builder, Graph, Node
 from gradus.compiler.memory import lifetimes, place
+from gradus.compiler.native import finite
 from gradus.compiler.passes import optimise
 from gradus.compiler.reference import ReferenceExecutor
 from gradus.compiler.rows import Reading, RowProgram, Shared, Shortcut
@@ -28,6 +29,7 @@ __all__ = [
     "Traced",
     "compile",
     "executor_named",
+    "finite",
     "lifetimes",
     "optimise",
     "place",

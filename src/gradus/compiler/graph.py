@@ -7,16 +7,19 @@ and a dtype. Passes turn graphs into graphs, and executors turn them into progra
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from gradus.errors import GradusError, GraphError
 from gradus.ops import Primitive
 from gradus.types import Array, TensorType
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,3 +198,23 @@ def moved(node: Node, places: Sequence[int]) -> Node:
     if node.op is None:
         return node
     return Node(node.type, node.op, tuple(places[i] for i in node.inputs), node.params)
+
+
+# ── Remembering ─────────────────────────────────────────────────────────────────────────────────
+
+
+def once_a_graph(function: Callable[[Graph], Found]) -> Callable[[Graph], Found]:
+    """A function of a graph that remembers what it found for as long as the graph lives.
+
+    Graphs do not change, and what is found must not hold the graph itself.
+    """
+    found: WeakKeyDictionary[Graph, Found] = WeakKeyDictionary()
+
+    @wraps(function)
+    def remembering(graph: Graph) -> Found:
+        result = found.get(graph)
+        if result is None:
+            result = found[graph] = function(graph)
+        return result
+
+    return remembering

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradus import ops
-from gradus.compiler.graph import Builder, Graph, Node, moved
+from gradus.compiler.graph import Builder, Graph, Node, moved, once_a_graph
 from gradus.ops.joining import concat_
 from gradus.types import Array
 
@@ -18,6 +18,7 @@ from gradus.types import Array
 _FOLD_BYTES = 4096
 
 
+@once_a_graph
 def optimise(graph: Graph) -> Graph:
     """All passes, until nothing changes; the result is verified."""
     while True:

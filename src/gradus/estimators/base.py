@@ -42,6 +42,7 @@ from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
+_LOOKED_AT = 1 << 14  # rows that a network is made by, where they say where its bins end
 _WORKING = ("_trainer", "_rule", "_watch")  # what only training needs, and can be made again
 
 
@@ -58,7 +59,6 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     """
 
     _task: Task
-    _looked_at = 1 << 14  # rows that a network is made by: where the bins of an embedding end
     _watch: NoImprovement | EarlyStopping
     recipe_: Recipe
     history_: History
@@ -209,7 +209,8 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         self.targets_ = self._read_targets(rows, classes)
         self._seed = seeded(options["random_state"])
         dtype = self._dtype(rows)
-        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), self._looked_at)))
+        looked_at = _LOOKED_AT if recipe.reads_rows else 2
+        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), looked_at)))
         with use_stream(Stream(self._seed)):
             self.network_, self._hidden = self._make_network(x)
         self._begin_calibration(recipe)

@@ -31,7 +31,6 @@ _REFUSALS = (GradusError, TypeError, ValueError)
 class _OwnNetwork(NetworkEstimator):
     """What both have: the user's network, and how it is made to fit the rows and the targets."""
 
-    _looked_at = 2
     _takes_arrays = True
 
     def _recipe(self) -> Recipe:

@@ -244,6 +244,11 @@ class Recipe:
         return tuple(given)
 
     @property
+    def reads_rows(self) -> bool:
+        """Whether the network is made by rows, and not by their number of columns alone."""
+        return self.start_from_data or self.numeric_embedding == "piecewise"
+
+    @property
     def schedule(self) -> Schedule | Plateau:
         """The schedule of the rate."""
         given = self.learning_rate

@@ -7,7 +7,7 @@ between two calls (a callback, a drawing) sees them as they are, and may change 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -24,6 +24,7 @@ from gradus.compiler import (
     Shortcut,
     Steps,
     Traced,
+    finite,
     settings,
 )
 from gradus.errors import DivergenceError
@@ -35,7 +36,8 @@ from gradus.train.divergence import REMEDY, first_fault
 from gradus.train.examples import Examples
 from gradus.train.factors import Factors, part
 from gradus.train.penalty import Penalty, penalty_of
-from gradus.train.step import Loss, evaluation_graph, prefixed, training_graph
+from gradus.train.step import Loss, prefixed
+from gradus.train.traced import TracedStep, traced_rows, traced_step
 from gradus.train.untraced import untraced
 from gradus.types import Array, TensorType
 
@@ -77,7 +79,7 @@ class Portion:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A program, and tensors from outside that it reads, such as weights of classes in a loss."""
+    """A program, and the tensors from outside that it reads."""
 
     program: Program
     captured: Mapping[str, Tensor]
@@ -111,10 +113,11 @@ class Engine:
         self.step = 0
         self._moments: dict[str, dict[str, Array]] = {}  # of each parameter, by name in the program
         self.shortcut: Shortcut = _no_shortcut
-        self._trainings = lru_cache(_KINDS)(
-            partial(_training_program, network, loss, reduction, optimizer, executor, penalty)
-        )
+        # Not of methods: the engine would hold itself, and its weights stay until a collection.
+        step = lru_cache(_KINDS)(partial(_step, network, loss, reduction, optimizer, penalty))
+        self._trainings = lru_cache(_KINDS)(partial(_training_program, executor, step))
         self._rows = lru_cache(_KINDS)(partial(_row_program, network, loss, executor))
+        self._last: tuple[Any, list[_Prepared]] | None = None  # what was prepared last, for what
 
     # Weights ------------------------------------------------------------------------------------
 
@@ -305,7 +308,7 @@ class Engine:
 
     # Programs -----------------------------------------------------------------------------------
 
-    def prepare(self, rows: Examples, kinds: Iterable[tuple[int, bool]]) -> list[_Prepared]:
+    def prepare(self, rows: Examples, kinds: Sequence[tuple[int, bool]]) -> list[_Prepared]:
         """Programs of an epoch, made where new: what cannot be done is refused beforehand.
 
         Args:
@@ -313,24 +316,37 @@ class Engine:
             kinds: number of rows and whether monitored, of each kind of step.
         """
         with untraced:  # settings say what is trained: parameters may be frozen between two calls
-            now = settings(self.network)
-            return [self._trainings(tuple(rows.types(n).items()), m, now) for n, m in kinds]
+            now = _kinds(rows.arrays), kinds, settings(self.network)
+            if not self._last or self._last[0] != now:
+                made = [self._trainings(tuple(rows.types(n).items()), m, now[2]) for n, m in kinds]
+                self._last = now, made
+            return self._last[1]
 
 
 def _training_program(
+    executor: Executor,
+    step: Callable[[Kinds, Hashable], TracedStep],
+    batch: Kinds,
+    monitored: bool,
+    now: Hashable,
+) -> _Prepared:
+    """Program of a step, with the settings that the network has now, for batches of these types."""
+    traced = step(batch, now)
+    graph = traced.monitored if monitored else traced.plain
+    return _Prepared(executor.prepare(graph), traced.captured)
+
+
+def _step(
     network: Module,
     loss: Loss,
     reduction: str,
     optimizer: Optimizer,
-    executor: Executor,
     penalty: Penalty | None,
     batch: Kinds,
-    monitored: bool,
     _: Hashable,
-) -> _Prepared:
-    """Program of a step, with the settings that the network has now, for batches of these types."""
-    traced = training_graph(network, loss, reduction, optimizer, dict(batch), monitored, penalty)
-    return _Prepared(executor.prepare(traced.graph), traced.captured)
+) -> TracedStep:
+    """A step, with the settings that the network has now, on batches of these types."""
+    return traced_step(network, loss, reduction, optimizer, dict(batch), penalty)
 
 
 def _row_program(
@@ -340,7 +356,7 @@ def _row_program(
 
     def traced(rows: int) -> Traced:
         types = {n: TensorType((rows, *t.shape), t.dtype) for n, t in kinds}
-        return evaluation_graph(network, loss, types)
+        return traced_rows(network, loss, types)
 
     return executor.prepare_rows(traced, [f"batch.{n}" for n, _ in kinds])
 
@@ -367,10 +383,8 @@ def _tensors(network: Module) -> dict[str, Tensor]:
 
 def _sound(before: Mapping[str, Array], found: Steps) -> bool:
     """Whether all is finite that was before, and every loss; a buffer may hold −inf on purpose."""
-    return _finite(found.records["loss"]) and all(
-        _finite(a) or not _finite(before[n]) for n, a in found.carry.items()
+    if not finite([found.records["loss"]]):
+        return False
+    return finite([*found.carry.values()]) or all(
+        finite([a]) or not finite([before[n]]) for n, a in found.carry.items()
     )
-
-
-def _finite(array: Array) -> bool:
-    return bool(np.isfinite(array).all())

@@ -29,9 +29,9 @@ class History:
     Attributes:
         rows: one dictionary an epoch: ``epoch`` (from 1), ``steps`` so far, ``loss`` (mean or sum,
             as it was trained on, over the examples of the epoch, each counted once), ``val_loss``
-            (likewise) and metrics where measured,
-            ``gradient_norm`` (Euclidean, all parameters, at the last full batch),
-            ``gradient_norms`` (by parameter), ``learning_rate``, ``seconds`` since the start.
+            (likewise) and metrics where measured, ``gradient_norm`` (Euclidean, all parameters, at
+            the last batch that is at least half full), ``gradient_norms`` (by parameter),
+            ``learning_rate``, ``seconds`` since the start.
         stop_reason: why the run ended.
         best_epoch: epoch whose weights early stopping kept, or None.
         kept: what ``diagnose`` looks at, of the last ``fit``.

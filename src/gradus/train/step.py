@@ -13,7 +13,7 @@ from typing import Any
 
 from gradus import ops, random
 from gradus.autodiff import grad
-from gradus.compiler import Traced, trace
+from gradus.compiler import Graph, Traced, trace
 from gradus.errors import ArgumentError, ShapeError
 from gradus.nn import Module
 from gradus.nn.module import in_mode
@@ -25,6 +25,8 @@ from gradus.types import TensorType, int64
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Named = dict[str, Tensor]
+
+_NORM = "gradient_norm"
 
 
 def prefixed(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,10 +40,9 @@ def training_graph(
     reduction: str,
     optimizer: Optimizer,
     batch: dict[str, TensorType],
-    monitored: bool,
     penalty: Penalty | None = None,
 ) -> Traced:
-    """One training step.
+    """One training step, which gives the norm of each parameter's gradient, too.
 
     Args:
         network: the module to train.
@@ -49,7 +50,6 @@ def training_graph(
         reduction: ``"mean"`` or ``"sum"``.
         optimizer: the update rule.
         batch: types of ``x``, ``y`` and, where examples are weighted, ``weight``.
-        monitored: whether to give the norm of each parameter's gradient too.
         penalty: added to the sum of the losses.
 
     Raises:
@@ -78,16 +78,13 @@ def training_graph(
         new_params, new_moments = optimizer.apply(
             params, gradients, moments, step + 1, factor, decay
         )
-        outputs: dict[str, Any] = {
+        return {
             "params": new_params,
             "state": new_state,
             "moments": new_moments,
             "loss": summed(values, weight, extra),
+            _NORM: {n: ops.sqrt(ops.sum(ops.square(g))) for n, g in gradients.items()},
         }
-        if monitored:
-            norms = {n: ops.sqrt(ops.sum(ops.square(g))) for n, g in gradients.items()}
-            outputs["gradient_norm"] = norms
-        return outputs
 
     params = network.named_parameters()
     dtype = next(iter(params.values())).dtype
@@ -103,6 +100,12 @@ def training_graph(
         step=TensorType((), int64),
         seed=TensorType((), int64),
     )
+
+
+def without_norms(graph: Graph) -> Graph:
+    """The step without the norms of its gradients, which cost a pass over all weights."""
+    kept = {n: i for n, i in graph.outputs.items() if not n.startswith(f"{_NORM}.")}
+    return Graph(graph.nodes, kept)
 
 
 def evaluation_graph(network: Module, loss: Loss, batch: dict[str, TensorType]) -> Traced:

@@ -173,7 +173,11 @@ class Trainer:
         check_callbacks(callbacks)
         hooks = [*callbacks, *([Progress()] if wanted(progress) else [])]
         training, held = self._parts(X, y, sample_weight, validation)
-        self._engine.prepare(training, [p[1:] for p in _portions(len(training), batch_size)])
+        programs = self._engine.prepare(
+            training, [p[1:] for p in _portions(len(training), batch_size)]
+        )
+        on_numpy = any(p.program.on_numpy for p in programs)  # then the limit holds all the while
+        limit = nullcontext if on_numpy else self._thread_limit
         per_epoch = len(batch_bounds(len(training), batch_size))
         start = self.weights()
         unit = self._unit(training)
@@ -187,7 +191,7 @@ class Trainer:
         self.history.best_epoch = None
         kept = self.history.kept = self._kept(training, held, start)
         failure = ""
-        with StopSignals() as signals, self._thread_limit():
+        with StopSignals() as signals, self._thread_limit() if on_numpy else nullcontext():
             for hook in hooks:
                 hook.on_fit_begin(self, epochs, per_epoch)
 
@@ -209,7 +213,7 @@ class Trainer:
                     if signals.received is not None:
                         self.stop(f"stopped by {signals.received.name}")
                     if row is not None:
-                        self._measure(row, held or training, "val_" if held else "")
+                        self._measure(row, held or training, "val_" if held else "", limit)
                         row["seconds"] = time.perf_counter() - started
                         self.history.rows.append(row)
                         for hook in hooks:
@@ -276,7 +280,7 @@ class Trainer:
         factors: Factors,
         stop: Callable[[int], bool],
     ) -> Row | None:
-        """All steps of an epoch: full batches, the last of them monitored, then the short one.
+        """All steps of an epoch: full batches, then the short one; one of the last is monitored.
 
         None where it was stopped before its first step.
         """
@@ -351,17 +355,23 @@ class Trainer:
             found = self._engine.forward(x, limit=self._thread_limit)["prediction"]
         return found
 
-    def _measure(self, row: Row, rows: Examples, prefix: str) -> None:
+    def _measure(
+        self,
+        row: Row,
+        rows: Examples,
+        prefix: str,
+        limit: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
         """Add what the weights give on the rows to the row of the history."""
         if not (self.metrics or prefix):
             return
-        found = self._judged(rows)
+        found = self._judged(rows, limit)
         if not prefix:
             del found["loss"]  # the epoch's own, over which the weights changed, stays
         row.update({prefix + n: v for n, v in found.items()})
 
     def _judged(
-        self, rows: Examples, limit: Callable[[], AbstractContextManager[Any]] = nullcontext
+        self, rows: Examples, limit: Callable[[], AbstractContextManager[Any]]
     ) -> dict[str, float]:
         """Loss and metrics of the rows."""
         total, prediction = evaluated(
@@ -409,12 +419,16 @@ class Trainer:
 
 
 def _portions(rows: int, batch_size: int) -> list[tuple[int, int, bool]]:
-    """Steps of an epoch, rows of each and whether monitored: the last full batch is, or the only.
+    """Steps of an epoch, rows of each, and whether monitored: the last that is not small.
 
     >>> _portions(10, 3)
     [(2, 3, False), (1, 3, True), (1, 1, False)]
+    >>> _portions(11, 3)
+    [(3, 3, False), (1, 2, True)]
     """
     full, short = divmod(rows, batch_size)
-    portions = [(full - 1, batch_size, False), (min(full, 1), batch_size, True)]
-    portions.append((1, short, not full))
+    if full == 0 or 2 * short >= batch_size:
+        portions = [(full, batch_size, False), (1, short, True)]
+    else:
+        portions = [(full - 1, batch_size, False), (1, batch_size, True), (1, short, False)]
     return [(steps, size, monitored) for steps, size, monitored in portions if steps > 0 and size]

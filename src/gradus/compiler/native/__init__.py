@@ -9,7 +9,7 @@ from gradus.compiler.native.limits import (
     thread_limit,
 )
 from gradus.compiler.native.rows import NativeRows
-from gradus.compiler.native.support import available, targets, unsupported
+from gradus.compiler.native.support import available, finite, targets, unsupported
 
 __all__ = [
     "TARGET_VARIABLE",
@@ -18,6 +18,7 @@ __all__ = [
     "NativeRows",
     "available",
     "cores",
+    "finite",
     "target_or_variable",
     "targets",
     "thread_limit",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 from gradus.compiler.executor import Arrays, Feed, Program, Steps
-from gradus.compiler.graph import Graph
+from gradus.compiler.graph import Graph, once_a_graph
 from gradus.compiler.memory import Lifetime, arrange
 from gradus.compiler.native.instructions import in_place
 from gradus.compiler.native.lower import Lowered, lower
@@ -13,14 +17,47 @@ from gradus.compiler.native.support import library, outside
 from gradus.types import Array, TensorType
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Instructions, and where in an arena their numbers lie.
+
+    Attributes:
+        lowered: the instructions.
+        offsets: of each buffer.
+        size: of the arena.
+    """
+
+    lowered: Lowered
+    offsets: Mapping[int, int]
+    size: int
+
+    @classmethod
+    def of(cls, graph: Graph, *, may_turn: bool) -> Plan:
+        """The plan of a graph; see ``lower``."""
+        lowered = lower(graph, library.opcode, may_turn=may_turn)
+        _share_carried(graph, lowered)
+        return cls(lowered, *_placed(lowered))
+
+    @cached_property
+    def numbers(self) -> list[list[int]]:
+        """The instructions as C++ reads them."""
+        return self.lowered.numbers(self.offsets)
+
+
+@once_a_graph
+def plan(graph: Graph) -> Plan:
+    """How a graph is computed where all of it is computed in every run."""
+    return Plan.of(graph, may_turn=True)
+
+
 class NativeProgram(Program):
     """A graph as native instructions in one arena.
 
     Args:
         graph: optimised, with native forms of all its operations.
+        plan: how it is computed.
         threads: the most threads to use.
         target: the instruction set.
-        may_turn: see ``lower``.
 
     Attributes:
         instructions: in the order of running.
@@ -28,12 +65,10 @@ class NativeProgram(Program):
 
     on_numpy = False
 
-    def __init__(self, graph: Graph, threads: int, target: str, *, may_turn: bool = True) -> None:
+    def __init__(self, graph: Graph, plan: Plan, threads: int, target: str) -> None:
         super().__init__(graph)
-        lowered = lower(graph, library.opcode, may_turn=may_turn)
-        self._share_carried(lowered)
-        offsets, size = _placed(lowered)
-        self._program = library.Program(lowered.numbers(offsets), size, target, threads)
+        lowered, offsets = plan.lowered, plan.offsets
+        self._program = library.Program(plan.numbers, plan.size, target, threads)
         for buffer, value in lowered.constants.items():
             if value.nbytes:
                 self._program.write(offsets[buffer], np.ascontiguousarray(value))
@@ -98,21 +133,22 @@ class NativeProgram(Program):
         """Seconds of each instruction on what the last call left, the least of some rounds."""
         return [ns * 1e-9 for ns in self._program.profile(rounds)]
 
-    def _share_carried(self, lowered: Lowered) -> None:
-        """Let a carried result take its input's buffer where nothing reads the input afterwards."""
-        for name, place in lowered.outputs.items():
-            if name not in self.graph.carried:
-                continue
-            old, new = lowered.inputs[name].buffer, place.buffer
-            reading = [k for k, i in enumerate(lowered.instructions) if old in i.reads]
-            writing = [k for k, i in enumerate(lowered.instructions) if new in i.buffers]
-            if not reading or not writing or old == new:
-                continue
-            first, last = writing[0], reading[-1]
-            if first > last or (first == last and in_place(lowered.instructions[first], old, new)):
-                for k in writing:
-                    lowered.instructions[k] = lowered.instructions[k].moved(new, old)
-                lowered.outputs[name] = lowered.inputs[name]
+
+def _share_carried(graph: Graph, lowered: Lowered) -> None:
+    """Let a carried result take its input's buffer where nothing reads the input afterwards."""
+    for name, place in lowered.outputs.items():
+        if name not in graph.carried:
+            continue
+        old, new = lowered.inputs[name].buffer, place.buffer
+        reading = [k for k, i in enumerate(lowered.instructions) if old in i.reads]
+        writing = [k for k, i in enumerate(lowered.instructions) if new in i.buffers]
+        if not reading or not writing or old == new:
+            continue
+        first, last = writing[0], reading[-1]
+        if first > last or (first == last and in_place(lowered.instructions[first], old, new)):
+            for k in writing:
+                lowered.instructions[k] = lowered.instructions[k].moved(new, old)
+            lowered.outputs[name] = lowered.inputs[name]
 
 
 def _placed(lowered: Lowered) -> tuple[dict[int, int], int]:

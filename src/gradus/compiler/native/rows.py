@@ -14,7 +14,7 @@ from gradus.compiler.hoist import hoist
 from gradus.compiler.memory import Lifetime, arrange
 from gradus.compiler.native.instructions import Address
 from gradus.compiler.native.lower import Lowered, lower
-from gradus.compiler.native.program import NativeProgram
+from gradus.compiler.native.program import NativeProgram, Plan
 from gradus.compiler.native.support import library, outside, unsupported
 from gradus.compiler.passes import optimise
 from gradus.compiler.rows import Arrays, Reading, RowProgram, Run, Shared, Shortcut, batches
@@ -62,7 +62,8 @@ class _Weights:
             return self._given
         if once.hash not in self._once:
             types = {n: once.nodes[i].type for n, i in once.outputs.items()}
-            program = NativeProgram(once, self._threads, self._target, may_turn=False)
+            plan = Plan.of(once, may_turn=False)
+            program = NativeProgram(once, plan, self._threads, self._target)
             self._once[once.hash] = _Once(program, self._allocated(types))
         return self._given | self._once[once.hash].addresses
 

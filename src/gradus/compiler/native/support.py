@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from gradus import ops
 from gradus.compiler.graph import Graph
 from gradus.errors import ArgumentError
 from gradus.ops.index import position_error
-from gradus.types import is_float
+from gradus.types import Array, is_float
 
 try:
     from gradus import _native
@@ -24,6 +28,11 @@ def available() -> bool:
 def targets() -> list[str]:
     """Instruction sets that the native executor has code for and this processor can run."""
     return list(library.targets()) if library is not None else []
+
+
+def finite(arrays: Sequence[Array]) -> bool:
+    """Whether all numbers of all arrays are finite."""
+    return library.finite(arrays) if available() else all(np.isfinite(a).all() for a in arrays)
 
 
 def unsupported(graph: Graph) -> list[str]:

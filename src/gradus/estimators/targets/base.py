@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -85,17 +86,17 @@ def own(loss: Loss) -> Loss:
 
 def over_members(loss: Loss) -> Loss:
     """The mean of the members' losses, where there are several predictions (rows, members, …)."""
+    return partial(_averaged, loss)
 
-    def averaged(prediction: Tensor, target: Tensor) -> Tensor:
-        if prediction.ndim < 3:
-            return loss(prediction, target)
-        n, k, *rest = prediction.shape
-        flat = ops.reshape(prediction, shape=(n * k, *rest))
-        each = ops.broadcast_to(ops.expand_dims(target, axis=1), shape=(n, k, *target.shape[1:]))
-        repeated = ops.reshape(each, shape=(n * k, *target.shape[1:]))
-        return ops.mean(ops.reshape(loss(flat, repeated), shape=(n, k)), axis=1)
 
-    return averaged
+def _averaged(loss: Loss, prediction: Tensor, target: Tensor) -> Tensor:
+    if prediction.ndim < 3:
+        return loss(prediction, target)
+    n, k, *rest = prediction.shape
+    flat = ops.reshape(prediction, shape=(n * k, *rest))
+    each = ops.broadcast_to(ops.expand_dims(target, axis=1), shape=(n, k, *target.shape[1:]))
+    repeated = ops.reshape(each, shape=(n * k, *target.shape[1:]))
+    return ops.mean(ops.reshape(loss(flat, repeated), shape=(n, k)), axis=1)
 
 
 def check_loss(given: Any, *known: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -229,15 +230,7 @@ class SeveralClasses(Targets):
         if callable(recipe.loss):
             return own(recipe.loss)
         each = [part.loss(recipe) for part in self.parts]
-        bounds = self._bounds()
-
-        def summed(prediction: Tensor, target: Tensor) -> Tensor:
-            total: Any = 0.0
-            for k, (loss, (start, stop)) in enumerate(zip(each, bounds, strict=True)):
-                total = total + loss(prediction[..., start:stop], target[..., k])
-            return total
-
-        return summed
+        return partial(_sum_of, each, self._bounds())
 
     def log_probabilities(self, raw: Array) -> list[Array]:
         """Of each question's classes."""
@@ -342,22 +335,34 @@ def numbered(y: Array, classes: Array) -> Array:
     return places.astype(np.int64)
 
 
+# Not as functions inside functions: networks with equal losses are traced once.
+
+
 def _smoothed(epsilon: float) -> Loss:
     if not epsilon:
         return losses.cross_entropy
-
-    def cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:
-        return losses.cross_entropy(prediction, target, label_smoothing=epsilon)
-
-    return cross_entropy
+    return partial(losses.cross_entropy, label_smoothing=epsilon)
 
 
 def _smoothed_yes_no(epsilon: float) -> Loss:
     if not epsilon:
         return losses.binary_cross_entropy_with_logits
+    return partial(_yes_no_loss, epsilon=epsilon)
 
-    def binary_cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:
-        smooth = (1.0 - epsilon) * target + 0.5 * epsilon
-        return losses.binary_cross_entropy_with_logits(prediction, smooth)
 
-    return binary_cross_entropy
+def _yes_no_loss(prediction: Tensor, target: Tensor, *, epsilon: float) -> Tensor:
+    smooth = (1.0 - epsilon) * target + 0.5 * epsilon
+    return losses.binary_cross_entropy_with_logits(prediction, smooth)
+
+
+def _sum_of(
+    each: Sequence[Loss],
+    bounds: Sequence[tuple[int, int]],
+    prediction: Tensor,
+    target: Tensor,
+) -> Tensor:
+    """Of the losses of several questions, each beside its own outputs."""
+    total: Any = 0.0
+    for k, (loss, (start, stop)) in enumerate(zip(each, bounds, strict=True)):
+        total = total + loss(prediction[..., start:stop], target[..., k])
+    return total

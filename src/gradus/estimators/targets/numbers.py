@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -67,17 +68,10 @@ class Values(Targets):
             "squared_error": losses.squared_error,
             "absolute_error": losses.absolute_error,
             "huber": losses.huber,
-            "quantile": self._pinball,
+            "quantile": partial(_pinball, quantiles=self.quantiles),
         }
         check_loss(recipe.loss, *named)
         return named[recipe.loss]
-
-    def _pinball(self, prediction: Tensor, target: Tensor) -> Tensor:
-        count = len(self.quantiles)
-        total: Any = 0.0
-        for k, q in enumerate(self.quantiles):
-            total = total + losses.pinball(prediction[..., k::count], target, quantile=q)
-        return total
 
     def decoded(self, raw: Array) -> Array:
         """In the unit of y: (rows, values, quantiles), quantiles in order."""
@@ -129,3 +123,11 @@ class Values(Targets):
     def _middle(self) -> int:
         """Place of the quantile nearest to the median."""
         return int(np.argmin(np.abs(np.array(self.quantiles or [0.5]) - 0.5)))
+
+
+def _pinball(prediction: Tensor, target: Tensor, *, quantiles: Sequence[float]) -> Tensor:
+    """Summed over the quantiles, which stand one beside the other for each value."""
+    total: Any = 0.0
+    for k, q in enumerate(quantiles):
+        total = total + losses.pinball(prediction[..., k :: len(quantiles)], target, quantile=q)
+    return total
