@@ -7,10 +7,10 @@ and a dtype. Passes turn graphs into graphs, and executors turn them into progra
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,6 +20,7 @@ from gradus.ops import Primitive
 from gradus.types import Array, TensorType
 
 Found = TypeVar("Found")
+More = ParamSpec("More")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,18 +204,21 @@ def moved(node: Node, places: Sequence[int]) -> Node:
 # ── Remembering ─────────────────────────────────────────────────────────────────────────────────
 
 
-def once_a_graph(function: Callable[[Graph], Found]) -> Callable[[Graph], Found]:
+def once_a_graph(
+    function: Callable[Concatenate[Graph, More], Found],
+) -> Callable[Concatenate[Graph, More], Found]:
     """A function of a graph that remembers what it found for as long as the graph lives.
 
-    Graphs do not change, and what is found must not hold the graph itself.
+    Graphs do not change. What is found must not hold the graph itself; what else the function is
+    given, by place, can be hashed.
     """
-    found: WeakKeyDictionary[Graph, Found] = WeakKeyDictionary()
+    found: WeakKeyDictionary[Graph, dict[Hashable, Found]] = WeakKeyDictionary()
 
     @wraps(function)
-    def remembering(graph: Graph) -> Found:
-        result = found.get(graph)
-        if result is None:
-            result = found[graph] = function(graph)
-        return result
+    def remembering(graph: Graph, *more: More.args, **_: More.kwargs) -> Found:
+        known = found.setdefault(graph, {})
+        if more not in known:
+            known[more] = function(graph, *more)  # type: ignore[call-arg]  # by place
+        return known[more]
 
-    return remembering
+    return remembering  # type: ignore[return-value]  # what wraps gives names the graph

@@ -32,6 +32,7 @@ from gradus.types import Array
 
 # Rows of a matrix that are encoded together, column by column: each then stays in the cache.
 _ROWS_AT_ONCE = 1 << 13
+_NUMBERS_AT_ONCE = 1 << 15  # about as many, where columns are computed side by side
 
 
 @dataclass(frozen=True)
@@ -202,10 +203,12 @@ class TableEncoder:
         n = len(X) if isinstance(chosen, slice) else len(chosen)
         encoded = np.empty((n, len(self.feature_names)), float_dtype(dtype))
         try:
-            for start in range(0, n, _ROWS_AT_ONCE):
-                part = slice(start, start + _ROWS_AT_ONCE)
+            at_once = min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // X.shape[1] + 1)
+            for start in range(0, n, at_once):
+                part = slice(start, start + at_once)
                 these = part if isinstance(chosen, slice) else chosen[part]
-                self._fill(encoded[part], (column[these] for column in X.T))
+                if not self._fill_together(encoded[part], X[these]):
+                    self._fill(encoded[part], (column[these] for column in X.T))
         except DataError:
             # Once more by whole columns, where the cell stands in the row that the message names.
             for feature, column in zip(self.features, X.T, strict=True):
@@ -220,6 +223,16 @@ class TableEncoder:
         places = self.places.values()
         for feature, place, cells in zip(self.features, places, columns, strict=True):
             encoded[:, place.start : place.stop] = feature.encode(cells, encoded.dtype)
+
+    def _fill_together(self, encoded: Array, cells: Array) -> bool:
+        """Write what `_fill` would of numbers scaled alike; False where it has to look at each."""
+        scales = [f.scale for f in self.features if isinstance(f, NumericFeature)]
+        kinds = {type(scale) for scale in scales}
+        if len(kinds) != 1 or len(scales) < encoded.shape[1]:
+            return False
+        with np.errstate(over="ignore", invalid="ignore"):
+            encoded[:] = kinds.pop().columns_z(scales, cells.astype(np.float64, copy=False))
+        return bool(np.isfinite(encoded).all())  # or cells are missing, infinite or too far away
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ names it by its place in the closed registry `SCALINGS`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -58,6 +58,11 @@ class Scaling(ABC):
     @abstractmethod
     def _z(self, values: Array) -> Array:
         """Scaled float64 numbers of finite or missing ones."""
+
+    @staticmethod
+    @abstractmethod
+    def columns_z(scales: Sequence[Any], values: Array) -> Array:
+        """What ``_z`` of each gives for its column of a matrix, float64 (n, d)."""
 
     @property
     @abstractmethod
@@ -121,8 +126,13 @@ class Scale(Scaling):
         return cls(float(np.ldexp(mean, exponent)), std if std >= _LEAST else 1.0)
 
     def _z(self, values: Array) -> Array:
-        # Halves, because the difference of two large numbers can overflow.
-        return (values / 2 - self.mean / 2) / (self.std / 2)
+        return _distance(values, self.mean, self.std)
+
+    @staticmethod
+    def columns_z(scales: Sequence[Scale], values: Array) -> Array:
+        """(x − mean) / std of each column."""
+        means, stds = np.array([s.mean for s in scales]), np.array([s.std for s in scales])
+        return _distance(values, means, stds)
 
     @property
     def centre(self) -> float:
@@ -184,12 +194,18 @@ class RobustScale(Scaling):
         return cls(median, spread)
 
     def _z(self, values: Array) -> Array:
-        if self.spread == 0:
-            return np.where(np.isnan(values), np.nan, 0.0)
-        z = (values / 2 - self.median / 2) / (self.spread / 2)
+        return self.columns_z([self], values[:, None])[:, 0]
+
+    @staticmethod
+    def columns_z(scales: Sequence[RobustScale], values: Array) -> Array:
+        """The clipped distance from the median of each column."""
+        medians = np.array([s.median for s in scales])
+        spreads = np.array([s.spread for s in scales])
+        constant = spreads == 0
+        z = _distance(values, medians, np.where(constant, np.inf, spreads))
         # Long before 1e100 the result is 3, and the square below does not overflow.
         z = np.clip(z, -1e100, 1e100)
-        clipped: Array = z / np.sqrt(1 + (z / 3) ** 2)
+        clipped: Array = z / np.sqrt(1 + (z / 3) ** 2) + 0.0  # a constant's −0 is 0
         return clipped
 
     @property
@@ -227,6 +243,11 @@ class Unscaled(Scaling):
         return cls()
 
     def _z(self, values: Array) -> Array:
+        return values
+
+    @staticmethod
+    def columns_z(scales: Sequence[Unscaled], values: Array) -> Array:
+        """The numbers as they are."""
         return values
 
     @property
@@ -278,6 +299,12 @@ def check_finite(values: Array, name: str) -> None:
             received=f"{float(values[row])} in row {row + 1}",
             remedy="correct the cell, or leave it empty",
         )
+
+
+def _distance(values: Array, centre: Any, unit: Any) -> Array:
+    # Halves, because the difference of two large numbers can overflow.
+    found: Array = (values / 2 - centre / 2) / (unit / 2)
+    return found
 
 
 def _present(values: Array, weight: Array | None) -> tuple[Array, Array | None]:

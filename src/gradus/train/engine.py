@@ -55,11 +55,13 @@ class Position:
         step: number of steps taken.
         tensors: parameters and state of the network, by their names in the program.
         carry: the arrays that these hold, and the moments of the optimizer.
+        settings: those of the network; they say which tensors it has, and what is trained.
     """
 
     step: int
     tensors: Mapping[str, Tensor]
     carry: Mapping[str, Array]
+    settings: Hashable
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,13 @@ class Engine:
         self.penalty = penalty
         self.dtype = network.parameters()[0].dtype
         self.step = 0
-        self._moments: dict[str, dict[str, Array]] = {}  # of each parameter, by name in the program
+        self._moments: dict[str, dict[str, Array]] = {}  # of each parameter; names of the program
         self.shortcut: Shortcut = _no_shortcut
         # Not of methods: the engine would hold itself, and its weights stay until a collection.
         step = lru_cache(_KINDS)(partial(_step, network, loss, reduction, optimizer, penalty))
         self._trainings = lru_cache(_KINDS)(partial(_training_program, executor, step))
         self._rows = lru_cache(_KINDS)(partial(_row_program, network, loss, executor))
+        self._tensors: tuple[Hashable, dict[str, Tensor]] = None, {}  # the network's, by settings
         self._last: tuple[Any, list[_Prepared]] | None = None  # what was prepared last, for what
 
     # Weights ------------------------------------------------------------------------------------
@@ -134,18 +137,25 @@ class Engine:
 
     def position(self) -> Position:
         """Where training stands, to begin from or to go back to."""
-        with untraced:
-            params, state = self.network.named_parameters(), self.network.named_buffers()
+        with untraced:  # parameters may be frozen between two calls
+            now = settings(self.network)
+            if self._tensors[0] != now:
+                self._tensors = now, self._named()
+        tensors = self._tensors[1]
+        carry = {n: t.numpy() for n, t in tensors.items()}
+        for name in tensors:
+            carry.update(self._moments.get(name, {}))
+        return Position(self.step, tensors, carry, now)
+
+    def _named(self) -> dict[str, Tensor]:
+        """Parameters and state by their names in the program; moments for what has none yet."""
+        params = self.network.named_parameters()
         for name, t in params.items():
-            if name not in self._moments:
+            if (own := f"params.{name}") not in self._moments:
                 made = self.optimizer.for_parameter(name).init(t)
                 moments = prefixed(f"moments.{name}", made)
-                self._moments[name] = {n: m.numpy() for n, m in moments.items()}
-        tensors = {**prefixed("params", params), **prefixed("state", state)}
-        carry = {n: t.numpy() for n, t in tensors.items()}
-        for name in params:
-            carry.update(self._moments[name])
-        return Position(self.step, tensors, carry)
+                self._moments[own] = {n: m.numpy() for n, m in moments.items()}
+        return {**prefixed("params", params), **prefixed("state", self.network.named_buffers())}
 
     def go_back(self, position: Position) -> None:
         """Take back all steps since then, as if they had not been."""
@@ -184,7 +194,8 @@ class Engine:
         Raises:
             DivergenceError: something stopped being finite; the weights are the last good ones.
         """
-        programs = self.prepare(rows, [(p.batches.shape[1], p.monitored) for p in portions])
+        kinds = [(p.batches.shape[1], p.monitored) for p in portions]
+        programs = self._prepared(rows, kinds, start.settings)
         carry = start.carry
         records = []
         for prepared, portion in zip(programs, portions, strict=True):
@@ -315,12 +326,18 @@ class Engine:
             rows: the examples.
             kinds: number of rows and whether monitored, of each kind of step.
         """
-        with untraced:  # settings say what is trained: parameters may be frozen between two calls
-            now = _kinds(rows.arrays), kinds, settings(self.network)
-            if not self._last or self._last[0] != now:
-                made = [self._trainings(tuple(rows.types(n).items()), m, now[2]) for n, m in kinds]
-                self._last = now, made
-            return self._last[1]
+        with untraced:
+            return self._prepared(rows, kinds, settings(self.network))
+
+    def _prepared(
+        self, rows: Examples, kinds: Sequence[tuple[int, bool]], now: Hashable
+    ) -> list[_Prepared]:
+        asked = _kinds(rows.arrays), kinds, now
+        if not self._last or self._last[0] != asked:
+            with untraced:
+                made = [self._trainings(tuple(rows.types(n).items()), m, now) for n, m in kinds]
+            self._last = asked, made
+        return self._last[1]
 
 
 def _training_program(

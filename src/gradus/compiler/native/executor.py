@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from gradus.compiler.executor import Executor, Program
 from gradus.compiler.graph import Graph
 from gradus.compiler.native.limits import target_or_variable, threads_or_limit
-from gradus.compiler.native.program import NativeProgram, plan
+from gradus.compiler.native.program import NativeProgram
 from gradus.compiler.native.rows import NativeRows
 from gradus.compiler.native.support import targets, unsupported
 from gradus.compiler.passes import optimise
@@ -44,7 +44,7 @@ class NativeExecutor(Executor):
                 received=", ".join(lacking),
                 remedy="use executor='reference' for this one",
             )
-        return NativeProgram(optimised, plan(optimised), self.threads, self.target)
+        return NativeProgram(optimised, self.threads, self.target)
 
     def prepare_rows(self, trace: Callable[[int], Traced], rows: Collection[str]) -> RowProgram:
         """Plan a function for any number of rows; see ``Executor.prepare_rows``."""

@@ -18,7 +18,7 @@ from gradus.types import Array, TensorType
 
 
 @dataclass(frozen=True)
-class Plan:
+class _Plan:
     """Instructions, and where in an arena their numbers lie.
 
     Attributes:
@@ -31,13 +31,6 @@ class Plan:
     offsets: Mapping[int, int]
     size: int
 
-    @classmethod
-    def of(cls, graph: Graph, *, may_turn: bool) -> Plan:
-        """The plan of a graph; see ``lower``."""
-        lowered = lower(graph, library.opcode, may_turn=may_turn)
-        _share_carried(graph, lowered)
-        return cls(lowered, *_placed(lowered))
-
     @cached_property
     def numbers(self) -> list[list[int]]:
         """The instructions as C++ reads them."""
@@ -45,9 +38,10 @@ class Plan:
 
 
 @once_a_graph
-def plan(graph: Graph) -> Plan:
-    """How a graph is computed where all of it is computed in every run."""
-    return Plan.of(graph, may_turn=True)
+def _planned(graph: Graph, may_turn: bool) -> _Plan:
+    lowered = lower(graph, library.opcode, may_turn=may_turn)
+    _share_carried(graph, lowered)
+    return _Plan(lowered, *_placed(lowered))
 
 
 class NativeProgram(Program):
@@ -55,9 +49,9 @@ class NativeProgram(Program):
 
     Args:
         graph: optimised, with native forms of all its operations.
-        plan: how it is computed.
         threads: the most threads to use.
         target: the instruction set.
+        may_turn: see ``lower``.
 
     Attributes:
         instructions: in the order of running.
@@ -65,10 +59,11 @@ class NativeProgram(Program):
 
     on_numpy = False
 
-    def __init__(self, graph: Graph, plan: Plan, threads: int, target: str) -> None:
+    def __init__(self, graph: Graph, threads: int, target: str, *, may_turn: bool = True) -> None:
         super().__init__(graph)
-        lowered, offsets = plan.lowered, plan.offsets
-        self._program = library.Program(plan.numbers, plan.size, target, threads)
+        planned = _planned(graph, may_turn)
+        lowered, offsets = planned.lowered, planned.offsets
+        self._program = library.Program(planned.numbers, planned.size, target, threads)
         for buffer, value in lowered.constants.items():
             if value.nbytes:
                 self._program.write(offsets[buffer], np.ascontiguousarray(value))

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from gradus.compiler.executor import Program
-from gradus.compiler.graph import Graph
+from gradus.compiler.graph import Graph, once_a_graph
 from gradus.compiler.hoist import hoist
 from gradus.compiler.memory import Lifetime, arrange
 from gradus.compiler.native.instructions import Address
 from gradus.compiler.native.lower import Lowered, lower
-from gradus.compiler.native.program import NativeProgram, Plan
+from gradus.compiler.native.program import NativeProgram
 from gradus.compiler.native.support import library, outside, unsupported
 from gradus.compiler.passes import optimise
 from gradus.compiler.rows import Arrays, Reading, RowProgram, Run, Shared, Shortcut, batches
@@ -62,8 +62,7 @@ class _Weights:
             return self._given
         if once.hash not in self._once:
             types = {n: once.nodes[i].type for n, i in once.outputs.items()}
-            plan = Plan.of(once, may_turn=False)
-            program = NativeProgram(once, plan, self._threads, self._target)
+            program = NativeProgram(once, self._threads, self._target, may_turn=False)
             self._once[once.hash] = _Once(program, self._allocated(types))
         return self._given | self._once[once.hash].addresses
 
@@ -216,8 +215,7 @@ class _Ready:
         graph = optimise(traced.graph)
         if unsupported(graph):
             return False
-        once, rest = hoist(graph, self.interface.inputs)
-        lowered = lower(rest, library.opcode, may_turn=False)
+        once, rest, lowered = _taken_apart(graph, frozenset(self.interface.inputs))
         homes = self._weights.placed(once, rest, self.interface.inputs)
         fixed = {p.buffer: homes[n] for n, p in lowered.inputs.items() if n in homes}
         offsets, size = _arranged(lowered, fixed)
@@ -279,6 +277,13 @@ class _Ready:
             list(found.shape),
             found.dtype,
         )
+
+
+@once_a_graph
+def _taken_apart(graph: Graph, rows: frozenset[str]) -> tuple[Graph, Graph, Lowered]:
+    """What to compute when the weights change, the rest, and the rest as instructions."""
+    once, rest = hoist(graph, rows)
+    return once, rest, lower(rest, library.opcode, may_turn=False)
 
 
 def _arranged(lowered: Lowered, elsewhere: Collection[int]) -> tuple[dict[int, int], int]:
