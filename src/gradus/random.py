@@ -32,6 +32,7 @@ SITE_SPLIT = 0xFFFF0002
 SITE_TOY = 0xFFFF0003
 SITE_SEARCH = 0xFFFF0004
 SITE_TEXT = 0xFFFF0005
+SITE_COPIES = 0xFFFF0006
 
 
 def philox(counter: tuple[Array, ...], key: tuple[int, int]) -> tuple[Array, ...]:

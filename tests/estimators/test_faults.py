@@ -64,6 +64,7 @@ WRONG: list[tuple[str, Any]] = [
     ("scaling_layer", 1),
     ("parametric_activation", "no"),
     ("members", 0),
+    ("copies", 0),
     ("loss", "squared_error"),
     ("loss", 3),
     ("label_smoothing", 1.5),

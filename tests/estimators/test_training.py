@@ -57,6 +57,7 @@ def test_hidden_activations_are_what_the_weights_say(activation: str) -> None:
 def test_coefs_are_the_weights_of_the_network_with_the_scale_that_ntk_puts_before_them() -> None:
     fitted = MLPClassifier(
         (6, 4),
+        copies=1,
         max_iter=3,
         scaling="standard",
         scaling_layer=False,

@@ -101,6 +101,10 @@ TABLE: dict[str, tuple[Callable[[str], nn.Module], np.ndarray, tuple[int, ...], 
         lambda d: nn.MemberLinear(3, 4, 2, dtype=d), IMAGES, (2, 3, 2), ["weight", "bias"],
     ),
     "MemberMean": (lambda d: nn.MemberMean("values"), IMAGES, (2, 3, 4), []),
+    "Ensemble": (
+        lambda d: nn.Ensemble(nn.Linear(4, 2, dtype=d), nn.Linear(4, 2, bias=False, dtype=d)),
+        X, (5, 2, 2), ["0.weight", "0.bias", "1.weight"],
+    ),
     "TableInput-others": (lambda d: nn.TableInput(4), X, (5, 4), []),
     "Maxout": (
         lambda d: nn.Maxout(4, 3, pieces=3, dtype=d), X, (5, 3), ["affine.weight", "affine.bias"],

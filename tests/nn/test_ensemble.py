@@ -111,6 +111,8 @@ def test_members_start_with_random_signs_or_normal_numbers_alike_in_a_group() ->
         (lambda: nn.MemberInput(0, 4), "members must be at least 1"),
         (lambda: nn.MemberInput(2, 4, start="ones"), "start must be 'signs' or 'normal'"),
         (lambda: nn.MemberInput(2, 4, groups=[3]), "groups add up to the 4 features"),
+        (lambda: nn.Ensemble(), "one network or more, each a module; received none"),
+        (lambda: nn.Ensemble([nn.ReLU()]), r"write Ensemble\(\*networks\)"),  # type: ignore[arg-type]
         (lambda: nn.MemberMean("votes"), "of must be 'values' or 'classes' or 'labels'"),
         (lambda: nn.MemberMean("values", [2, 3]), "where the outputs are scores of classes"),
     ],
@@ -124,3 +126,8 @@ def test_arguments_without_meaning_are_refused(make: Callable[[], object], says:
 def test_inputs_without_members_are_refused(layer: nn.Module) -> None:
     with pytest.raises(ShapeError, match=r"put nn\.MemberInput before"):
         layer(X)
+
+
+def test_networks_of_an_ensemble_give_outputs_of_one_shape() -> None:
+    with pytest.raises(ShapeError):
+        nn.Ensemble(nn.Linear(4, 2), nn.Linear(4, 3))(X)

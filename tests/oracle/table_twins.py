@@ -157,3 +157,11 @@ class MemberMean(nn.Module):
         if self.of == "classes":
             return torch.log(torch.softmax(x, dim=-1).mean(dim=1))
         return torch.logit(torch.sigmoid(x).mean(dim=1))
+
+
+class Ensemble(nn.ModuleList):
+    def __init__(self, *networks: nn.Module) -> None:
+        super().__init__(networks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([network(x) for network in self], dim=1)

@@ -130,6 +130,10 @@ TABLE: dict[str, Pair] = {
         lambda d: nn.MemberLinear(3, 4, 2, dtype=d),
         lambda d: table.MemberLinear(3, 4, 2, d), IMAGES,
     ),
+    "Ensemble": (
+        lambda d: nn.Ensemble(nn.Linear(4, 2, dtype=d), nn.Linear(4, 2, dtype=d)),
+        lambda d: table.Ensemble(*(torch.nn.Linear(4, 2, dtype=d) for _ in range(2))), X,
+    ),
     "MemberMean": (
         lambda d: nn.MemberMean("values"), lambda d: table.MemberMean("values"), IMAGES,
     ),

@@ -164,21 +164,20 @@ def test_things_that_differ_have_different_values() -> None:
     assert found == {name: likeness(make()) for name, make in DIFFERENT.items()}
 
 
-@pytest.mark.parametrize(
-    "thing",
-    [
-        Own(),
-        nn.Sequential(Own()),
-        lambda p, y: p,
-        partial(lambda p, y, z: p, z=1),
-        network,
-        np.ones(2),
-        gd.tensor([1.0]),
-        L2Penalty(0.1).__call__,
-        {1: object()},
-    ],
-    ids=str,
-)
+UNKNOWN: dict[str, Any] = {
+    "a module": Own(),
+    "a network with it": nn.Sequential(Own()),
+    "a function": network,
+    "a function without a name": lambda p, y: p,
+    "a function with an option": partial(network, width=3),
+    "an array": np.ones(2),
+    "a tensor": gd.tensor([1.0]),
+    "a method": L2Penalty(0.1).__call__,
+    "an object": {1: object()},
+}
+
+
+@pytest.mark.parametrize("thing", UNKNOWN.values(), ids=UNKNOWN)
 def test_of_what_users_write_nothing_is_known(thing: Any) -> None:
     assert likeness(thing) is None
 

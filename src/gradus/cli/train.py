@@ -172,8 +172,13 @@ class _Found(Callback):
 
     def __init__(self, text: str, preset: str) -> None:
         self.text, self.preset = text, preset
+        self.networks = 0
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
+        self.networks += 1
+        if self.networks > 1:
+            say(f"Another one of the same form, number {self.networks}")
+            return
         say(self.text)
         say(f"Preset {self.preset}: {PRESETS[self.preset]}.")
         parameters = count(trainer.network.parameter_count, "parameter")

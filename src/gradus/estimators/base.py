@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from gradus.data import split_indices
 from gradus.data.config import entry
 from gradus.data.target import Task
 from gradus.errors import ArgumentError, DivergenceError
+from gradus.estimators.curves import Curves
 from gradus.estimators.estimator import TableEstimator
 from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.plain import Build, from_plain, to_plain
@@ -25,7 +27,7 @@ from gradus.estimators.recipe import SCHEDULES, Recipe
 from gradus.estimators.rows import Rows, seeded
 from gradus.estimators.targets import Targets, over_members
 from gradus.optim import Constant
-from gradus.random import Stream, use_stream
+from gradus.random import SITE_COPIES, Stream, bits, use_stream
 from gradus.tensor import Tensor
 from gradus.train import (
     Callback,
@@ -34,6 +36,7 @@ from gradus.train import (
     History,
     L2Penalty,
     NoImprovement,
+    StopSignals,
     Trainer,
 )
 from gradus.train.checks import check_callbacks
@@ -46,12 +49,12 @@ _LOOKED_AT = 1 << 14  # rows that a network is made by, where they say where its
 _WORKING = ("_trainer", "_rule", "_watch")  # what only training needs, and can be made again
 
 
-class NetworkEstimator(CallbackSupportMixin, TableEstimator):
+class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
     """Base of the estimators that train a network: fit, and what it leaves behind.
 
     Attributes:
         recipe_: all options, settled.
-        history_: one row a pass, with curves and ``diagnose()``.
+        history_: one row a pass, with curves and ``diagnose()``; of several copies, the first's.
         rows_: how many rows the last fit trained on, and how many it validated on.
         n_iter_: passes done.
         network_, encoder_, schema_, targets_, n_features_in_, feature_names_in_: see
@@ -109,12 +112,38 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         """
         recipe = self._recipe()
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
-        with self._or_as_before():
+        with StopSignals() as signals, self._or_as_before():
             rows = self._rows(X, y, sample_weight, reset=not again)
             self._go_on(recipe) if again else self._begin(recipe, rows, None)
             held = self._held(X_val, y_val, sample_weight_val)
             self._train(recipe, rows, held, recipe.max_iter, fresh=True)
+            networks = [self.network_]
+            for k in range(1, 1 if again else recipe.copies_for(len(rows))):
+                if signals.received is None:
+                    another = self._another(k, rows)
+                    another._train(recipe, rows, held, recipe.max_iter, fresh=True)
+                    networks.append(another.network_)
+            if len(networks) > 1:
+                self.network_ = nn.Sequential(nn.Ensemble(*networks), self._mean())
+                self._forget_working()
+                self._trainer = self._new_trainer(recipe)
         return self
+
+    def _another(self, k: int, rows: Rows) -> Self:
+        """The estimator with a new network of its own, the k-th, and a seed that makes it another.
+
+        scikit-learn's callbacks follow the first one.
+        """
+        another = copy.copy(self)
+        for name in [n for n in vars(another) if n.startswith("_") and "callback" in n]:
+            delattr(another, name)
+        [another._seed] = bits(self._seed, k, SITE_COPIES, (1,)).tolist()
+        another._make(self.recipe_, rows)
+        return another
+
+    def _mean(self) -> nn.Module:
+        """What averages the predictions of copies."""
+        raise NotImplementedError(f"{type(self).__name__} has no copies")
 
     def build(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> Self:
         """Make the network and the encoding that ``fit`` would begin with, without training.
@@ -208,6 +237,10 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         )
         self.targets_ = self._read_targets(rows, classes)
         self._seed = seeded(options["random_state"])
+        self._make(recipe, rows)
+
+    def _make(self, recipe: Recipe, rows: Rows) -> None:
+        """Make a network for the rows, which has not been trained."""
         dtype = self._dtype(rows)
         looked_at = _LOOKED_AT if recipe.reads_rows else 2
         x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), looked_at)))
@@ -328,9 +361,10 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
     def _new_trainer(self, recipe: Recipe) -> Trainer:
         options = self.get_params(deep=False)
         loss = self.targets_.loss(recipe)
+        several = any(isinstance(m, nn.MemberMean) for _, m in self.network_.named_modules())
         trainer = Trainer(
             self.network_,
-            over_members(loss) if recipe.members > 1 else loss,
+            over_members(loss) if several else loss,
             recipe.optimizer(list(self.network_.named_parameters())),
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
@@ -413,40 +447,6 @@ class NetworkEstimator(CallbackSupportMixin, TableEstimator):
         if not hasattr(self, "_trainer"):  # after unpickling
             self._trainer = self._new_trainer(self.recipe_)
         return self._trainer.predict(x)
-
-    # What was recorded ---------------------------------------------------------------------------
-
-    @property
-    def loss_curve_(self) -> list[float]:
-        """Loss of each pass over the rows of training."""
-        return [float(row["loss"]) for row in self.history_]
-
-    @property
-    def validation_loss_curve_(self) -> list[float]:
-        """Loss of the rows held out after each pass."""
-        return self._recorded("val_loss")
-
-    @property
-    def validation_scores_(self) -> list[float]:
-        """Accuracy or R² of the rows held out after each pass."""
-        return self._recorded(f"val_{self.targets_.score.__name__}")
-
-    @property
-    def loss_(self) -> float:
-        """Loss of the last pass."""
-        return self._recorded("loss")[-1]
-
-    @property
-    def best_loss_(self) -> float:
-        """Least loss of a pass."""
-        return min(self._recorded("loss"))
-
-    def _recorded(self, column: str) -> list[float]:
-        """A column of the history; an attribute that there is not where it was never recorded."""
-        if column not in self.history_.columns:
-            why = "rows were held out" if column != "loss" else "pass has been made"
-            raise AttributeError(f"no {why}, so {column} was not recorded")
-        return [float(v) for v in self.history_[column]]
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but compiled programs."""

@@ -29,6 +29,8 @@ class HiddenLayerEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
     def transform(self, X: Any) -> Array:
         """Activations of the last hidden layer, (rows, units): what the network makes of the rows.
 
+        Several networks (``copies``) have theirs side by side.
+
         Args:
             X: as in ``fit``.
 
@@ -44,8 +46,16 @@ class HiddenLayerEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             )
         inputs = received(self, X, reset=False)
         x = inputs.encoded(self.encoder_, self.network_.parameters()[0].dtype)
-        body = self._part(self.network_[: self._hidden])
+        parts = [copy[: self._hidden] for copy in self._copies]
+        body = self._part(parts[0] if len(parts) == 1 else nn.Ensemble(*parts))
         return body.predict(x).reshape(len(x), -1)
+
+    @property
+    def _copies(self) -> tuple[nn.Sequential, ...]:
+        """The network, or the several whose predictions are averaged."""
+        first = self.network_[0]
+        several: Any = first.networks if isinstance(first, nn.Ensemble) else (self.network_,)
+        return tuple(several)
 
     def _part(self, network: nn.Module) -> Trainer:
         """What predicts with a part of the network, by the same means as with all of it."""

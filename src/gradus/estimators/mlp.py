@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,30 +35,36 @@ class _Perceptron(HiddenLayerEstimator):
     def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
         return perceptron(self.recipe_, self.encoder_, x, self.targets_.outputs, self._tail())
 
+    @abstractmethod
     def _tail(self) -> list[nn.Module]:
         """Modules behind the last layer."""
-        return []
 
     @property
     def _n_features_out(self) -> int:
         """Columns of ``transform``."""
-        return sum(self.recipe_.hidden_layer_sizes[-1:]) * self.recipe_.members
+        return sum(self.recipe_.hidden_layer_sizes[-1:]) * self.recipe_.members * len(self._copies)
 
     @property
     def coefs_(self) -> list[Array]:
         """Weights of each layer as scikit-learn has them, (inputs, units), NTK's scale included.
 
-        The last of an ensemble has one matrix a member, (members, inputs, outputs).
+        The last of an ensemble has one matrix a member, (members, inputs, outputs). Where there are
+        several copies, each layer has a matrix a copy, (copies, inputs, units).
         """
-        return [_weight(layer) for layer in self._layers()]
+        return self._of_layers(_weight)
 
     @property
     def intercepts_(self) -> list[Array]:
-        """Biases of each layer, (units,), the last of an ensemble (members, outputs)."""
-        return [layer.bias.numpy() for layer in self._layers()]
+        """Biases of each layer, (units,), the last of an ensemble (members, outputs).
 
-    def _layers(self) -> list[Any]:
-        return [m for m in self.network_ if isinstance(m, _LAYERS)]
+        Of copies, like ``coefs_``, with an axis in front.
+        """
+        return self._of_layers(lambda layer: layer.bias.numpy())
+
+    def _of_layers(self, found: Callable[[Any], Array]) -> list[Array]:
+        """What is found of each layer; of copies it is stacked."""
+        each = [[found(m) for m in one if isinstance(m, _LAYERS)] for one in self._copies]
+        return each[0] if len(each) == 1 else [np.stack(of) for of in zip(*each, strict=True)]
 
 
 class MLPClassifier(_Perceptron, NetworkClassifierBase):
@@ -73,7 +81,7 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         scaling, max_one_hot, embedding_size, numeric_embedding: how columns are encoded.
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.
         dropout, dropout_schedule, start_from_data, ntk, scaling_layer, parametric_activation,
-            members: the network.
+            members, copies: the network, or networks whose predictions are averaged.
         loss: ``"cross_entropy"``, ``"max_margin"``, or ``(prediction, target) → one value a row``.
         label_smoothing, alpha: what is added to the loss.
         solver, learning_rate_init, learning_rate, layer_rates, beta_1, beta_2, epsilon,
@@ -123,6 +131,7 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         scaling_layer: bool | None = None,
         parametric_activation: bool | None = None,
         members: int | None = None,
+        copies: int | str | None = None,
         loss: Any = None,
         label_smoothing: float | None = None,
         alpha: float | None = None,
@@ -156,13 +165,14 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         store(locals())
 
     def _tail(self) -> list[nn.Module]:
-        if self.recipe_.members == 1:
-            return []
+        return [self._mean()] if self.recipe_.members > 1 else []
+
+    def _mean(self) -> nn.MemberMean:
         targets = self.targets_
         if isinstance(targets, SeveralClasses):
-            return [nn.MemberMean("classes", [part.outputs for part in targets.parts])]
+            return nn.MemberMean("classes", [part.outputs for part in targets.parts])
         yes_no = isinstance(targets, YesNo) or (isinstance(targets, Classes) and targets.single)
-        return [nn.MemberMean("labels" if yes_no else "classes")]
+        return nn.MemberMean("labels" if yes_no else "classes")
 
 
 class MLPRegressor(_Perceptron, NetworkRegressorBase):
@@ -209,6 +219,7 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
         scaling_layer: bool | None = None,
         parametric_activation: bool | None = None,
         members: int | None = None,
+        copies: int | str | None = None,
         loss: Any = None,
         quantiles: Any = None,
         clamp: bool | None = None,
@@ -242,13 +253,14 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
         store(locals())
 
     def _tail(self) -> list[nn.Module]:
-        tail: list[nn.Module] = []
-        if self.recipe_.members > 1:
-            tail.append(nn.MemberMean("values"))
+        tail: list[nn.Module] = [self._mean()] if self.recipe_.members > 1 else []
         if self.recipe_.clamp:
             low, high = self.targets_.range
             tail.append(nn.Clamp(low, high))
         return tail
+
+    def _mean(self) -> nn.MemberMean:
+        return nn.MemberMean("values")
 
 
 def _weight(layer: Any) -> Array:

@@ -29,6 +29,7 @@ _CLASSIC: Mapping[str, Any] = {
     "ntk": False,
     "parametric_activation": False,
     "members": 1,
+    "copies": 1,
     "loss": "auto",
     "label_smoothing": 0.0,
     "quantiles": (0.05, 0.5, 0.95),
@@ -60,6 +61,7 @@ _DEFAULT: Mapping[str, Any] = {
     "max_one_hot": 9,
     "scaling_layer": True,
     "ntk": True,
+    "copies": "auto",
     "alpha": 0.0,
     "learning_rate": "coslog4",
     "layer_rates": PRESET_RATES,
@@ -76,6 +78,7 @@ _STRONG: Mapping[str, Any] = {
     **_DEFAULT,
     "numeric_embedding": "periodic",
     "parametric_activation": True,
+    "copies": 4,
     "dropout": 0.15,
     "dropout_schedule": "flat_cosine",
     "start_from_data": True,
@@ -139,5 +142,7 @@ def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
     said = {**PRESETS[preset], **_BY_TASK.get((preset, task), {})}
     if not decays(options.get("solver") or said["solver"]):
         said["weight_decay"] = 0.0  # another solver than the preset's
+    if options.get("calibrate") or options.get("members"):
+        said["copies"] = 1  # which the preset would train several of
     names = {f.name for f in fields(Recipe)}
     return Recipe(**said | {n: v for n, v in options.items() if n in names and v is not None})

@@ -42,6 +42,9 @@ _FLAGS = (
     "calibrate",
     "start_from_data",
 )
+# Fewer rows than this cost ``copies="auto"`` little time, and gain most by several networks.
+FEW_ROWS, COPIES = 1000, 4
+
 # What a network and its outputs are made by.
 _OF_THE_NETWORK = (
     "hidden_layer_sizes",
@@ -87,6 +90,9 @@ class Recipe:
         ntk: whether layers divide by √fan-in and begin with weights of size 1.
         parametric_activation: whether each unit learns how much of the activation it applies.
         members: networks that share all but the ends, and whose predictions are averaged.
+        copies: networks of their own that ``fit`` trains one after another, each with another part
+            of the rows held out to watch, and whose predictions are averaged; ``"auto"``: 4 of a
+            network with hidden layers where there are fewer than 1,000 rows, else 1.
         loss: a name or a function; ``"auto"``: by the target.
         label_smoothing: ε of the cross-entropy.
         quantiles: what ``loss="quantile"`` predicts.
@@ -127,6 +133,7 @@ class Recipe:
     ntk: bool
     parametric_activation: bool
     members: int
+    copies: Any
     loss: Any
     clamp: bool
     alpha: float
@@ -171,6 +178,15 @@ class Recipe:
         settle(self, "quantiles", _quantiles(self.quantiles))
         if self.n_iter_no_change != np.inf:
             whole_number("n_iter_no_change", self.n_iter_no_change, least=1)
+        if self.copies != "auto":
+            whole_number("copies", self.copies, least=1)
+            require(
+                self.copies == 1 or (self.members == 1 and not self.calibrate),
+                "copies are of networks without members, and calibrate needs rows that none of "
+                "them has seen",
+                f"copies={self.copies}, members={self.members}, calibrate={self.calibrate}",
+                "set copies=1",
+            )
         if self.batch_size != "auto":
             whole_number("batch_size", self.batch_size, least=1)
         if self.early_stopping != "auto":
@@ -242,6 +258,13 @@ class Recipe:
                 received=f"{len(given)}",
             )
         return tuple(given)
+
+    def copies_for(self, rows: int) -> int:
+        """How many networks to train on so many rows."""
+        if self.copies != "auto":
+            return int(self.copies)
+        alone = self.members > 1 or self.calibrate or not self.hidden_layer_sizes
+        return 1 if alone or rows >= FEW_ROWS else COPIES
 
     @property
     def reads_rows(self) -> bool:

@@ -36,7 +36,7 @@ from gradus.nn.attention import (
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
-from gradus.nn.ensemble import MemberInput, MemberLinear, MemberMean
+from gradus.nn.ensemble import Ensemble, MemberInput, MemberLinear, MemberMean
 from gradus.nn.featurewise import Clamp, ParametricActivation, ScalingLayer, Temperature
 from gradus.nn.file import load, read, save
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
@@ -81,6 +81,7 @@ __all__ = [
     "Conv2d",
     "Dropout",
     "Embedding",
+    "Ensemble",
     "EveryStep",
     "Flatten",
     "He",

@@ -1,7 +1,8 @@
-"""Many networks in one: members that share their layers and differ in what stands around them.
+"""Many networks in one, whose predictions are averaged.
 
-Between ``MemberInput`` and ``MemberLinear`` stand ordinary layers, which all members share. Each
-member is trained on its own loss, and what is predicted is their mean.
+An ``Ensemble`` holds networks of their own. Members share their layers and differ in what stands
+around them: between ``MemberInput`` and ``MemberLinear`` stand ordinary layers, which
+all members share. Each member is trained on its own loss, and what is predicted is their mean.
 
 >>> import gradus as gd
 >>> from gradus import nn
@@ -14,7 +15,7 @@ member is trained on its own loss, and what is predicted is their mean.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,6 +156,45 @@ class MemberLinear(Module):
     def summary(self) -> str:
         """The constructor call."""
         return f"{type(self).__name__}({self.members} × {self.in_features} → {self.out_features})"
+
+
+class Ensemble(Module):
+    """y[i, k] = fₖ(x[i]): networks of one form, each with weights of its own, side by side.
+
+    With a ``MemberMean`` behind it their predictions are averaged.
+
+    Args:
+        networks: modules that take the same inputs and give outputs of one shape.
+
+    Raises:
+        ArgumentError: no network, or something that is no module.
+        ShapeError: outputs of different shapes.
+
+    Source: Hansen and Salamon, "Neural network ensembles" (1990).
+
+    >>> from gradus import nn
+    >>> net = nn.Sequential(nn.Ensemble(nn.Linear(3, 1), nn.Linear(3, 1)), nn.MemberMean("values"))
+    >>> net([[1.0, 2.0, 3.0]]).shape, net.eval()([[1.0, 2.0, 3.0]]).shape
+    ((1, 2, 1), (1, 1))
+    """
+
+    def __init__(self, *networks: Module) -> None:
+        for network in networks or (None,):
+            if not isinstance(network, Module):
+                raise ArgumentError(
+                    "an ensemble has one network or more, each a module",
+                    received="none" if network is None else repr(network)[:100],
+                    remedy="write Ensemble(*networks) for a list",
+                )
+        self.networks = networks
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The networks, named "0", "1", …"""
+        return ((str(k), network) for k, network in enumerate(self.networks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, …) to (n, networks, …)."""
+        return ops.stack([network(x) for network in self.networks], axis=1)
 
 
 class MemberMean(Module):

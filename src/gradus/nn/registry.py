@@ -20,7 +20,7 @@ from gradus.nn.attention import MultiheadAttention
 from gradus.nn.convolution import Conv1d, Conv2d
 from gradus.nn.dropout import Dropout
 from gradus.nn.embedding import Embedding
-from gradus.nn.ensemble import MemberInput, MemberLinear, MemberMean
+from gradus.nn.ensemble import Ensemble, MemberInput, MemberLinear, MemberMean
 from gradus.nn.featurewise import Clamp, ParametricActivation, ScalingLayer, Temperature
 from gradus.nn.init import Constant, He, Initialiser, LeCun, Normal, Uniform, Xavier, Zeros
 from gradus.nn.linear import Flatten, Linear, Maxout, Unflatten
@@ -53,7 +53,7 @@ _LAYERS = (
     MultiheadAttention, SinusoidalPositions, LearnedPositions, TransformerEncoderLayer,
     TransformerDecoderLayer, NTKLinear, ScalingLayer, ParametricActivation, Clamp, Temperature,
     TableInput, SparseInput, PeriodicEmbedding, PiecewiseLinearEmbedding, MemberInput,
-    MemberLinear, MemberMean,
+    MemberLinear, MemberMean, Ensemble,
 )  # fmt: skip
 _INITIALISERS = (Zeros, Constant, Normal, Uniform, Xavier, He, LeCun)
 _KNOWN: Known = {c.__name__: c for c in (*_LAYERS, *ACTIVATIONS.values(), *_INITIALISERS)}

@@ -18,7 +18,7 @@ from gradus.tensor import tensor
 from gradus.train.table_model import TableModel
 from gradus.types import Array
 
-_MOST_WORK = 1e10  # multiplications that Shapley values may take: some seconds
+_MOST_WORK = 4e10  # multiplications that Shapley values may take: some seconds
 
 
 @dataclass(frozen=True, eq=False)

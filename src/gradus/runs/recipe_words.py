@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
 PRESETS = {
     "classic": "one hidden layer, as scikit-learn's MLP",
     "default": "three layers, robust scaling, tuned rates; quick and good",
-    "strong": "as default with numbers embedded; slower, often better",
-    "ensemble": "32 networks that share their layers, averaged; slowest",
+    "strong": "four networks as default, with numbers embedded; slower, mostly better",
+    "ensemble": "16 networks that share their layers, averaged; slowest",
 }
 _SCALINGS = {
     "standard": "have their mean subtracted and are divided by their standard deviation",
@@ -75,18 +75,19 @@ def smooth(recipe: Recipe, task: Task) -> bool:
     return task == "classification" and recipe.label_smoothing > 0
 
 
-def training(recipe: Recipe, task: Task, watched: bool) -> list[tuple[str, str]]:
+def training(recipe: Recipe, task: Task, watched: bool, copies: int) -> list[tuple[str, str]]:
     """Names and values of what most matters in a recipe.
 
     Args:
         recipe: the options.
         task: of the run.
         watched: whether rows were kept to choose the weights by.
+        copies: networks that were trained, each by itself.
     """
-    return [*_training(recipe, task, watched)]
+    return [*_training(recipe, task, watched, copies)]
 
 
-def _training(recipe: Recipe, task: Task, watched: bool) -> Iterator[tuple[str, str]]:
+def _training(recipe: Recipe, task: Task, watched: bool, copies: int) -> Iterator[tuple[str, str]]:
     sizes = ", ".join(map(str, recipe.hidden_layer_sizes))
     yield (
         "hidden layers",
@@ -94,6 +95,9 @@ def _training(recipe: Recipe, task: Task, watched: bool) -> Iterator[tuple[str, 
     )
     if recipe.members > 1:
         yield "networks", f"{recipe.members}, which share the hidden layers"
+    if copies > 1:
+        apart = ", each watched on other rows" if watched else ""
+        yield "networks", f"{copies}{apart}; their predictions are averaged"
     yield "loss", loss(recipe, task)
     schedule = (
         "constant" if recipe.learning_rate == "constant" else f"schedule {recipe.learning_rate}"

@@ -30,6 +30,7 @@ def report(run: TableRun, config: RunConfig, summary: Mapping[str, Any]) -> str:
     diagnosis = run.diagnosis
     whose = "rows that training never saw" if run.held_out else "training rows"
     recipe, task, watched = run.recipe, model.task, bool(run.rows["validation"])
+    copies = max(len(getattr(m, "networks", ())) for _, m in model.network.named_modules())
     return page(
         "runs/report.html.jinja",
         summary=summary,
@@ -45,10 +46,11 @@ def report(run: TableRun, config: RunConfig, summary: Mapping[str, Any]) -> str:
         classes=[words.label(name, 24) for name in model.target.classes],
         curves=_curves(run),
         watches_held_out=run.watches_held_out,
+        copies=copies,
         preset=recipe_words.PRESETS[config.preset],
         encoding=recipe_words.columns(recipe, {f.kind for f in model.inputs.features}),
         smooth=recipe_words.smooth(recipe, task),
-        training=recipe_words.training(recipe, task, watched),
+        training=recipe_words.training(recipe, task, watched, copies),
         settings=recipe_words.settings(recipe),
         rows_a_step=recipe.rows_a_step(summary["rows"]["training"] - summary["rows"]["validation"]),
         most_epochs=recipe.max_iter,

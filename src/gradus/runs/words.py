@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradus.nn import Module
+from gradus.nn import Ensemble, Module
 from gradus.train.diagnosis.wording import share
 from gradus.train.table_model import Evaluation, TableModel
 from gradus.types import Array
@@ -164,8 +164,11 @@ def network(found: Module) -> str:
     >>> network(nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 9), nn.ReLU(),
     ...                       nn.Linear(9, 9), nn.ReLU(), nn.Linear(9, 1)))
     'Linear(4 → 9) → ReLU → 2 × [Linear(9 → 9) → ReLU] → Linear(9 → 1)'
+    >>> pair = nn.Ensemble(nn.Linear(4, 1), nn.Linear(4, 1))
+    >>> network(nn.Sequential(pair, nn.MemberMean("values")))
+    '2 side by side [Linear(4 → 1)] → MemberMean'
     """
-    parts = [_layer(module) for _, module in found.children()]
+    parts = [_layer(module) for _, module in found.children()] or [_layer(found)]
     shown: list[str] = []
     at = 0
     while at < len(parts):
@@ -178,6 +181,8 @@ def network(found: Module) -> str:
 
 def _layer(module: Module) -> str:
     """A layer in short: its name, and in brackets what goes in and out where that differs."""
+    if isinstance(module, Ensemble):
+        return f"{len(module.networks)} side by side [{network(module.networks[0])}]"
     name, _, arguments = module.summary().partition("(")
     sizes = re.match(r"(\d+ × )?\d+ → \d+", arguments)
     return f"{name}({sizes[0]})" if sizes else name

@@ -1,0 +1,215 @@
+"""Several networks of one recipe, each trained by itself, whose predictions are averaged."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+from sklearn.datasets import load_diabetes, load_iris
+
+from gradus import losses, nn
+from gradus.errors import ArgumentError
+from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.presets import settled
+from gradus.train import Callback, Trainer
+from gradus.types import Array
+
+X, Y = load_iris(return_X_y=True)
+NUMBERS = load_diabetes(return_X_y=True)
+SMALL: dict[str, Any] = {"hidden_layer_sizes": (8,), "max_iter": 4, "random_state": 0, "copies": 3}
+
+
+def classifier(**options: Any) -> MLPClassifier:
+    return MLPClassifier(**{**SMALL, **options})
+
+
+def outputs(model: Any, X: Array) -> Array:
+    """What each of the networks gives, (networks, rows, outputs)."""
+    x = model.encoder_.transform_matrix(X)
+    networks = model.network_[0].networks
+    assert len(networks) == 3
+    return np.stack([Trainer(n, losses.squared_error).predict(x) for n in networks]).astype(float)
+
+
+# What is predicted --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", ["classic", "default", "strong"])
+def test_probabilities_are_the_mean_of_those_of_the_copies(preset: str) -> None:
+    model = classifier(preset=preset).fit(X, Y)
+    expected = softmax(outputs(model, X), axis=2).mean(axis=0)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_of_two_classes_and_of_several_answers_too() -> None:
+    model = classifier().fit(X, Y == 1)
+    expected = expit(outputs(model, X)).mean(axis=0)[:, 0]
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], expected, rtol=1e-5, atol=1e-6)
+    answers = np.column_stack([Y == 0, X[:, 0] > 6]).astype(int)
+    model = classifier().fit(X, answers)
+    expected = expit(outputs(model, X)).mean(axis=0)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_each_of_several_questions_has_its_mean() -> None:
+    questions = np.column_stack([Y, (X[:, 0] > 6) + 5])
+    model = classifier().fit(X, questions)
+    raw = outputs(model, X)
+    for found, part in zip(model.predict_proba(X), (raw[..., :3], raw[..., 3:]), strict=True):
+        expected = softmax(part, axis=2).mean(axis=0)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_predicted_numbers_are_the_mean_of_those_of_the_copies() -> None:
+    model = MLPRegressor(**SMALL).fit(*NUMBERS)
+    x, y = NUMBERS
+    expected = outputs(model, x).mean(axis=0)[:, 0] * y.std() + y.mean()
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-5)
+
+
+# How they are trained -----------------------------------------------------------------------------
+
+
+def test_the_first_copy_is_the_network_that_would_be_trained_alone() -> None:
+    alone, several = classifier(copies=1).fit(X, Y), classifier().fit(X, Y)
+    for one, first in zip(alone.coefs_, several.coefs_, strict=True):
+        assert np.array_equal(one, first[0])
+        assert not np.array_equal(first[0], first[1])
+        assert not np.array_equal(first[1], first[2])
+    assert several.loss_curve_ == alone.loss_curve_
+    assert several.n_iter_ == alone.n_iter_ == 4
+
+
+def test_each_copy_holds_out_other_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[set[int]] = []
+    division = NetworkEstimator._division
+
+    def watched(self: Any, *arguments: Any) -> Any:
+        training, held = division(self, *arguments)
+        found.append(set(held.tolist()))
+        return training, held
+
+    monkeypatch.setattr(NetworkEstimator, "_division", watched)
+    classifier(preset="default").fit(X, Y)
+    assert len(found) == 3
+    assert found[0] != found[1] != found[2] != found[0]
+
+
+def test_the_same_seed_gives_the_same_copies_and_another_one_others() -> None:
+    one, same, other = (classifier(random_state=s).fit(X, Y).predict_proba(X) for s in (0, 0, 1))
+    assert np.array_equal(one, same)
+    assert not np.allclose(one, other)
+
+
+def test_a_further_fit_goes_on_with_all_of_them() -> None:
+    model = classifier(warm_start=True).fit(X, Y)
+    before = [c.copy() for c in model.coefs_]
+    model.fit(X, Y)
+    assert model.n_iter_ == 8
+    model.partial_fit(X, Y)
+    assert model.n_iter_ == 9
+    for was, now in zip(before, model.coefs_, strict=True):
+        assert was.shape == now.shape
+        assert all(not np.array_equal(a, b) for a, b in zip(was, now, strict=True))
+
+
+def test_partial_fit_and_build_begin_with_one_network() -> None:
+    assert classifier().build(X, Y).coefs_[0].shape == (4, 8)
+    assert classifier().partial_fit(X, Y).coefs_[0].shape == (4, 8)
+
+
+class Interrupts(Callback):
+    """Ctrl-C in the first pass of the k-th network."""
+
+    def __init__(self, k: int) -> None:
+        self.k, self.begun = k, 0
+
+    def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
+        self.begun += 1
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        if self.begun == self.k:
+            import signal
+
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_ctrl_c_ends_the_copy_that_is_trained_and_begins_no_other(k: int) -> None:
+    hook = Interrupts(k)
+    model = classifier(callbacks=[hook]).fit(X, Y)
+    assert hook.begun == k
+    assert model.n_iter_ == (1 if k == 1 else 4)
+    assert model.predict(X).shape == (150,)
+    assert isinstance(model.network_[0], nn.Ensemble) == (k > 1)
+
+
+# How many -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "copies"),
+    [
+        ({}, 999, 4),
+        ({}, 1000, 1),
+        ({"copies": 2}, 5000, 2),
+        ({"calibrate": True}, 50, 1),
+        ({"members": 8}, 50, 1),
+        ({"hidden_layer_sizes": ()}, 50, 1),
+        ({"preset": "classic"}, 50, 1),
+        ({"preset": "ensemble"}, 50, 1),
+        ({"preset": "strong"}, 50_000, 4),
+        ({"preset": "strong", "calibrate": True}, 50, 1),
+    ],
+    ids=str,
+)
+def test_presets_train_several_where_that_is_worth_its_time(
+    options: dict[str, Any], rows: int, copies: int
+) -> None:
+    preset = options.pop("preset", "default")
+    assert settled(preset, "classification", options).copies_for(rows) == copies
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"copies": 0}, "copies"),
+        ({"copies": "many"}, "copies"),
+        ({"members": 4}, "without members"),
+        ({"calibrate": True}, "calibrate needs rows"),
+    ],
+    ids=str,
+)
+def test_copies_without_meaning_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        classifier(**options).fit(X, Y)
+
+
+# What is left behind ------------------------------------------------------------------------------
+
+
+def test_hidden_activations_of_all_copies_stand_side_by_side() -> None:
+    model = classifier(preset="classic", dtype="float64").fit(X, Y)
+    found = model.transform(X)
+    assert found.shape == (150, 24) == (150, len(model.get_feature_names_out()))
+    z = (X - X.mean(axis=0)) / X.std(axis=0)
+    for k in range(3):
+        expected = np.maximum(z @ model.coefs_[0][k] + model.intercepts_[0][k], 0)
+        np.testing.assert_allclose(found[:, 8 * k : 8 * k + 8], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_they_are_saved_and_pickled_together(tmp_path: Path) -> None:
+    model = classifier().fit(X, Y)
+    model.save(tmp_path / "model.safetensors")
+    for other in (
+        MLPClassifier.load(tmp_path / "model.safetensors"),
+        pickle.loads(pickle.dumps(model)),
+    ):
+        assert np.array_equal(other.predict_proba(X), model.predict_proba(X))
+        assert np.array_equal(other.transform(X), model.transform(X))
+        assert other.partial_fit(X, Y).n_iter_ == 5
