@@ -119,7 +119,7 @@ class Engine:
         step = lru_cache(_KINDS)(partial(_step, network, loss, reduction, optimizer, penalty))
         self._trainings = lru_cache(_KINDS)(partial(_training_program, executor, step))
         self._rows = lru_cache(_KINDS)(partial(_row_program, network, loss, executor))
-        self._tensors: tuple[Hashable, dict[str, Tensor]] = None, {}  # the network's, by settings
+        self._carried: tuple[Hashable, dict[str, Tensor]] = None, {}  # the network's, by settings
         self._last: tuple[Any, list[_Prepared]] | None = None  # what was prepared last, for what
 
     # Weights ------------------------------------------------------------------------------------
@@ -139,9 +139,9 @@ class Engine:
         """Where training stands, to begin from or to go back to."""
         with untraced:  # parameters may be frozen between two calls
             now = settings(self.network)
-            if self._tensors[0] != now:
-                self._tensors = now, self._named()
-        tensors = self._tensors[1]
+            if self._carried[0] != now:
+                self._carried = now, self._named()
+        tensors = self._carried[1]
         carry = {n: t.numpy() for n, t in tensors.items()}
         for name in tensors:
             carry.update(self._moments.get(name, {}))
