@@ -61,8 +61,13 @@ def verdicts(results: Results) -> list[str]:
         title = results["models"][_reference(names)]["title"]
         lines.append(f"error relative to {title}, over {len(found['sets'])} sets:")
         for name, (ratio, factor) in sorted(found["ratios"].items(), key=lambda x: x[1]):
-            lines.append(f"  {results['models'][name]['title']:18} {ratio:.3f} ×/÷ {factor:.3f}")
+            lines.append(f"  {results['models'][name]['title']:18} {_ratio(ratio, factor)}")
     return lines
+
+
+def _ratio(ratio: float, factor: float) -> str:
+    """A ratio with its spread over sets, where there is more than one."""
+    return f"{ratio:.3f} ×/÷ {factor:.3f}" if math.isfinite(factor) else f"{ratio:.3f}"
 
 
 def _introduction(results: Results) -> str:
@@ -136,7 +141,7 @@ def _means(results: Results) -> str:
             (
                 title[name],
                 *(_four(found[name]) for _, found, _ in columns),
-                f"{ratio:.3f} ×/÷ {factor:.3f}",
+                _ratio(ratio, factor),
             )
         )
     header = (
