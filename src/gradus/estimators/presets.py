@@ -78,7 +78,6 @@ _STRONG: Mapping[str, Any] = {
     **_DEFAULT,
     "numeric_embedding": "periodic",
     "parametric_activation": True,
-    "copies": 4,
     "dropout": 0.15,
     "dropout_schedule": "flat_cosine",
     "start_from_data": True,

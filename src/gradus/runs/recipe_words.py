@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # estimators bring scikit-learn, which is slow to import
 PRESETS = {
     "classic": "one hidden layer, as scikit-learn's MLP",
     "default": "three layers, robust scaling, tuned rates; quick and good",
-    "strong": "four networks as default, with numbers embedded; slower, mostly better",
+    "strong": "as default with numbers embedded; slower, often better",
     "ensemble": "16 networks that share their layers, averaged; slowest",
 }
 _SCALINGS = {
