@@ -153,3 +153,19 @@ def test_bits_in_a_graph_are_the_bits_outside() -> None:
     assert np.array_equal(found.numpy(), random.bits(-3, 5, 2, (3, 2)))
     with pytest.raises(DtypeError, match="int64 scalars"):
         gd.ops.random_bits(1.5, 0, shape=(2,))
+
+
+@given(st.integers(0, 3000), st.integers(0, 2**40))
+def test_a_permutation_is_the_ranks_of_draws_of_64_bits(n: int, seed: int) -> None:
+    words = random.bits(seed, 3, random.SITE_SHUFFLE, (n, 2)).astype(np.uint64)
+    draws = (words[:, 0] << np.uint64(32)) | words[:, 1]
+    assert np.array_equal(random.permutation(seed, 3, n), np.argsort(draws, kind="stable"))
+    assert np.array_equal(random.permutation(seed, 3, np.int64(n)), random.permutation(seed, 3, n))
+
+
+def test_draws_that_differ_in_their_last_bits_alone_keep_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = np.array([[9, 8, 1 << 40, 8, 3]], np.uint64)
+    monkeypatch.setattr(random, "_draws", lambda *_: drawn.copy())
+    assert random.permutations(0, [0], 5).tolist() == [[4, 1, 3, 0, 2]]

@@ -114,7 +114,7 @@ def permutations(seed: int, steps: Sequence[int], n: int, *, site: int = SITE_SH
     """``permutation`` at each of the steps, (steps, n); together they take less time."""
     # Sorting numbers takes a fraction of the time of sorting their places, so the last bits of each
     # draw give way to its place.
-    digits = np.uint64(n.bit_length())
+    digits = np.uint64(int(n).bit_length())
     low = (np.uint64(1) << digits) - np.uint64(1)
     drawn = _draws(seed, steps, site, n)
     drawn &= ~low

@@ -69,7 +69,7 @@ def features(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.drop(columns=["kind", "value", "w"])
 
 
-@pytest.mark.parametrize("preset", ["classic", "default"])
+@pytest.mark.parametrize("preset", ["classic", "default", "strong", "ensemble"])
 def test_classes_from_a_file_from_pandas_and_from_polars(
     gradus: Gradus, here: Path, frame: pd.DataFrame, preset: str
 ) -> None:

@@ -132,3 +132,13 @@ def test_encoding_needs_little_memory_beyond_its_result(scaling):
         assert tracemalloc.get_traced_memory()[1] < encoded.nbytes + 3e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("cell", [np.inf, -np.inf])
+def test_an_infinite_cell_is_refused_however_far_cells_are_drawn_in(scaling, cell):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    encoder = TableEncoder.fit_matrix(X, ["a", "b"], scaling=scaling)
+    X[4, 1] = cell
+    with pytest.raises(DataError, match=r"column 'b' must be finite; received -?inf in row 5"):
+        encoder.transform_matrix(X)

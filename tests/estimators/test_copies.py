@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn.datasets import load_diabetes, load_iris
 
-from gradus import losses, nn
+from gradus import losses, nn, optim
 from gradus.errors import ArgumentError
 from gradus.estimators import MLPClassifier, MLPRegressor
 from gradus.estimators.base import NetworkEstimator
@@ -123,6 +124,12 @@ def test_partial_fit_and_build_begin_with_one_network() -> None:
     assert classifier().partial_fit(X, Y).coefs_[0].shape == (4, 8)
 
 
+def test_one_is_trained_where_all_would_watch_the_same_rows() -> None:
+    model = MLPClassifier((8,), max_iter=2, random_state=0)
+    assert model.fit(X, Y).coefs_[0].shape == (4, 4, 8)
+    assert model.fit(X, Y, X_val=X, y_val=Y).coefs_[0].shape == (4, 8)
+
+
 class Interrupts(Callback):
     """Ctrl-C in the first pass of the k-th network."""
 
@@ -134,8 +141,6 @@ class Interrupts(Callback):
 
     def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
         if self.begun == self.k:
-            import signal
-
             signal.raise_signal(signal.SIGINT)
 
 
@@ -146,7 +151,42 @@ def test_ctrl_c_ends_the_copy_that_is_trained_and_begins_no_other(k: int) -> Non
     assert hook.begun == k
     assert model.n_iter_ == (1 if k == 1 else 4)
     assert model.predict(X).shape == (150,)
-    assert isinstance(model.network_[0], nn.Ensemble) == (k > 1)
+    assert not isinstance(model.network_[0], nn.Ensemble), "the one half trained is left out"
+    assert "SIGINT" in model.history_.stop_reason
+
+
+def test_ctrl_c_before_the_first_pass_leaves_the_estimator_as_it_was() -> None:
+    class Interrupting:
+        def __array__(self, *_: Any, **__: Any) -> Array:
+            signal.raise_signal(signal.SIGINT)
+            return X
+
+    model = classifier().fit(X, Y)
+    before = model.predict_proba(X)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(Interrupting(), Y)
+    assert np.array_equal(model.predict_proba(X), before)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"layer_rates": {"0.*": 0.0}}, {"solver": optim.SGD(0.1, groups={"0.*": {"lr_factor": 0.0}})}],
+    ids=["layer_rates", "solver"],
+)
+def test_names_of_parameters_are_those_within_each_copy(options: dict[str, Any]) -> None:
+    model = classifier(preset="classic", **options).fit(X, Y)
+    before = model.coefs_
+    model.partial_fit(X, Y)
+    assert np.array_equal(model.coefs_[0], before[0]), "frozen"
+    assert all(not np.array_equal(a, b) for a, b in zip(model.coefs_[1], before[1], strict=True))
+    # Layers are named as in one network, however many copies there are.
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_another_number_of_copies_is_refused_in_a_further_fit() -> None:
+    model = classifier(warm_start=True).fit(X, Y)
+    with pytest.raises(ArgumentError, match="copies=3"):
+        model.set_params(copies=2).fit(X, Y)
 
 
 # How many -----------------------------------------------------------------------------------------
@@ -157,15 +197,19 @@ def test_ctrl_c_ends_the_copy_that_is_trained_and_begins_no_other(k: int) -> Non
     [
         ({}, 999, 4),
         ({}, 1000, 1),
+        ({}, 99, 1),
+        ({}, 100, 4),
+        ({"early_stopping": False}, 500, 1),
         ({"copies": 2}, 5000, 2),
-        ({"calibrate": True}, 50, 1),
-        ({"members": 8}, 50, 1),
-        ({"hidden_layer_sizes": ()}, 50, 1),
-        ({"preset": "classic"}, 50, 1),
-        ({"preset": "ensemble"}, 50, 1),
+        ({"calibrate": True}, 500, 1),
+        ({"members": 8}, 500, 1),
+        ({"members": 1}, 500, 4),
+        ({"hidden_layer_sizes": ()}, 500, 1),
+        ({"preset": "classic"}, 500, 1),
+        ({"preset": "ensemble"}, 500, 1),
         ({"preset": "strong"}, 999, 4),
         ({"preset": "strong"}, 1000, 1),
-        ({"preset": "strong", "calibrate": True}, 50, 1),
+        ({"preset": "strong", "calibrate": True}, 500, 1),
     ],
     ids=str,
 )

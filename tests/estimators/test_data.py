@@ -418,3 +418,20 @@ def test_a_frame_of_numbers_is_a_matrix_and_trains_to_the_same_bits_as_its_table
     assert by_matrix.encoder_ == by_table.encoder_
     found = [m.predict_proba(frame) for m in (by_matrix, by_table)]
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "ns"])
+def test_a_matrix_of_dates_is_a_table_of_dates_in_any_unit(unit: str) -> None:
+    days = np.arange("2020-01-01", "2020-02-10", dtype="M8[D]").reshape(-1, 1)
+    days[3] = "NaT"
+    model = MLPRegressor(**SMALL).fit(days, np.arange(40.0))
+    frame = pd.DataFrame(days, columns=["x0"])
+    same = MLPRegressor(**SMALL).fit(frame, np.arange(40.0))
+    assert model.schema_[0].kind == "date"
+    assert model.schema_[0].missing_count == 1
+    assert np.array_equal(model.predict(days.astype(f"M8[{unit}]")), same.predict(frame))
+
+
+def test_lengths_of_time_are_refused_with_what_to_do() -> None:
+    with pytest.raises(DataError, match="a length of time: to days"):
+        MLPRegressor(**SMALL).fit(np.arange(40).astype("m8[D]").reshape(-1, 1), np.arange(40.0))

@@ -360,3 +360,19 @@ def test_curves_have_a_value_a_pass_and_the_loss_is_the_last() -> None:
     assert fitted.loss_ == fitted.loss_curve_[-1]
     assert fitted.best_loss_ == min(fitted.loss_curve_)
     assert all(isinstance(v, float) for v in fitted.loss_curve_)
+
+
+@pytest.mark.parametrize("preset", ["default", "strong"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_column_of_two_values_is_learnt_at_the_high_rates_of_presets(
+    preset: str, seed: int
+) -> None:
+    # Two distinct rows: some units of a start from data hardly tell them apart.
+    x = np.random.default_rng(seed).integers(0, 2, 90).astype(float)[:, None]
+    made = MLPRegressor((64, 64), preset=preset, random_state=seed, max_iter=60)
+    assert made.fit(x, 2 * x[:, 0]).score(x, 2 * x[:, 0]) > 0.3
+
+
+def test_weights_to_validate_by_need_rows() -> None:
+    with pytest.raises(ArgumentError, match="sample_weight_val alone"):
+        model().fit(X, Y, sample_weight_val=np.ones(len(Y)))

@@ -51,17 +51,24 @@ def started(seed: int) -> tuple[nn.Sequential, np.ndarray]:
 
 def test_layers_started_from_data_give_outputs_of_size_1_that_bend_among_the_rows() -> None:
     net, x = started(0)
+    sizes = []
     for k, layer in ((1, net[0]), (3, net[3][0])):
         z = (net[: k - 1](x) if k > 1 else gd.tensor(x)) @ layer.weight.T
         z = z.numpy() / np.sqrt(layer.in_features)
-        np.testing.assert_allclose(z.std(axis=0), 1.0, rtol=1e-10)
+        size = z.std(axis=0)
+        sizes += size.tolist()
         bend = -layer.bias.numpy()
         assert ((z.min(axis=0) < bend) & (bend < z.max(axis=0))).all()
         # A mean of five rows with weights even over the simplex has variance Σ E[a²] = 1/3.
-        from_the_mean = bend - z.mean(axis=0)
+        from_the_mean = (bend - z.mean(axis=0)) / size
         assert from_the_mean.std() == pytest.approx(3**-0.5, abs=0.15)
         assert abs(from_the_mean.mean()) < 0.35
-    np.testing.assert_allclose(net[:5](x).numpy().std(axis=0), 1.0, rtol=1e-10)
+    sizes += net[:5](x).numpy().std(axis=0).tolist()
+    # One of the columns is far larger than the others: some units hardly tell its rows apart, and
+    # are not blown up by more than four times the average.
+    assert max(sizes) <= 1.0 + 1e-10
+    assert np.mean(np.isclose(sizes, 1.0, rtol=1e-10)) > 0.8
+    assert min(sizes) < 0.9
     assert not net(x).numpy().any()
 
 

@@ -230,9 +230,11 @@ class TableEncoder:
         kinds = {type(scale) for scale in scales}
         if len(kinds) != 1 or len(scales) < encoded.shape[1]:
             return False
+        if not np.isfinite(cells).all():  # or some are missing
+            return False
         with np.errstate(over="ignore", invalid="ignore"):
             encoded[:] = kinds.pop().columns_z(scales, cells.astype(np.float64, copy=False))
-        return bool(np.isfinite(encoded).all())  # or cells are missing, infinite or too far away
+        return bool(np.isfinite(encoded).all())  # or they are too far from training
 
     @property
     def columns(self) -> tuple[str, ...]:

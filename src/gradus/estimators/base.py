@@ -14,19 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus import nn
-from gradus.checks import choice, flag, whole_number
+from gradus.checks import choice, flag, require, whole_number
 from gradus.data import split_indices
 from gradus.data.config import entry
 from gradus.data.target import Task
 from gradus.errors import ArgumentError, DivergenceError
 from gradus.estimators.curves import Curves
 from gradus.estimators.estimator import TableEstimator
-from gradus.estimators.hooks import CallbackSupportMixin, passes, with_callbacks
+from gradus.estimators.hooks import ASKED, CallbackSupportMixin, passes, with_callbacks
 from gradus.estimators.plain import Build, from_plain, to_plain
 from gradus.estimators.recipe import SCHEDULES, Recipe
 from gradus.estimators.rows import Rows, seeded
 from gradus.estimators.targets import Targets, over_members
-from gradus.optim import Constant
+from gradus.optim import Constant, Optimizer
 from gradus.random import SITE_COPIES, Stream, bits, use_stream
 from gradus.tensor import Tensor
 from gradus.train import (
@@ -112,22 +112,33 @@ class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
         """
         recipe = self._recipe()
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
-        with StopSignals() as signals, self._or_as_before():
+        with self._or_as_before():
             rows = self._rows(X, y, sample_weight, reset=not again)
             self._go_on(recipe) if again else self._begin(recipe, rows, None)
             held = self._held(X_val, y_val, sample_weight_val)
+            alone = again or (held is not None and recipe.copies == "auto")
+            self._train_copies(recipe, rows, held, 1 if alone else recipe.copies_for(len(rows)))
+        return self
+
+    def _train_copies(self, recipe: Recipe, rows: Rows, held: Rows | None, count: int) -> None:
+        """Train the network, and others beside it until there are so many; then join them."""
+        with StopSignals() as signals:
             self._train(recipe, rows, held, recipe.max_iter, fresh=True)
             networks = [self.network_]
-            for k in range(1, 1 if again else recipe.copies_for(len(rows))):
-                if signals.received is None:
-                    another = self._another(k, rows)
-                    another._train(recipe, rows, held, recipe.max_iter, fresh=True)
+            for k in range(1, count):
+                if signals.received or ASKED in self.history_.stop_reason:
+                    break
+                another = self._another(k, rows)
+                another._train(recipe, rows, held, recipe.max_iter, fresh=True)
+                if signals.received:  # a network that is half trained would spoil the mean
+                    name, done = signals.received.name, len(networks)
+                    self.history_.stop_reason = f"stopped by {name} after {done} of {count} copies"
+                else:
                     networks.append(another.network_)
-            if len(networks) > 1:
-                self.network_ = nn.Sequential(nn.Ensemble(*networks), self._mean())
-                self._forget_working()
-                self._trainer = self._new_trainer(recipe)
-        return self
+        if len(networks) > 1:
+            self.network_ = nn.Sequential(nn.Ensemble(*networks), self._mean())
+            self._forget_working()
+            self._trainer = self._new_trainer(recipe)
 
     def _another(self, k: int, rows: Rows) -> Self:
         """The estimator with a new network of its own, the k-th, and a seed that makes it another.
@@ -217,6 +228,11 @@ class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
         """Rows to validate on that were given."""
         if X is None and y is None:
+            require(
+                weight is None,
+                "sample_weight_val are the weights of X_val and y_val",
+                "sample_weight_val alone",
+            )
             return None
         if X is None or y is None:
             raise ArgumentError(
@@ -277,8 +293,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
         self.rows_ = len(training[0]), 0 if validating is None else len(validating[0])
         self._begin_calibration(recipe)
-        names = list(self.network_.named_parameters())
-        rule = recipe.optimizer(names), recipe.alpha, recipe.label_smoothing
+        rule = self._optimizer(recipe), recipe.alpha, recipe.label_smoothing
         if fresh or not hasattr(self, "_trainer") or getattr(self, "_rule", None) != rule:
             self._trainer, self._rule = self._new_trainer(recipe), rule
         # A score of the rows trained on would cost as much as a quarter of the pass.
@@ -365,7 +380,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
         trainer = Trainer(
             self.network_,
             over_members(loss) if several else loss,
-            recipe.optimizer(list(self.network_.named_parameters())),
+            self._optimizer(recipe),
             penalty=L2Penalty(recipe.alpha) if recipe.alpha else None,
             seed=self._seed,
             threads=self._threads(),
@@ -373,6 +388,17 @@ class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
         )
         trainer.history = self.history_
         return trainer
+
+    def _optimizer(self, recipe: Recipe) -> Optimizer:
+        """The rule; patterns of names mean those of one network, and hold for all copies."""
+        network: Any = self.network_
+        first = network[0] if isinstance(network, nn.Sequential) and len(network) else None
+        if not isinstance(first, nn.Ensemble):
+            return recipe.optimizer(list(network.named_parameters()))
+        rule = recipe.optimizer(list(first.networks[0].named_parameters()))
+        places = [f"0.{k}." for k in range(len(first.networks))]
+        groups = {place + pattern: o for pattern, o in rule.groups.items() for place in places}
+        return replace(rule, groups=groups)
 
     def _threads(self) -> int | None:
         """The most threads to use."""

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from gradus.train import Callback, Trainer
 from gradus.train.callbacks import Row
 
-__all__ = ["CallbackSupportMixin", "Passes", "passes", "with_callbacks"]
+__all__ = ["ASKED", "CallbackSupportMixin", "Passes", "passes", "with_callbacks"]
+
+ASKED = "a callback of scikit-learn asked for it"  # why training ended
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -47,7 +49,7 @@ class Passes(Callback):
         """A pass ends, and the next begins unless a callback says stop."""
         stop = self.now.call_on_fit_task_end(**self.told, reconstruction_attributes=self._as_it_is)
         if stop:
-            trainer.stop("a callback of scikit-learn asked for it")
+            trainer.stop(ASKED)
         elif self.now.task_id + 1 < self.root.max_subtasks:
             self._begin()
 

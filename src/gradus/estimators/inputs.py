@@ -150,7 +150,7 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
             estimator._columns = tuple(map(str, X.columns))
         return Inputs(numbers, estimator._columns)
     if _is_frame(X) or _is_table_without_names(X):
-        table = Table.from_any(X.astype(object) if isinstance(X, np.ndarray) else X)
+        table = Table.from_any(_objects(X) if isinstance(X, np.ndarray) else X)
         # It goes as Arrow, whose names scikit-learn reads, where the class is none that it knows.
         seen = table.arrow if isinstance(X, (Table, pa.RecordBatch)) else X
         validate_data(estimator, seen, reset=reset, skip_check_array=True)
@@ -171,6 +171,11 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     if reset:
         estimator._columns = tuple(f"x{i}" for i in range(X.shape[1]))
     return Inputs(X, estimator._columns)
+
+
+def _objects(X: Array) -> Array:
+    # Of dates in nanoseconds NumPy makes whole numbers.
+    return (X.astype("datetime64[us]") if X.dtype.kind == "M" else X).astype(object)
 
 
 def _renamed(table: Table, names: tuple[str, ...]) -> Table:
@@ -205,7 +210,9 @@ def _matrix(X: Any) -> Array | None:
 
 
 def _is_table_without_names(X: Any) -> bool:
-    """Whether it is a matrix of texts, or of objects that are not all numbers."""
-    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "OUS":
+    """Whether it is a matrix of texts, of dates, or of objects that are not all numbers."""
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "OUSMm":
         return False
+    if X.dtype.kind in "Mm":
+        return True
     return not all(isinstance(v, (int, float, complex, np.number)) or v is None for v in X.flat)

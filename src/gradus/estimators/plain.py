@@ -154,7 +154,10 @@ def _no_plain_data(name: str, received: object) -> ArgumentError:
         f"the option {name} is plain data in an estimator that is saved: a number, a text, or a "
         "module, optimizer or schedule that gradus knows",
         received=received,
-        remedy=f"predictions do not need it any more: set_params({name}=None) before saving, or "
+        remedy="write it as a class derived from nn.Module, and name that at loading: "
+        "load(path, modules=[…])"
+        if name == "activation"
+        else f"predictions do not need it any more: set_params({name}=None) before saving, or "
         "pickle the estimator",
     )
 

@@ -141,7 +141,7 @@ def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
     said = {**PRESETS[preset], **_BY_TASK.get((preset, task), {})}
     if not decays(options.get("solver") or said["solver"]):
         said["weight_decay"] = 0.0  # another solver than the preset's
-    if options.get("calibrate") or options.get("members"):
+    if options.get("calibrate") or (options.get("members") or 1) != 1:
         said["copies"] = 1  # which the preset would train several of
     names = {f.name for f in fields(Recipe)}
     return Recipe(**said | {n: v for n, v in options.items() if n in names and v is not None})

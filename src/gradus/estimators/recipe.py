@@ -58,6 +58,7 @@ _OF_THE_NETWORK = (
     "ntk",
     "parametric_activation",
     "members",
+    "copies",
     "loss",
     "quantiles",
     "clamp",
@@ -92,7 +93,7 @@ class Recipe:
         members: networks that share all but the ends, and whose predictions are averaged.
         copies: networks of their own that ``fit`` trains one after another, each with another part
             of the rows held out to watch, and whose predictions are averaged; ``"auto"``: 4 of a
-            network with hidden layers where there are fewer than 1,000 rows, else 1.
+            network with hidden layers where rows are held out of fewer than 1,000, else 1.
         loss: a name or a function; ``"auto"``: by the target.
         label_smoothing: ε of the cross-entropy.
         quantiles: what ``loss="quantile"`` predicts.
@@ -264,7 +265,8 @@ class Recipe:
         if self.copies != "auto":
             return int(self.copies)
         alone = self.members > 1 or self.calibrate or not self.hidden_layer_sizes
-        return 1 if alone or rows >= FEW_ROWS else COPIES
+        # What makes copies differ enough to help is that each holds out other rows.
+        return COPIES if rows < FEW_ROWS and self.watches(rows) and not alone else 1
 
     @property
     def reads_rows(self) -> bool:

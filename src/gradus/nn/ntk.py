@@ -20,6 +20,7 @@ from gradus.nn.sequential import Sequential
 from gradus.tensor import Tensor, as_array, tensor
 from gradus.types import Array, float64, int64
 
+_LEAST_SPREAD = 0.25  # of what the units of a layer have on the average
 _POINTS = 5  # the 5 of "he+5"
 _ROUNDING = 1000  # times the last digit, through several layers
 
@@ -129,7 +130,9 @@ def _start(layer: Module, x: Tensor) -> Tensor:
         size = (np.abs(rows) @ np.abs(weight).T).max(axis=0)
         # Outputs that differ by rounding alone would be blown up to noise: they stay as they are.
         same = spread <= _ROUNDING * np.finfo(weight.dtype).eps * size
-        factor = 1.0 / np.where(same, 1.0, spread)
+        # A unit that hardly tells the rows apart would get weights that any step throws far.
+        least = _LEAST_SPREAD * np.sqrt(np.mean(spread**2))
+        factor = 1.0 / np.where(same, 1.0, np.maximum(spread, least))
         layer.weight.assign(weight * factor[:, None])
         if layer.bias is not None:
             layer.bias.assign(np.where(same, layer.bias.numpy(), -_among(z * factor)))

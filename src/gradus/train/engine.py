@@ -29,7 +29,7 @@ from gradus.compiler import (
 )
 from gradus.errors import DivergenceError
 from gradus.modes import no_grad
-from gradus.nn import Module, Sequential
+from gradus.nn import Ensemble, Module, Sequential
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor, tensor
 from gradus.train.divergence import REMEDY, first_fault
@@ -386,7 +386,7 @@ def _kinds(batch: Mapping[str, Array]) -> Kinds:
 def _by_fields(module: Module) -> bool:
     """Whether the fields of a module, and the lists among them, hold all modules inside it."""
     kind = type(module)
-    known = (Module.children, Sequential.children)
+    known = (Module.children, Sequential.children, Ensemble.children)
     return kind.children in known and kind.named_modules is Module.named_modules
 
 

@@ -21,7 +21,10 @@ from gradus.train.penalty import Penalty
 from gradus.train.step import Loss, evaluation_graph, training_graph, without_norms
 from gradus.types import TensorType
 
-_REMEMBERED = 64  # graphs; each takes less than a megabyte with all that is planned for it
+_REMEMBERED = (
+    64  # graphs, each of which takes less than a megabyte with all that is planned for it,
+)
+_MOST_NODES = 2000  # as larger ones would not; and they take long to run, so that it matters less
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class TracedStep:
     monitored: Graph
     plain: Graph
     captured: Mapping[str, Tensor]
+
+    @property
+    def graph(self) -> Graph:
+        """The larger of the two."""
+        return self.monitored
 
 
 Found = TypeVar("Found", Traced, TracedStep)
@@ -74,7 +82,7 @@ def _once(alike: Hashable | None, trace: Callable[[], Found]) -> Found:
     key = (alike, is_recording())
     known = None if alike is None else _found.pop(key, None)
     found = trace() if known is None else known
-    if alike is not None and not found.captured:
+    if alike is not None and not found.captured and len(found.graph.nodes) <= _MOST_NODES:
         _found[key] = found
         if len(_found) > _REMEMBERED:
             _found.popitem(last=False)
