@@ -169,6 +169,7 @@ UNKNOWN: dict[str, Any] = {
     "a network with it": nn.Sequential(Own()),
     "a function": network,
     "a function without a name": lambda p, y: p,
+    "a function without a file": eval("lambda p, y: p", {}),
     "a function with an option": partial(network, width=3),
     "an array": np.ones(2),
     "a tensor": gd.tensor([1.0]),

@@ -94,8 +94,6 @@ def _ours(kind: type) -> bool:
 
 def _found_by_name(function: FunctionType) -> bool:
     """Whether it is a function of one of gradus's files, and so of nothing but its arguments."""
-    home = sys.modules.get(function.__module__)
-    return (
-        function.__module__.partition(".")[0] == "gradus"
-        and getattr(home, function.__name__, None) is function
-    )
+    home = str(function.__module__)  # None of what a text was executed to
+    known = home.partition(".")[0] == "gradus"
+    return known and getattr(sys.modules.get(home), function.__name__, None) is function
