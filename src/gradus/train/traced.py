@@ -21,10 +21,9 @@ from gradus.train.penalty import Penalty
 from gradus.train.step import Loss, evaluation_graph, training_graph, without_norms
 from gradus.types import TensorType
 
-_REMEMBERED = (
-    64  # graphs, each of which takes less than a megabyte with all that is planned for it,
-)
-_MOST_NODES = 2000  # as larger ones would not; and they take long to run, so that it matters less
+# With all that is planned for it a graph of so many nodes takes less than a megabyte; larger ones,
+# such as long unrolled networks, take long to run, so that tracing them again matters less.
+_REMEMBERED, _MOST_NODES = 64, 2000
 
 
 @dataclass(frozen=True)
