@@ -195,3 +195,14 @@ def test_a_linear_model_and_a_single_epoch_are_drawn(tmp_path: Path) -> None:
     assert "2 layers," in text  # the factors of the columns, and the sum
     assert "none: a linear model" in text
     assert "Curve of the loss over 1 epoch:" in html
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_sentences_on_the_rows_stand_apart(tmp_path: Path, copies: int) -> None:
+    ways: dict[str, dict[str, Any]] = {"watched": {}, "unwatched": {"early_stopping": False}}
+    for name, options in ways.items():
+        settings = {"max_iter": 1, "copies": copies, **options}
+        text = Page(html_of(*load("iris"), tmp_path / name, "iris", **settings)).text
+        told = re.search(r"(training rows?:|learnt from) .*? were held out", text, re.DOTALL)
+        assert told
+        assert not re.search(r"\.[^\s]", told[0])
