@@ -19,7 +19,6 @@ from gradus.data.config import entry
 from gradus.data.features import NumericFeature
 from gradus.data.scaling import Scale
 from gradus.errors import ShapeError
-from gradus.estimators.base import Part
 from gradus.estimators.hidden import HiddenLayerEstimator
 from gradus.estimators.inputs import Inputs
 from gradus.estimators.networks import activation_module
@@ -28,6 +27,7 @@ from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
 from gradus.estimators.targets import Loss, Metric, Targets
+from gradus.estimators.training import Part
 from gradus.train.metrics import r2
 from gradus.types import Array
 
