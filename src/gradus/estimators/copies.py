@@ -32,14 +32,15 @@ class Copies(Training):
 
     def _train_copies(self, recipe: Recipe, rows: Rows, held: Rows | None, count: int) -> None:
         """Train the network, and others beside it until there are so many; then join them."""
+        names = [f"copy {k + 1}/{count}" if count > 1 else "" for k in range(count)]
         with StopSignals() as signals:
-            self._train(recipe, rows, held, recipe.max_iter, fresh=True)
+            self._train(recipe, rows, held, recipe.max_iter, fresh=True, name=names[0])
             networks = [self.network_]
             for k in range(1, count):
                 if signals.received or ASKED in self.history_.stop_reason:
                     break
                 another = self._another(k, rows)
-                another._train(recipe, rows, held, recipe.max_iter, fresh=True)
+                another._train(recipe, rows, held, recipe.max_iter, fresh=True, name=names[k])
                 if signals.received:  # a network that is half trained would spoil the mean
                     name, done = signals.received.name, len(networks)
                     self.history_.stop_reason = f"stopped by {name} after {done} of {count} copies"

@@ -28,6 +28,7 @@ from gradus.train import (
 )
 from gradus.train.checks import check_callbacks
 from gradus.train.metrics import metrics_named
+from gradus.train.progress import Progress
 from gradus.types import Array, DType
 
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
@@ -84,9 +85,16 @@ class Training(TableEstimator):
     # Training ------------------------------------------------------------------------------------
 
     def _train(
-        self, recipe: Recipe, rows: Rows, held: Rows | None, epochs: int, *, fresh: bool
+        self,
+        recipe: Recipe,
+        rows: Rows,
+        held: Rows | None,
+        epochs: int,
+        *,
+        fresh: bool,
+        name: str = "",
     ) -> None:
-        """Train on the rows, watching those held out where there are any."""
+        """Train on the rows, watching those held out; progress shows the name, if there is one."""
         options = self.get_params(deep=False)
         watching = self._watches(recipe, rows, held)
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
@@ -105,6 +113,7 @@ class Training(TableEstimator):
             *self._stopping(recipe, watching, fresh),
             *self._scheduled_dropout(recipe, fresh),
             *(passes(self, rows.X.rows, rows.y) if fresh else ()),
+            *([Progress(name)] if flag("verbose", options["verbose"]) else []),
         ]
         x, y, weight = training
         try:
@@ -117,7 +126,7 @@ class Training(TableEstimator):
                 sample_weight=weight,
                 shuffle=recipe.shuffle,
                 callbacks=hooks,
-                progress=flag("verbose", options["verbose"]),
+                progress=False,  # it is among the callbacks
             )
         finally:
             self.n_iter_ = len(self.history_)
