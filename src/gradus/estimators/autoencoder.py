@@ -227,7 +227,7 @@ class Autoencoder(HiddenLayerEstimator):
         x, _, weight = super()._arrays(rows, indices)
         return x, x, weight
 
-    def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
+    def _make_network(self, x: Array, weight: Array | None) -> tuple[nn.Sequential, int]:
         options, recipe = self.get_params(deep=False), self.recipe_
         widths = [x.shape[1], *recipe.hidden_layer_sizes, options["n_components"]]
         layers = [nn.Linear(a, b, dtype=x.dtype) for a, b in pairwise(widths)]

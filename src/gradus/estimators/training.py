@@ -10,6 +10,7 @@ import numpy as np
 from gradus import nn
 from gradus.checks import choice, flag, whole_number
 from gradus.data import split_indices
+from gradus.data.quantiles import proportions
 from gradus.estimators.estimator import TableEstimator
 from gradus.estimators.hooks import passes
 from gradus.estimators.recipe import SCHEDULES, Recipe
@@ -55,16 +56,17 @@ class Training(TableEstimator):
     # Making --------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _make_network(self, x: Array) -> tuple[nn.Module, int]:
+    def _make_network(self, x: Array, weight: Array | None) -> tuple[nn.Module, int]:
         """A network for such rows, and how many of its modules make the hidden activations."""
 
     def _make(self, recipe: Recipe, rows: Rows) -> None:
         """Make a network for the rows, which has not been trained."""
         dtype = self._dtype(rows)
-        looked_at = _LOOKED_AT if recipe.reads_rows else 2
-        x = rows.X.encoded(self.encoder_, dtype, np.arange(min(len(rows), looked_at)))
+        looked_at = np.arange(min(len(rows), _LOOKED_AT if recipe.reads_rows else 2))
+        x = rows.X.encoded(self.encoder_, dtype, looked_at)
+        weight = None if rows.weight is None else proportions(rows.weight[looked_at])
         with use_stream(Stream(self._seed)):
-            self.network_, self._hidden = self._make_network(x)
+            self.network_, self._hidden = self._make_network(x, weight)
         self._begin_calibration(recipe)
         self.history_ = History()
         self.n_iter_ = 0
