@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus import nn
-from gradus.checks import choice, flag, require, whole_number
+from gradus.checks import choice, flag, require
 from gradus.data import split_indices
 from gradus.data.config import entry
 from gradus.data.target import Task
@@ -25,7 +25,7 @@ from gradus.estimators.hooks import ASKED, CallbackSupportMixin, passes, with_ca
 from gradus.estimators.plain import Build, from_plain, to_plain
 from gradus.estimators.recipe import SCHEDULES, Recipe
 from gradus.estimators.rows import Rows, seeded
-from gradus.estimators.targets import Targets, over_members
+from gradus.estimators.targets import IN_FIT, IN_PARTIAL_FIT, Targets, over_members, unknown_labels
 from gradus.optim import Constant, Optimizer
 from gradus.random import SITE_COPIES, Stream, bits, use_stream
 from gradus.tensor import Tensor
@@ -112,7 +112,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
         """
         recipe = self._recipe()
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
-        with self._or_as_before():
+        with self._or_as_before(), unknown_labels(IN_FIT):
             rows = self._rows(X, y, sample_weight, reset=not again)
             self._go_on(recipe) if again else self._begin(recipe, rows, None)
             held = self._held(X_val, y_val, sample_weight_val)
@@ -172,7 +172,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
         """One pass over further rows, at the constant rate."""
         recipe = self._recipe()
         again = hasattr(self, "network_")
-        with self._or_as_before():
+        with self._or_as_before(), unknown_labels(IN_PARTIAL_FIT):
             rows = self._rows(X, y, weight, reset=not again)
             self._go_on(recipe) if again else self._begin(recipe, rows, classes)
             held = self._held(*validation)
@@ -240,7 +240,8 @@ class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
                 received="X_val without y_val" if y is None else "y_val without X_val",
             )
         rows = self._rows(X, y, weight, reset=False)
-        self.targets_.encode(rows.y, np.float64)  # refused now, not when training is over
+        with unknown_labels("leave its rows out of X_val and y_val, or train on rows of it too"):
+            self.targets_.encode(rows.y, np.float64)  # refused now, not when training is over
         return rows
 
     def _begin(self, recipe: Recipe, rows: Rows, classes: Any) -> None:
@@ -399,11 +400,6 @@ class NetworkEstimator(CallbackSupportMixin, Curves, TableEstimator):
         places = [f"0.{k}." for k in range(len(first.networks))]
         groups = {place + pattern: o for pattern, o in rule.groups.items() for place in places}
         return replace(rule, groups=groups)
-
-    def _threads(self) -> int | None:
-        """The most threads to use."""
-        given = self.get_params(deep=False)["n_threads"]
-        return None if given is None else whole_number("n_threads", given, least=1)
 
     def _stopping(self, recipe: Recipe, watching: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""
