@@ -74,6 +74,9 @@ struct Backend {
   // Whether all numbers are finite.
   bool (*finite_floats)(const float* x, std::size_t n);
   bool (*finite_doubles)(const double* x, std::size_t n);
+  // Blocks [first, last) of the `count` random words at (seed, step, site).
+  void (*random_bits)(std::uint32_t* words, long first, long last, long count, std::uint64_t seed,
+                      std::uint64_t step, std::uint32_t site);
 };
 
 }  // namespace gradus

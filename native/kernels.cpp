@@ -78,6 +78,7 @@ extern const Backend GRADUS_JOIN(backend_, GRADUS_TARGET);
 const Backend GRADUS_JOIN(backend_, GRADUS_TARGET){
     GRADUS_TEXT(GRADUS_TARGET), GRADUS_TARGET::make, GRADUS_TARGET::opcode,
     GRADUS_TARGET::transpose_bytes,
-    GRADUS_TARGET::finite<float, std::uint32_t>, GRADUS_TARGET::finite<double, std::uint64_t>};
+    GRADUS_TARGET::finite<float, std::uint32_t>, GRADUS_TARGET::finite<double, std::uint64_t>,
+    GRADUS_TARGET::random_bits};
 
 }  // namespace gradus

@@ -189,5 +189,14 @@ NB_MODULE(_native, m) {
     }
     return true;
   });
+  m.def("random_bits", [](const nb::ndarray<std::uint32_t, nb::ndim<2>, nb::c_contig>& words,
+                          std::uint64_t seed, const std::vector<std::uint64_t>& steps,
+                          std::uint32_t site) {
+    const Backend& best = *usable_backends().front();
+    const auto count = static_cast<long>(words.shape(1));
+    for (std::size_t k = 0; k < words.shape(0); ++k)
+      best.random_bits(words.data() + k * words.shape(1), 0, (count + 3) / 4, count, seed,
+                       steps.at(k), site);
+  });
   m.def("opcode", [](const std::string& name) { return backend_plain.opcode(name); });
 }

@@ -7,6 +7,7 @@
 
 #include "numbers.hpp"
 #include "instruction.hpp"
+#include "philox.hpp"
 #include "simd.hpp"
 
 namespace gradus {
@@ -272,7 +273,7 @@ class Fold final : public Instruction {
   char* target_;
 };
 
-// Philox4x32-10 at the counter (block, site, step), as gradus.random.bits.
+// Random words, as gradus.random.bits.
 class RandomBits final : public Instruction {
  public:
   RandomBits(Reader& r, char* arena) {
@@ -287,24 +288,9 @@ class RandomBits final : public Instruction {
     std::uint64_t seed, step;
     std::memcpy(&seed, seed_, 8);
     std::memcpy(&step, step_, 8);
-    auto* y = reinterpret_cast<std::uint32_t*>(target_);
     const long blocks = (count_ + 3) / 4;
-    for (long b = blocks * part / parts; b < blocks * (part + 1) / parts; ++b) {
-      std::uint32_t c[4] = {static_cast<std::uint32_t>(b), site_, static_cast<std::uint32_t>(step),
-                            static_cast<std::uint32_t>(step >> 32)};
-      std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
-      for (int round = 0; round < 10; ++round) {
-        const std::uint64_t high = 0xD2511F53ULL * c[0], low = 0xCD9E8D57ULL * c[2];
-        const std::uint32_t next[4] = {static_cast<std::uint32_t>(low >> 32) ^ c[1] ^ k0,
-                                       static_cast<std::uint32_t>(low),
-                                       static_cast<std::uint32_t>(high >> 32) ^ c[3] ^ k1,
-                                       static_cast<std::uint32_t>(high)};
-        std::memcpy(c, next, sizeof c);
-        k0 += 0x9E3779B9U;
-        k1 += 0xBB67AE85U;
-      }
-      std::memcpy(y + 4 * b, c, static_cast<std::size_t>(std::min(4L, count_ - 4 * b)) * 4);
-    }
+    random_bits(reinterpret_cast<std::uint32_t*>(target_), blocks * part / parts,
+                blocks * (part + 1) / parts, count_, seed, step, site_);
   }
 
  private:

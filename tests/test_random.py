@@ -41,6 +41,20 @@ def test_bits_stand_at_the_documented_address() -> None:
         assert found[i] == random.philox(counter, (seed % 2**32, seed // 2**32))[i % 4]
 
 
+@pytest.mark.skipif(random.random_bits is None, reason="there is no native code")
+@given(
+    seed=st.integers(-(2**63), 2**63 - 1),
+    steps=st.lists(st.integers(0, 2**64 - 1), max_size=3),
+    site=st.integers(0, 2**32 - 1),
+    size=st.integers(0, 200),
+)
+def test_native_code_draws_the_bits_of_numpy(
+    seed: int, steps: list[int], site: int, size: int
+) -> None:
+    native = random._bits(seed, steps, site, size)
+    assert np.array_equal(native, random._bits_by_numpy(seed % 2**64, steps, site, size))
+
+
 def test_a_longer_draw_begins_with_the_shorter_one() -> None:
     assert np.array_equal(random.bits(1, 2, 3, (10,))[:7], random.bits(1, 2, 3, (7,)))
     assert random.bits(1, 2, 3, ()).shape == ()

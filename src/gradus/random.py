@@ -9,7 +9,7 @@ vectors the tests check.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,14 @@ import numpy as np
 
 from gradus.errors import ArgumentError
 from gradus.types import Array, Shape
+
+try:
+    from gradus import _native
+except ImportError:  # built without a C++ compiler
+    _native = None  # type: ignore[assignment]
+
+random_bits: Callable[[Array, int, Sequence[int], int], None] | None
+random_bits = None if _native is None else _native.random_bits
 
 _MASK = np.uint64(0xFFFFFFFF)
 _MASK_64 = 0xFFFFFFFFFFFFFFFF
@@ -70,6 +78,15 @@ def _bits(seed: int, steps: Sequence[int], site: int, size: int) -> Array:
     """What ``bits`` gives at each of the steps, (steps, size)."""
     # int(): NumPy's integers cannot hold the mask.
     key, at = int(seed) & _MASK_64, [int(step) & _MASK_64 for step in steps]
+    if random_bits is None:
+        return _bits_by_numpy(key, at, site, size)
+    found = np.empty((len(at), size), np.uint32)
+    random_bits(found, key, at, site)
+    return found
+
+
+def _bits_by_numpy(key: int, at: Sequence[int], site: int, size: int) -> Array:
+    """The same without native code, under a key of 64 bits and at steps of as many."""
     low, high = (np.array([n >> shift & 0xFFFFFFFF for n in at], np.uint64) for shift in (0, 32))
     blocks = -(-size // 4)
     found = np.empty((len(at), blocks, 4), np.uint32)

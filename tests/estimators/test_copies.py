@@ -13,10 +13,12 @@ from scipy.special import expit, softmax
 from sklearn.datasets import load_diabetes, load_iris
 
 from gradus import losses, nn, optim
+from gradus.data import load
 from gradus.errors import ArgumentError
 from gradus.estimators import MLPClassifier, MLPRegressor
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.presets import settled
+from gradus.estimators.table_run import train_table
 from gradus.train import Callback, Trainer
 from gradus.types import Array
 
@@ -128,6 +130,21 @@ def test_one_is_trained_where_all_would_watch_the_same_rows() -> None:
     model = MLPClassifier((8,), max_iter=2, random_state=0)
     assert model.fit(X, Y).coefs_[0].shape == (4, 4, 8)
     assert model.fit(X, Y, X_val=X, y_val=Y).coefs_[0].shape == (4, 8)
+
+
+def test_progress_says_which_of_them_is_trained(capfd: pytest.CaptureFixture[str]) -> None:
+    classifier(verbose=True).fit(X, Y)
+    shown = [line for line in capfd.readouterr().err.split("\n") if "4/4" in line]
+    assert [line.split(" epoch")[0] for line in shown] == ["copy 1/3", "copy 2/3", "copy 3/3"]
+    classifier(verbose=True, copies=1).fit(X, Y)
+    assert capfd.readouterr().err.startswith("epoch")
+
+
+def test_nothing_of_it_is_written_where_no_terminal_is(capfd: pytest.CaptureFixture[str]) -> None:
+    classifier().fit(X, Y)
+    run = train_table(*load("iris"), max_iter=1)
+    assert len(run.estimator._copies) == 4
+    assert capfd.readouterr() == ("", "")
 
 
 class Interrupts(Callback):

@@ -87,6 +87,30 @@ def test_a_start_from_data_follows_from_the_seed_and_keeps_the_mode() -> None:
         nn.start_from_data(layer, np.ones((0, 2)))
 
 
+def test_a_start_from_a_row_of_weight_2_is_one_from_the_row_twice() -> None:
+    x = np.random.default_rng(1).normal(size=(40, 4))
+    weight = np.arange(40) % 3.0
+    repeated = np.random.default_rng(2).permutation(np.repeat(x, weight.astype(int), axis=0))
+
+    def start(*rows: np.ndarray) -> list[np.ndarray]:
+        gd.manual_seed(0)
+        layers = [nn.NTKLinear(4, 50, dtype="float64"), nn.NTKLinear(50, 5, dtype="float64")]
+        network = nn.Sequential(layers[0], nn.SELU(), layers[1])
+        nn.start_from_data(network, *rows)
+        return [p.numpy() for p in network.parameters()]
+
+    # Sums are taken in another order.
+    for weighted, plain in zip(start(x, 5 * weight), start(repeated), strict=True):
+        np.testing.assert_allclose(weighted, plain, rtol=1e-10, atol=1e-12)
+    assert not np.allclose(start(x)[1], start(repeated)[1])
+    layer = nn.NTKLinear(4, 3)
+    with pytest.raises(ShapeError, match="one number a row"):
+        nn.start_from_data(layer, x, weight[1:])
+    for wrong in (np.zeros(40), -weight, np.full(40, np.nan)):
+        with pytest.raises(ArgumentError, match="at least 0"):
+            nn.start_from_data(layer, x, wrong)
+
+
 def test_a_start_from_rows_that_are_alike_does_not_blow_up_their_rounding() -> None:
     gd.manual_seed(0)
     net = nn.Sequential(nn.NTKLinear(30, 40), nn.SELU(), nn.NTKLinear(40, 50), nn.SELU())

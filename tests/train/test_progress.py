@@ -10,6 +10,7 @@ import pytest
 
 import gradus as gd
 from gradus import losses, nn
+from gradus.train.progress import Progress
 
 X = np.random.default_rng(0).normal(size=(20, 2))
 
@@ -33,6 +34,23 @@ def test_progress_that_is_asked_for_goes_to_standard_error(
     assert out == ""
     assert "3/3" in err
     assert "loss" in err
+
+
+def test_one_of_several_trainings_is_named_and_the_bar_alone_gives_way(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accuracy_of_something_long(*_: object) -> float:
+        return 0.5
+
+    monkeypatch.setenv("COLUMNS", "70")
+    metrics = [accuracy_of_something_long]
+    trainer = gd.Trainer(nn.Sequential(nn.Linear(2, 1)), losses.squared_error, metrics=metrics)
+    trainer.fit(X, X[:, 0], epochs=3, callbacks=[Progress("copy 2/4")], progress=False)
+    *_, line = capfd.readouterr().err.strip().split("\n")
+    assert len(line) <= 70
+    assert line.startswith("copy 2/4 epoch 3/3 ")
+    assert line.endswith("accuracy_of_something_long 0.5")
+    assert "…" not in line
 
 
 SCRIPT = """

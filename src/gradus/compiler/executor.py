@@ -149,27 +149,27 @@ class Program(ABC):
                 raise ShapeError(
                     f"{name} has one item for each of {len(feed.order)} steps", received=array.shape
                 )
-        names = [*feed.carry, *feed.data, *feed.per_step, *feed.fixed]
-        if len(set(names)) < len(names):
-            twice = [n for n, k in Counter(names).items() if k > 1]
+        given = {n: (a.shape, a.dtype) for n, a in (*feed.carry.items(), *feed.fixed.items())}
+        given |= {n: (a.shape[1:], a.dtype) for n, a in feed.per_step.items()}
+        batch = feed.order.shape[1:]
+        given |= {n: (batch + rows.shape[1:], rows.dtype) for n, rows in feed.data.items()}
+        groups = feed.carry, feed.data, feed.per_step, feed.fixed
+        if len(given) < sum(map(len, groups)):
+            twice = [n for n, k in Counter(n for names in groups for n in names).items() if k > 1]
             raise ArgumentError(
                 "every input is given once: carried, gathered, one a step, or fixed",
                 received=f"{', '.join(twice)} more than once",
             )
-        given = {n: (a.shape, a.dtype) for n, a in (*feed.carry.items(), *feed.fixed.items())}
-        given |= {n: (a.shape[1:], a.dtype) for n, a in feed.per_step.items()}
-        for name, rows in feed.data.items():
-            given[name] = feed.order.shape[1:] + rows.shape[1:], rows.dtype
         self._check_types(given)
-        least, most = (feed.order.min(), feed.order.max()) if feed.order.size else (0, -1)
-        for name, rows in feed.data.items():
-            if least < 0 or most >= len(rows):
-                raise ArgumentError(
-                    f"row numbers of {name} lie in [0, {len(rows)})",
-                    received=f"{least} to {most}",
-                )
-        changing = feed.carry.keys() & self.graph.outputs.keys() - self.graph.carried
-        for name in sorted(changing):
+        shortest = min((len(rows) for rows in feed.data.values()), default=0)
+        if not _all_below(feed.order, shortest):
+            for name, rows in feed.data.items():
+                if not _all_below(feed.order, len(rows)):
+                    raise ArgumentError(
+                        f"row numbers of {name} lie in [0, {len(rows)})",
+                        received=f"{feed.order.min()} to {feed.order.max()}",
+                    )
+        for name in sorted(self._changing & feed.carry.keys()):
             raise ShapeError(
                 f"{name} is {self.graph.inputs[name]} and carried into the next step",
                 received=f"an output {self._output(name)}",
@@ -183,6 +183,11 @@ class Program(ABC):
     def check_inputs(self, inputs: Arrays) -> None:
         """Raise unless every input is there and has its type."""
         self._check_types({n: (a.shape, a.dtype) for n, a in inputs.items()})
+
+    @cached_property
+    def _changing(self) -> set[str]:
+        """Outputs that have the name of an input, and another type."""
+        return self.graph.outputs.keys() - self.graph.carried
 
     @cached_property
     def _expected(self) -> dict[str, tuple[Shape, DType]]:
@@ -223,3 +228,10 @@ class Executor(ABC):
             rows: names of the inputs that have rows, along the first axis, like every output.
         """
         return RowProgram(trace, rows, self.prepare)
+
+
+def _all_below(order: Array, rows: int) -> bool:
+    """Whether all row numbers lie in [0, rows)."""
+    if order.dtype == np.int64:  # a negative number is a huge one without a sign
+        return not order.size or bool(order.view(np.uint64).max() < rows)
+    return not order.size or bool(order.min() >= 0 and order.max() < rows)

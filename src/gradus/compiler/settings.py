@@ -27,15 +27,21 @@ def settings(module: Any) -> Hashable:
 
 
 def _plain_fields(module: Any) -> Hashable:
-    fields = {name: v for name, v in vars(module).items() if name != "training"}
-    return tuple((name, plain) for name, v in fields.items() if (plain := _plain(v)) is not None)
+    found = []
+    for name, value in vars(module).items():
+        plain = _plain(value)
+        if plain is not None and name != "training":
+            found.append((name, plain))
+    return tuple(found)
 
 
 def _plain(value: Any) -> Hashable:
     if isinstance(value, Tensor):
         return id(value), value.type, value.requires_grad
-    if isinstance(value, (bool, int, float, str)):
-        return type(value), repr(value)  # repr tells 0.0 from −0.0, and nan from nothing
+    if isinstance(value, (int, str)):
+        return type(value), value
+    if isinstance(value, float):
+        return type(value), repr(value)  # which tells 0.0 from −0.0, and nan from nothing
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     if callable(value) and not hasattr(value, "named_modules"):

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus.data.config import entry, finite_number
+from gradus.data.quantiles import proportions, quantiles
 from gradus.errors import DataError, FileError
 from gradus.types import Array
 
@@ -187,7 +188,7 @@ class RobustScale(Scaling):
         if present.size == 0:
             return cls(0.0, 0.0)
         half_range = float(present.max()) / 2 - float(present.min()) / 2
-        first, median, third = _quartiles(present, weight)
+        first, median, third = quantiles(present, 4, weight)
         spread = min(third - first, _LARGEST)
         if spread < _LEAST:
             spread = half_range if half_range >= _LEAST else 0.0
@@ -314,39 +315,4 @@ def _present(values: Array, weight: Array | None) -> tuple[Array, Array | None]:
         return values[counts], None
     counts &= weight > 0
     weight = weight[counts]
-    if weight.size:
-        # Only what weights are to each other matters: a power of two keeps sums from overflowing.
-        weight = np.ldexp(weight, -int(np.frexp(weight.max())[1]))
-    return values[counts], weight
-
-
-def _quartiles(present: Array, weight: Array | None) -> tuple[float, float, float]:
-    """Averaged inverse CDF at ¼, ½ and ¾; the numbers are put into another order.
-
-    The least number that at least this share of the weight does not exceed; where it is this share
-    exactly, halfway to the next number. The median is the usual one, and a weight of 2 is the
-    same as two equal rows.
-    """
-    n = present.size
-    if weight is None:
-        found = [divmod(quarter * n, 4) for quarter in (1, 2, 3)]
-        pairs = [(at, at) if rest else (at - 1, at) for at, rest in found]
-        present.partition(sorted({place for pair in pairs for place in pair}))
-    else:
-        order = np.argsort(present, kind="stable")
-        present[:] = present[order]
-        below = np.cumsum(weight[order])
-        # Sums of weights such as 0.1 are rounded.
-        slack = n * np.finfo(np.float64).eps * below[-1]
-        pairs = []
-        for share in (0.25, 0.5, 0.75):
-            at = int(np.searchsorted(below, share * below[-1] - slack))
-            exactly = below[at] <= share * below[-1] + slack
-            pairs.append((at, min(at + 1, n - 1) if exactly else at))
-    first, median, third = (_halfway(*present[list(pair)].tolist()) for pair in pairs)
-    return first, median, third
-
-
-def _halfway(low: float, high: float) -> float:
-    """Middle of two numbers, whose sum can overflow."""
-    return low if low == high else low / 2 + high / 2
+    return values[counts], proportions(weight) if weight.size else weight

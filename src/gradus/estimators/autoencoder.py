@@ -19,7 +19,6 @@ from gradus.data.config import entry
 from gradus.data.features import NumericFeature
 from gradus.data.scaling import Scale
 from gradus.errors import ShapeError
-from gradus.estimators.base import Part
 from gradus.estimators.hidden import HiddenLayerEstimator
 from gradus.estimators.inputs import Inputs, check_collected
 from gradus.estimators.networks import activation_module
@@ -28,6 +27,7 @@ from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
 from gradus.estimators.targets import Loss, Metric, Targets
+from gradus.estimators.training import Part
 from gradus.train.metrics import r2
 from gradus.types import Array
 
@@ -228,7 +228,7 @@ class Autoencoder(HiddenLayerEstimator):
         x, _, weight = super()._arrays(rows, indices)
         return x, x, weight
 
-    def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
+    def _make_network(self, x: Array, weight: Array | None) -> tuple[nn.Sequential, int]:
         options, recipe = self.get_params(deep=False), self.recipe_
         widths = [x.shape[1], *recipe.hidden_layer_sizes, options["n_components"]]
         layers = [nn.Linear(a, b, dtype=x.dtype) for a, b in pairwise(widths)]

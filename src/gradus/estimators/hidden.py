@@ -50,13 +50,6 @@ class HiddenLayerEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         body = self._part(parts[0] if len(parts) == 1 else nn.Ensemble(*parts))
         return body.predict(x).reshape(len(x), -1)
 
-    @property
-    def _copies(self) -> tuple[nn.Sequential, ...]:
-        """The network, or the several whose predictions are averaged."""
-        first = self.network_[0]
-        several: Any = first.networks if isinstance(first, nn.Ensemble) else (self.network_,)
-        return tuple(several)
-
     def _part(self, network: nn.Module) -> Trainer:
         """What predicts with a part of the network, by the same means as with all of it."""
         options = self.get_params(deep=False)

@@ -32,8 +32,10 @@ class _Perceptron(HiddenLayerEstimator):
         options = self.get_params(deep=False)
         return settled(options["preset"], self._task, options)
 
-    def _make_network(self, x: Array) -> tuple[nn.Sequential, int]:
-        return perceptron(self.recipe_, self.encoder_, x, self.targets_.outputs, self._tail())
+    def _make_network(self, x: Array, weight: Array | None) -> tuple[nn.Sequential, int]:
+        return perceptron(
+            self.recipe_, self.encoder_, x, weight, self.targets_.outputs, self._tail()
+        )
 
     @abstractmethod
     def _tail(self) -> list[nn.Module]:

@@ -37,7 +37,7 @@ class _OwnNetwork(NetworkEstimator):
         fixed = {"hidden_layer_sizes": (), "max_one_hot": _NO_CODES, "dropout": 0.0}
         return settled("classic", self._task, {**self.get_params(deep=False), **fixed})
 
-    def _make_network(self, x: Array) -> tuple[nn.Module, int]:
+    def _make_network(self, x: Array, weight: Array | None) -> tuple[nn.Module, int]:
         given, outputs = self.get_params(deep=False)["network"], self.targets_.outputs
         sparse = isinstance(self.encoder_, SparseEncoder)
         if isinstance(given, nn.Module):

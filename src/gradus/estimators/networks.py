@@ -10,6 +10,7 @@ import numpy as np
 
 from gradus import nn
 from gradus.data import SparseEncoder, TableEncoder
+from gradus.data.quantiles import quantiles
 from gradus.errors import ArgumentError, GradusError
 from gradus.estimators.inputs import Encoder
 from gradus.estimators.recipe import ACTIVATION, Recipe
@@ -37,6 +38,7 @@ def perceptron(
     recipe: Recipe,
     encoder: Encoder,
     x: Array,
+    weight: Array | None,
     outputs: int,
     tail: Sequence[nn.Module],
 ) -> tuple[nn.Sequential, int]:
@@ -45,7 +47,8 @@ def perceptron(
     Args:
         recipe: the options.
         encoder: what made x.
-        x: rows to train on, of the network's dtype; where bins end is read from them.
+        x: rows to train on, of the network's dtype; they say where bins end, and how to start.
+        weight: how much each of them counts.
         outputs: numbers a row.
         tail: modules behind the last layer.
     """
@@ -57,7 +60,7 @@ def perceptron(
         columns = len(encoder.scale)
         body: list[nn.Module] = [nn.SparseInput(columns, width, ntk=recipe.ntk, dtype=dtype)]
     else:
-        body, width = _front(recipe, encoder, x)
+        body, width = _front(recipe, encoder, x, weight)
     if recipe.members > 1:
         body.append(_member_input(recipe, body, width, dtype))
     for k, (units, activation) in enumerate(zip(sizes, recipe.activations, strict=True)):
@@ -77,7 +80,7 @@ def perceptron(
         head.append(nn.Linear(width, outputs, dtype=dtype))
     network = nn.Sequential(*body, *head, *tail)
     if recipe.start_from_data:
-        nn.start_from_data(network, x)
+        nn.start_from_data(network, x, weight)
     return network, len(body)
 
 
@@ -92,7 +95,9 @@ def _member_input(
     return nn.MemberInput(recipe.members, width, start="normal", groups=groups, dtype=dtype)
 
 
-def _front(recipe: Recipe, encoder: TableEncoder, x: Array) -> tuple[list[nn.Module], int]:
+def _front(
+    recipe: Recipe, encoder: TableEncoder, x: Array, weight: Array | None
+) -> tuple[list[nn.Module], int]:
     """What turns encoded columns into the inputs of the first layer, and how many these are."""
     width, dtype = x.shape[1], x.dtype
     numeric = tuple(encoder.numeric) if recipe.numeric_embedding != "none" else ()
@@ -102,7 +107,7 @@ def _front(recipe: Recipe, encoder: TableEncoder, x: Array) -> tuple[list[nn.Mod
         if numeric and recipe.numeric_embedding == "periodic":
             embedding = nn.PeriodicEmbedding(len(numeric), dtype=dtype)
         elif numeric:
-            edges = [_edges(x[:, place]) for place in numeric]
+            edges = [_edges(x[:, place], weight) for place in numeric]
             embedding = nn.PiecewiseLinearEmbedding(edges, dtype=dtype)
         front = nn.TableInput(
             width,
@@ -119,11 +124,13 @@ def _front(recipe: Recipe, encoder: TableEncoder, x: Array) -> tuple[list[nn.Mod
     return body, width
 
 
-def _edges(column: Array) -> list[float]:
+def _edges(column: Array, weight: Array | None) -> list[float]:
     """Ends of bins that hold about as many rows each; two at least."""
+    low, high = column.min(), column.max()
+    ends = [low, *quantiles(column.copy(), _BINS, weight), high]
     # In the column's own dtype: ends that differ in float64 alone would make an empty bin.
-    ends = np.unique(np.quantile(column, np.linspace(0, 1, _BINS + 1)).astype(column.dtype))
-    return ends.tolist() if len(ends) > 1 else [float(ends[0]) - 1.0, float(ends[0]) + 1.0]
+    ends = np.unique(np.array(ends, column.dtype)).tolist()
+    return ends if len(ends) > 1 else [ends[0] - 1.0, ends[0] + 1.0]
 
 
 def _linear(recipe: Recipe, inputs: int, outputs: int, dtype: Any) -> nn.Module:

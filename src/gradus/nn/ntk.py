@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus import random
-from gradus.checks import flag, whole_number
+from gradus.checks import flag, require, whole_number
 from gradus.errors import ShapeError
 from gradus.modes import no_grad
 from gradus.nn.init import Normal, Zeros
@@ -18,7 +18,7 @@ from gradus.nn.module import Module, in_mode
 from gradus.nn.parameter import float_dtype, parameter
 from gradus.nn.sequential import Sequential
 from gradus.tensor import Tensor, as_array, tensor
-from gradus.types import Array, float64, int64
+from gradus.types import Array, float64
 
 _LEAST_SPREAD = 0.25  # of what the units of a layer have on the average
 _POINTS = 5  # the 5 of "he+5"
@@ -83,12 +83,15 @@ class NTKLinear(Module):
         return {**super().config(), "bias": self.bias is not None}
 
 
-def start_from_data(network: Module, x: npt.ArrayLike) -> None:
+def start_from_data(
+    network: Module, x: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+) -> None:
     """Start the NTK layers of a network from the rows that it will see.
 
     Layer by layer, each output z = w · x / √m of an ``NTKLinear`` gets weights with which z has
     deviation 1 over the rows, and a bias that puts its bend among them: b = −Σᵢ aᵢ zᵢ over five
-    rows drawn at random, with weights aᵢ ≥ 0 drawn evenly from those that add up to 1. Layers made
+    rows drawn at random, with weights aᵢ ≥ 0 drawn evenly from those that add up to 1. The order
+    of the rows says nothing, and a row of weight 2 is the same as two equal rows. Layers made
     with ``zero=True`` stay at 0; layers of other kinds stay as they are, and so do outputs that are
     the same for all rows. Dropout stands aside.
 
@@ -98,9 +101,11 @@ def start_from_data(network: Module, x: npt.ArrayLike) -> None:
     Args:
         network: ``nn.Sequential``, or one layer.
         x: inputs, (n, …): a few thousand rows say enough.
+        sample_weight: how often each counts, (n,), at least 0 and not all of them 0.
 
     Raises:
-        ShapeError: inputs that the network does not take, or none.
+        ShapeError: inputs that the network does not take, or none; weights of another number.
+        ArgumentError: weights below 0, or all of them 0.
 
     >>> from gradus import nn
     >>> net = nn.Sequential(nn.NTKLinear(1, 100), nn.ReLU(), nn.NTKLinear(100, 1, zero=True))
@@ -112,38 +117,58 @@ def start_from_data(network: Module, x: npt.ArrayLike) -> None:
     rows = as_array(x)
     if rows.ndim < 2 or not len(rows):
         raise ShapeError("a network starts from one row or more", received=rows.shape)
+    weight = np.ones(len(rows)) if sample_weight is None else as_array(sample_weight)
+    if weight.shape != (len(rows),):
+        raise ShapeError(
+            f"sample_weight has one number a row, ({len(rows)},)", received=weight.shape
+        )
+    require(
+        bool(np.all(weight >= 0) and np.any(weight)),
+        "weights of rows are at least 0, and some are above 0",
+        repr(weight)[:100],
+    )
     with in_mode(network, False), no_grad():
-        _start(network, tensor(rows))
+        _start(network, tensor(rows), weight.astype(float64))
 
 
-def _start(layer: Module, x: Tensor) -> Tensor:
+def _start(layer: Module, x: Tensor, weight: Array) -> Tensor:
     """Start a layer from its inputs, and give its outputs."""
     if isinstance(layer, Sequential):
         for inner in layer:
-            x = _start(inner, x)
+            x = _start(inner, x, weight)
         return x
     if isinstance(layer, NTKLinear) and not layer.zero:
         rows = x.numpy().reshape(-1, layer.in_features).astype(float64)
-        weight = layer.weight.numpy()
-        z = rows @ weight.T / math.sqrt(layer.in_features)
-        spread = z.std(axis=0)
-        size = (np.abs(rows) @ np.abs(weight).T).max(axis=0)
+        of_row = np.repeat(weight, len(rows) // len(weight))
+        w = layer.weight.numpy()
+        z = rows @ w.T / math.sqrt(layer.in_features)
+        mean = np.average(z, axis=0, weights=of_row)
+        spread = np.sqrt(np.average((z - mean) ** 2, axis=0, weights=of_row))
+        size = (np.abs(rows) @ np.abs(w).T).max(axis=0)
         # Outputs that differ by rounding alone would be blown up to noise: they stay as they are.
-        same = spread <= _ROUNDING * np.finfo(weight.dtype).eps * size
+        same = spread <= _ROUNDING * np.finfo(w.dtype).eps * size
         # A unit that hardly tells the rows apart would get weights that any step throws far.
         least = _LEAST_SPREAD * np.sqrt(np.mean(spread**2))
         factor = 1.0 / np.where(same, 1.0, np.maximum(spread, least))
-        layer.weight.assign(weight * factor[:, None])
+        layer.weight.assign(w * factor[:, None])
         if layer.bias is not None:
-            layer.bias.assign(np.where(same, layer.bias.numpy(), -_among(z * factor)))
+            bend = -_among(z * factor, of_row)
+            layer.bias.assign(np.where(same, layer.bias.numpy(), bend))
     return layer(x)
 
 
-def _among(z: Array) -> Array:
+def _among(z: Array, weight: Array) -> Array:
     """A random convex combination of five rows, drawn anew for each column."""
-    rows, weights = (
+    shares, parts = (
         random.uniform(*random.current_stream().next(), (_POINTS, z.shape[1])) for _ in range(2)
     )
-    weights = -np.log1p(-weights)  # exponential: divided by their sum, even over the simplex
-    chosen = np.take_along_axis(z, (rows * len(z)).astype(int64), axis=0)
-    return np.asarray((weights * chosen).sum(axis=0) / weights.sum(axis=0))
+    parts = -np.log1p(-parts)  # exponential: divided by their sum, even over the simplex
+    chosen = np.empty_like(parts)
+    for k, column in enumerate(z.T):
+        # A row is drawn by its place in the order of the outputs, which is there in any order of
+        # the rows, and as wide as the row weighs.
+        order = np.argsort(column, kind="stable")
+        below = np.cumsum(weight[order])
+        places = np.searchsorted(below, shares[:, k] * below[-1], side="right")
+        chosen[:, k] = column[order[np.minimum(places, len(order) - 1)]]
+    return np.asarray((parts * chosen).sum(axis=0) / parts.sum(axis=0))

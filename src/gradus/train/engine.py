@@ -33,7 +33,7 @@ from gradus.nn import Ensemble, Module, Sequential
 from gradus.optim import Optimizer
 from gradus.tensor import Tensor, tensor
 from gradus.train.divergence import REMEDY, first_fault
-from gradus.train.examples import Examples
+from gradus.train.examples import Examples, Kinds, kinds_of
 from gradus.train.factors import Factors, part
 from gradus.train.penalty import Penalty, penalty_of
 from gradus.train.step import Loss, prefixed
@@ -43,7 +43,6 @@ from gradus.types import Array, TensorType
 
 _KINDS = 8  # programs kept for training, and for predicting: other batches, other settings
 
-Kinds = tuple[tuple[str, TensorType], ...]  # names and types, of a row or of a batch
 Records = dict[str, Array]
 
 
@@ -291,7 +290,7 @@ class Engine:
         batch = {"x": x} if y is None else {"x": x, "y": y}
         with untraced:
             now = settings(self.network)
-            program = self._rows(_kinds(batch), now)
+            program = self._rows(kinds_of(batch), now)
             run = program.prepared(len(x))
             tensors = _tensors(self.network)
             if weights is not None:
@@ -332,7 +331,7 @@ class Engine:
     def _prepared(
         self, rows: Examples, kinds: Sequence[tuple[int, bool]], now: Hashable
     ) -> list[_Prepared]:
-        asked = _kinds(rows.arrays), kinds, now
+        asked = rows.kinds, kinds, now
         if not self._last or self._last[0] != asked:
             with untraced:
                 made = [self._trainings(tuple(rows.types(n).items()), m, now) for n, m in kinds]
@@ -376,11 +375,6 @@ def _row_program(
         return traced_rows(network, loss, types)
 
     return executor.prepare_rows(traced, [f"batch.{n}" for n, _ in kinds])
-
-
-def _kinds(batch: Mapping[str, Array]) -> Kinds:
-    """Names and types of one row."""
-    return tuple((n, TensorType(a.shape[1:], a.dtype)) for n, a in batch.items())
 
 
 def _by_fields(module: Module) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,8 @@ from gradus.data import batch_bounds, split_indices
 from gradus.errors import DataError, DtypeError, ShapeError
 from gradus.tensor import Tensor
 from gradus.types import Array, DType, Shape, TensorType, is_float
+
+Kinds = tuple[tuple[str, TensorType], ...]  # names and types, of a row or of a batch
 
 _CHECKED = 1 << 18  # numbers looked at together: the answers of a whole table take a quarter of it
 
@@ -39,6 +43,11 @@ class Examples:
         """The arrays that there are, by name; their rows are found by ``numbers``."""
         found = {"x": self.x, "y": self.y}
         return found if self.weight is None else {**found, "weight": self.weight}
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """Names and types of one row."""
+        return kinds_of(self.arrays)
 
     def types(self, rows: int) -> dict[str, TensorType]:
         """Types of a batch of so many rows."""
@@ -82,6 +91,11 @@ class Examples:
         if self.weight is None:
             return float(indices.size)
         return float(self.weight[self.numbers(indices)].sum(dtype=np.float64))
+
+
+def kinds_of(arrays: Mapping[str, Array]) -> Kinds:
+    """Names and types of one row of these arrays."""
+    return tuple((n, TensorType(a.shape[1:], a.dtype)) for n, a in arrays.items())
 
 
 def examples(

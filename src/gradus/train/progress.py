@@ -15,7 +15,14 @@ _PERIOD = 0.05  # seconds between two redraws
 
 
 class Progress(Callback):
-    """Show epochs, losses, metrics and the time left with Rich, on standard error."""
+    """Show epochs, losses, metrics and the time left with Rich, on standard error.
+
+    Args:
+        name: of the training, where it is one of several.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
         """Start the bar."""
@@ -27,14 +34,16 @@ class Progress(Callback):
             TextColumn,
             TimeRemainingColumn,
         )
+        from rich.table import Column
 
         self._steps_per_epoch, self._epochs = steps_per_epoch, 0
-        # Narrow, so that the numbers of a classification fit into 80 columns beside it.
+        # Narrow, so that the numbers of a classification fit into 80 columns beside it; where a
+        # line is too long, the bar alone gives way.
         self._bar = Progress(
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
+            TextColumn(f"{self.name} epoch".lstrip()),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             BarColumn(bar_width=10),
-            TimeRemainingColumn(compact=True),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[numbers]}"),
             console=Console(stderr=True),
             auto_refresh=False,

@@ -75,7 +75,7 @@ class NativeProgram(Program):
     def run(self, inputs: Arrays) -> dict[str, Array]:
         """Compute the outputs; see ``Program.run``."""
         self.check_inputs(inputs)
-        types = self._output_types()
+        types = self._output_types
         found = {n: np.empty(t.shape, t.dtype) for n, t in types.items()}
         try:
             self._program.run(
@@ -85,6 +85,7 @@ class NativeProgram(Program):
             raise outside(error) from None
         return found
 
+    @cached_property
     def _output_types(self) -> dict[str, TensorType]:
         return {n: self.graph.nodes[i].type for n, i in self.graph.outputs.items()}
 
@@ -102,7 +103,7 @@ class NativeProgram(Program):
         # What is not carried may not be overwritten, nor lie transposed.
         if not self.graph.carried <= carry.keys():
             return super()._take(feed)
-        types = self._output_types()
+        types = self._output_types
         records = {
             n: np.empty((len(order), *t.shape), t.dtype) for n, t in types.items() if n not in carry
         }

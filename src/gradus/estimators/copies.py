@@ -1,0 +1,74 @@
+"""Several networks of one recipe: trained one after another, and joined by what they predict."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any, Self
+
+from gradus import nn
+from gradus.estimators.hooks import ASKED
+from gradus.estimators.recipe import Recipe
+from gradus.estimators.rows import Rows
+from gradus.estimators.training import Training
+from gradus.optim import Optimizer
+from gradus.random import SITE_COPIES, bits
+from gradus.train import StopSignals
+
+
+class Copies(Training):
+    """What trains several networks, each by itself, and averages what they predict."""
+
+    @property
+    def _copies(self) -> tuple[Any, ...]:
+        """The network, or the several whose predictions are averaged."""
+        network: Any = self.network_
+        first = network[0] if isinstance(network, nn.Sequential) and len(network) else None
+        return tuple(first.networks) if isinstance(first, nn.Ensemble) else (network,)
+
+    def _mean(self) -> nn.Module:
+        """What averages the predictions of copies."""
+        raise NotImplementedError(f"{type(self).__name__} has no copies")
+
+    def _train_copies(self, recipe: Recipe, rows: Rows, held: Rows | None, count: int) -> None:
+        """Train the network, and others beside it until there are so many; then join them."""
+        names = [f"copy {k + 1}/{count}" if count > 1 else "" for k in range(count)]
+        with StopSignals() as signals:
+            self._train(recipe, rows, held, recipe.max_iter, fresh=True, name=names[0])
+            networks = [self.network_]
+            for k in range(1, count):
+                if signals.received or ASKED in self.history_.stop_reason:
+                    break
+                another = self._another(k, rows)
+                another._train(recipe, rows, held, recipe.max_iter, fresh=True, name=names[k])
+                if signals.received:  # a network that is half trained would spoil the mean
+                    name, done = signals.received.name, len(networks)
+                    self.history_.stop_reason = f"stopped by {name} after {done} of {count} copies"
+                else:
+                    networks.append(another.network_)
+        if len(networks) > 1:
+            self.network_ = nn.Sequential(nn.Ensemble(*networks), self._mean())
+            self._forget_working()
+            self._trainer = self._new_trainer(recipe)
+
+    def _another(self, k: int, rows: Rows) -> Self:
+        """The estimator with a new network of its own, the k-th, and a seed that makes it another.
+
+        scikit-learn's callbacks follow the first one.
+        """
+        another = copy.copy(self)
+        for name in [n for n in vars(another) if n.startswith("_") and "callback" in n]:
+            delattr(another, name)
+        [another._seed] = bits(self._seed, k, SITE_COPIES, (1,)).tolist()
+        another._make(self.recipe_, rows)
+        return another
+
+    def _optimizer(self, recipe: Recipe) -> Optimizer:
+        """The rule; patterns of names mean those of one network, and hold for all copies."""
+        several = self._copies
+        if several[0] is self.network_:
+            return super()._optimizer(recipe)
+        rule = recipe.optimizer(list(several[0].named_parameters()))
+        places = [f"0.{k}." for k in range(len(several))]
+        groups = {place + pattern: o for pattern, o in rule.groups.items() for place in places}
+        return replace(rule, groups=groups)
