@@ -1,12 +1,10 @@
 """What y is: classes, yes and no, several answers, or numbers; and how outputs are read."""
 
 from gradus.estimators.targets.base import Loss, Metric, Targets, one_axis, over_members
-from gradus.estimators.targets.classes import (
+from gradus.estimators.targets.classes import Classes, SeveralClasses, YesNo
+from gradus.estimators.targets.labels import (
     IN_FIT,
     IN_PARTIAL_FIT,
-    Classes,
-    SeveralClasses,
-    YesNo,
     check_labelled,
     plain_labels,
     unknown_labels,
