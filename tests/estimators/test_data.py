@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 
 from gradus.data import Table
 from gradus.errors import DataError
-from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.estimators import Autoencoder, LinearClassifier, MLPClassifier, MLPRegressor
 
 RNG = np.random.default_rng(2)
 N = 40
@@ -278,6 +278,21 @@ def test_one_row_is_predicted_as_among_many() -> None:
 def test_no_rows_are_refused(frame: Any) -> None:
     with pytest.raises(ValueError, match=r"0 sample|at least one row"):
         fitted(frame, np.empty(0, int))
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, LinearClassifier, Autoencoder])
+def test_a_lazy_frame_is_to_be_collected(kind: Any) -> None:
+    frame = pl.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [2.0, 0.0, 1.0, 5.0]})
+    y = pl.DataFrame({"y": [0, 1, 0, 1]})
+    with pytest.raises(DataError, match=r"lazy frame.*X\.collect\(\)"):
+        kind().fit(frame.lazy(), y["y"])
+    if kind is Autoencoder:  # which has no y
+        return
+    with pytest.raises(DataError, match=r"lazy frame.*y\.collect\(\)"):
+        kind().fit(frame, y.lazy())
+    model = kind().fit(frame.lazy().collect(), y["y"])
+    with pytest.raises(DataError, match=r"lazy frame.*X\.collect\(\)"):
+        model.predict(frame.lazy())
 
 
 def test_no_rows_to_predict_are_refused() -> None:

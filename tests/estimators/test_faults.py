@@ -12,6 +12,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
 import gradus as gd
+from gradus import nn, ops
 from gradus.errors import ArgumentError, DataError, DivergenceError, GradusError
 from gradus.estimators import (
     LinearClassifier,
@@ -20,6 +21,7 @@ from gradus.estimators import (
     MLPRegressor,
     Perceptron,
 )
+from gradus.nn.dropout import dropped
 from gradus.train import Callback, Trainer
 
 X, Y = load_iris(return_X_y=True)
@@ -48,6 +50,7 @@ WRONG: list[tuple[str, Any]] = [
     ("activation", "rely"),
     ("activation", "sign"),
     ("activation", 3),
+    ("activation", {"relu": 1}),
     ("activation", ["relu", "tanh"]),
     ("scaling", "minmax"),
     ("max_one_hot", -1),
@@ -77,6 +80,7 @@ WRONG: list[tuple[str, Any]] = [
     ("learning_rate_init", np.inf),
     ("learning_rate", 0.1),
     ("learning_rate", "adaptive"),
+    ("learning_rate", "invscaling"),
     ("layer_rates", 0.5),
     ("layer_rates", {"*.bias": -1}),
     ("layer_rates", {"nowhere.*": 0.5}),
@@ -99,11 +103,14 @@ WRONG: list[tuple[str, Any]] = [
     ("validation_fraction", 1.0),
     ("monitor", "accuracy"),
     ("class_weight", "balance"),
+    ("class_weight", {1: -2}),
+    ("class_weight", {7: 2}),
     ("random_state", "seed"),
     ("warm_start", "yes"),
     ("verbose", "loud"),
     ("callbacks", [1]),
     ("n_threads", 0),
+    ("n_threads", -1),
     ("n_threads", "all"),
     ("executor", "gpu"),
     ("dtype", "float16"),
@@ -142,6 +149,30 @@ def test_a_wrong_option_is_named_before_anything_changes(option: str, value: Any
 def test_a_wrong_option_of_a_regressor_is_refused(option: str, value: Any) -> None:
     with pytest.raises(ArgumentError, match=f"{option}|{option[:-1]}"):
         MLPRegressor(**{**SMALL, "loss": "quantile", option: value}).fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"solver": "lbfgs"}, r'use "adam".*LinearClassifier and gradus.minimise'),
+        ({"learning_rate": "adaptive"}, r"gradus.optim.Plateau\(factor=0.2, patience=1\)"),
+        ({"learning_rate": "invscaling"}, r"gradus.optim.Exponential\(0.99\)"),
+        ({"learning_rate": 0.1}, "the rate itself is learning_rate_init"),
+        ({"n_threads": -1}, "write n_threads=None"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_what_scikit_learn_has_under_the_name_is_answered_with_what_stands_here(
+    kind: Any, options: dict[str, Any], remedy: str
+) -> None:
+    with pytest.raises(ArgumentError, match=rf"received.*What to do: .*{remedy}"):
+        kind(**{**SMALL, **options}).fit(X, Y)
+
+
+def test_the_schedules_that_stand_in_scikit_learns_place_are_taken() -> None:
+    for schedule in (gd.optim.Plateau(factor=0.2, patience=1), gd.optim.Exponential(0.99)):
+        model(learning_rate=schedule).fit(X, Y)
 
 
 def test_every_option_has_a_wrong_value_here() -> None:
@@ -283,9 +314,43 @@ def test_a_linear_classifier_is_as_before_where_a_fit_fails(one: Any) -> None:
     np.testing.assert_array_equal(one.decision_function(X), before)
 
 
-def test_an_activation_that_changes_the_width_is_refused_in_words() -> None:
-    from gradus import ops
+# Activations --------------------------------------------------------------------------------------
 
-    with pytest.raises((ValueError, TypeError)) as raised:
-        model(activation=lambda z: ops.sum(z, axis=1)).fit(X, Y)
-    assert "shape" in str(raised.value)
+ACTIVATIONS: dict[str, tuple[Any, str]] = {
+    "NumPy's tanh": (np.tanh, 'received <ufunc .*write "tanh"'),
+    "NumPy's exp": (np.exp, r"received <ufunc .*write gradus\.ops\.exp"),
+    "NumPy's cbrt": (np.cbrt, "received <ufunc .*choose one of identity"),
+    "NumPy's maximum": (np.maximum, "received <ufunc .*choose one of identity"),
+    "a class": (nn.LeakyReLU, r"received <class .*make one: LeakyReLU\(\)"),
+    "a function of NumPy": (lambda z: np.tanh(z), "which says.*compute with gradus.ops"),
+    "a method of PyTorch": (lambda z: z.clamp(0), "which says.*clamp.*compute with gradus.ops"),
+    "two arguments": (ops.maximum, "which says.*2 operands.*compute with gradus.ops"),
+    "an if": (lambda z: z if z > 0 else 0.1 * z, "which says.*one element.*ops.where"),
+    "a float": (lambda z: 1.0, r"gives float for float64 of shape \(2, 6\)"),
+    "an array": (lambda z: z.numpy(), r"gives ndarray for float64 of shape \(2, 6\)"),
+    "truth values": (lambda z: z > 0, r"gives bool of shape \(2, 6\)"),
+    "one column": (lambda z: ops.sum(z, axis=1), r"gives float64 of shape \(2,\)"),
+    "a layer": (nn.Linear(6, 3), r"gives float64 of shape \(2, 3\)"),
+}
+
+
+@pytest.mark.parametrize(("given", "said"), ACTIVATIONS.values(), ids=ACTIVATIONS)
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_what_is_no_activation_is_refused_with_what_one_is(
+    kind: Any, given: Any, said: str
+) -> None:
+    options = {**SMALL, "activation": [given], "dtype": "float64"}
+    with pytest.raises(ArgumentError, match=rf"^an activation is a name, a module.*{said}"):
+        kind(**options).fit(X, Y)
+
+
+def test_trying_an_activation_changes_no_draw_and_no_module() -> None:
+    def drawing(z: gd.Tensor) -> gd.Tensor:
+        return dropped(ops.tanh(z), 0.5)
+
+    drawn = model(activation=drawing).build(X, Y)
+    plain = model(activation="tanh").build(X, Y)
+    for a, b in zip(drawn.coefs_, plain.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    built = model(activation=nn.BatchNorm(6)).build(X, Y)
+    assert np.all(built.network_[1].running_mean.numpy() == 0)

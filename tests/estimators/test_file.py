@@ -92,7 +92,7 @@ FITTED: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
     "images": lambda: (NetworkRegressor(convolution(), **NET), IMAGES, NUMBER),
     "an autoencoder": lambda: (Autoencoder((5,), **NET), FRAME, None),
     "a perceptron": lambda: (Perceptron(random_state=0, scaling="standard"), FRAME, MEMBER),
-    "a neuron": lambda: (LogisticNeuron(alpha=0.1), FRAME, BUYS),
+    "a neuron": lambda: (LogisticNeuron(alpha=0.1, random_state=0), FRAME, BUYS),
     "softmax": lambda: (LinearClassifier(random_state=0, fit_intercept=False), FRAME, LABELS),
     "softmax of sparse rows": lambda: (LinearClassifier(random_state=0, alpha=0.1), SPARSE, LABELS),
     "margin": lambda: (LinearClassifier("max_margin", random_state=0, alpha=0.1), FRAME, LABELS),
@@ -205,8 +205,7 @@ def test_one_layer_goes_on_as_the_one_that_was_saved(kind: str, tmp_path: Path) 
     model = copy.deepcopy(model)  # which has no working memory of its training either
     found = load(tmp_path / "m")
     for estimator in (model, found):
-        if hasattr(estimator, "partial_fit"):
-            estimator.partial_fit(rows, y)
+        estimator.partial_fit(rows, y)
     np.testing.assert_array_equal(outputs(found, rows), outputs(model, rows))
     for estimator in (model, found):
         estimator.set_params(warm_start=True).fit(rows, y)

@@ -13,14 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import datasets
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info
 
-from gradus import losses, tensor
+from gradus import losses, nn, optim, tensor
 from gradus.errors import ArgumentError
-from gradus.estimators import LinearClassifier, LogisticNeuron
+from gradus.estimators import LinearClassifier, LogisticNeuron, Perceptron
 from gradus.estimators import linear as room
 from gradus.estimators.margin import Margin
 from gradus.train import max_margin
@@ -222,3 +224,141 @@ def test_a_fit_after_passes_begins_anew_unless_it_starts_warm() -> None:
 def test_a_loss_that_there_is_not_is_refused() -> None:
     with pytest.raises(ArgumentError, match="loss must be 'softmax' or 'max_margin'"):
         LinearClassifier("hinge").fit(*scaled("iris"))
+
+
+# ── Options ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd", "newton", optim.SGD(0.1)], ids=str)
+def test_the_margin_refuses_a_solver_that_it_would_not_take(solver: Any) -> None:
+    X, y = scaled("iris")
+    model = LinearClassifier("max_margin", solver=solver)
+    with pytest.raises(ArgumentError, match=r"solver is .* loss='softmax'.*leave solver='auto'"):
+        model.fit(X, y)
+    assert not hasattr(model, "network_")
+
+
+def test_the_solver_of_softmax_is_l_bfgs_unless_another_is_named() -> None:
+    X, y = scaled("iris")
+    auto = LinearClassifier().fit(X, y)
+    assert np.array_equal(auto.coef_, LinearClassifier(solver="lbfgs").fit(X, y).coef_)
+    adam = LinearClassifier(solver="adam", max_iter=5000, learning_rate_init=0.1, tol=1e-5)
+    # A gradient of norm 1e-5 leaves W within 1e-5 / α = 0.01 of the minimum.
+    assert adam.fit(X, y).coef_ == pytest.approx(auto.coef_, abs=0.01)
+    assert adam.n_iter_ > 5 * auto.n_iter_
+
+
+ONE_LAYER: list[Any] = [
+    LinearClassifier(random_state=0),
+    LinearClassifier("max_margin", random_state=0),
+    LogisticNeuron(alpha=0.1, random_state=0),
+    Perceptron(random_state=0),
+]
+
+
+@pytest.mark.parametrize("one", ONE_LAYER, ids=repr)
+@pytest.mark.parametrize(
+    "option",
+    [{"executor": "gpu"}, {"n_threads": 0}, {"n_threads": -1}, {"fit_intercept": 1},
+     {"scaling": "robust"}, {"warm_start": "yes"}],
+    ids=str,
+)  # fmt: skip
+def test_a_wrong_option_leaves_one_layer_as_it_was(one: Any, option: dict[str, Any]) -> None:
+    X, y = (part[:100] for part in scaled("iris"))
+    model = clone(one).set_params(**option)
+    for call in (model.fit, model.partial_fit):
+        if "warm_start" in option and call == model.partial_fit:
+            continue  # which always goes on
+        with pytest.raises(ArgumentError, match=next(iter(option))):
+            call(X, y)
+        assert not hasattr(model, "network_")
+
+
+@pytest.mark.parametrize("one", ONE_LAYER, ids=repr)
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [({"fit_intercept": False}, {"fit_intercept": True}),
+     ({"fit_intercept": True}, {"fit_intercept": False}),
+     ({"scaling": "none"}, {"scaling": "standard"}),
+     ({"scaling": "standard"}, {"scaling": "none"})],
+    ids=str,
+)  # fmt: skip
+def test_one_layer_goes_on_with_what_it_was_made_by(
+    one: Any, first: dict[str, Any], then: dict[str, Any]
+) -> None:
+    X, y = (part[:100] for part in scaled("iris"))
+    model = clone(one).set_params(warm_start=True, **first).fit(X, y)
+    before = model.decision_function(X)
+    model.set_params(**then)
+    [(name, was)] = first.items()
+    for call in (model.fit, model.partial_fit):
+        with pytest.raises(ArgumentError, match=rf"{name}={was!r}; received {name}=.*begin anew"):
+            call(X, y)
+    assert np.array_equal(model.decision_function(X), before)
+    model.set_params(warm_start=False).fit(X, y)
+    model.partial_fit(X, y)
+
+
+def test_two_classes_go_on_with_the_loss_whose_scores_they_have() -> None:
+    X, y = (part[:100] for part in scaled("iris"))
+    model = LinearClassifier(warm_start=True).fit(X, y).set_params(loss="max_margin")
+    for call in (model.fit, model.partial_fit):
+        with pytest.raises(ArgumentError, match="loss='softmax'; received loss='max_margin'"):
+            call(X, y)
+    model.set_params(warm_start=False).fit(X, y)
+
+
+def test_more_classes_go_on_by_the_other_loss() -> None:
+    X, y = scaled("iris")
+    options = {"alpha": 0.01, "batch_size": 50, "random_state": 0}
+    model = LinearClassifier(**options).partial_fit(X, y).set_params(loss="max_margin")
+    same = LinearClassifier("max_margin", **options).partial_fit(X, y)
+    start = [p.numpy().copy() for p in model.network_.parameters()]
+    for kept, values in zip(same.network_.parameters(), start, strict=True):
+        kept.assign(values)
+    same.set_params(learning_rate_init=0.5)
+    model.set_params(learning_rate_init=0.5)
+    # Both are new to the options, so that both begin with a new Adam.
+    assert np.array_equal(model.partial_fit(X, y).coef_, same.partial_fit(X, y).coef_)
+
+
+def test_a_further_pass_goes_by_the_options_of_now() -> None:
+    X, y = scaled("iris")
+    model = LinearClassifier(random_state=0).partial_fit(X, y)
+    before = model.coef_
+    model.set_params(learning_rate_init=1e-12).partial_fit(X, y)
+    assert model.coef_ == pytest.approx(before, abs=1e-9)
+
+
+@pytest.mark.parametrize("one", ONE_LAYER, ids=repr)
+@pytest.mark.parametrize("executor", ["auto", "reference"])
+def test_any_number_of_threads_learns_the_same(one: Any, executor: str) -> None:
+    X, y = (part[:100] for part in scaled("iris"))
+    model, more = (clone(one).set_params(n_threads=n, executor=executor).fit(X, y) for n in (1, 2))
+    # 400 numbers are too few for NumPy to share them out.
+    assert np.array_equal(model.coef_, more.coef_)
+    assert np.array_equal(model.partial_fit(X, y).coef_, more.partial_fit(X, y).coef_)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_n_threads_holds_numpy_to_them_in_a_fit_and_in_predictions(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = scaled("iris")
+    seen: list[int] = []
+
+    def noting(function: Any) -> Any:
+        def noted(*given: Any, **options: Any) -> Any:
+            pools = [p for p in threadpool_info() if p["user_api"] == "blas"]
+            seen.extend(p["num_threads"] for p in pools)
+            return function(*given, **options)
+
+        return noted
+
+    monkeypatch.setattr(Margin, "narrowed", noting(Margin.narrowed))
+    monkeypatch.setattr(nn.Linear, "forward", noting(nn.Linear.forward))
+    model = LinearClassifier("max_margin", n_threads=threads).fit(X, y)
+    assert set(seen) == {threads}
+    seen.clear()
+    model.predict(X)
+    assert set(seen) == {threads}

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gradus import optim
 from gradus.errors import ArgumentError, DataError
-from gradus.estimators import LogisticNeuron
+from gradus.estimators import LinearClassifier, LogisticNeuron
 from gradus.estimators.separation import way_down
 from gradus.train import separable
 
@@ -202,9 +202,65 @@ def test_a_warm_start_begins_at_the_last_minimum() -> None:
     assert model.n_iter_ == 0
 
 
+def test_passes_one_by_one_come_near_the_minimum() -> None:
+    X, y = tumours()
+    exact = LogisticNeuron(alpha=0.01).fit(X, y)
+    model = LogisticNeuron(alpha=0.01, random_state=0)
+    for _ in range(50):
+        model.partial_fit(X, y)
+    assert model.n_iter_ == 50
+    right = model.predict_proba(X)[np.arange(len(y)), y]
+    value = -np.log(right).mean() + 0.005 * np.square(model.network_[0].weight.numpy()).sum()
+    # Steps at a constant rate go to and fro around it.
+    assert exact.loss_ <= value < 1.01 * exact.loss_
+
+
+def test_passes_are_those_of_the_linear_classifier_at_the_same_rate() -> None:
+    X, y = tumours()
+    options = {"alpha": 0.01, "learning_rate_init": 0.05, "batch_size": 64, "random_state": 3}
+    neuron, linear = LogisticNeuron(**options), LinearClassifier(**options)
+    for _ in range(3):
+        neuron.partial_fit(X, y)
+        linear.partial_fit(X, y)
+    assert np.array_equal(neuron.coef_, linear.coef_)
+    again = pickle.loads(pickle.dumps(neuron))
+    assert np.array_equal(again.predict_proba(X), neuron.predict_proba(X))
+    again.partial_fit(X, y)
+
+
+def test_a_first_batch_may_have_one_class_where_both_are_named() -> None:
+    X, y = tumours()
+    model = LogisticNeuron(alpha=0.01, random_state=0)
+    with pytest.raises(DataError, match="at least two classes"):
+        model.partial_fit(X[y == 1], y[y == 1])
+    model.partial_fit(X[y == 1], y[y == 1], classes=[0, 1])
+    assert model.predict_proba(X[y == 1])[:, 1].mean() > 0.5
+    for _ in range(20):
+        model.partial_fit(X, y)
+    assert model.score(X, y) > 0.95
+
+
+def test_three_named_classes_are_sent_to_the_linear_classifier_too() -> None:
+    X, y = tumours()
+    model = LogisticNeuron()
+    with pytest.raises(DataError, match=r"3 classes.*LinearClassifier"):
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    assert not hasattr(model, "network_")
+
+
+def test_a_fit_after_passes_begins_anew_unless_it_starts_warm() -> None:
+    X, y = tumours()
+    model = LogisticNeuron(alpha=0.01, random_state=0).partial_fit(X, y)
+    fresh = LogisticNeuron(alpha=0.01).fit(X, y)
+    assert np.array_equal(model.fit(X, y).coef_, fresh.coef_)
+    model.set_params(warm_start=True).fit(X, y)
+    assert model.n_iter_ == 0
+
+
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
+        ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"alpha": -1}, "alpha must be a finite number"),
         ({"solver": "newton"}, "solver is lbfgs, sgd or adam"),
         ({"scaling": "robust"}, "scaling must be"),

@@ -14,7 +14,13 @@ from scipy import sparse
 from scipy.special import log_softmax, softmax
 
 from gradus.errors import DataError
-from gradus.estimators import LinearClassifier, MLPClassifier, MLPRegressor, Perceptron
+from gradus.estimators import (
+    LinearClassifier,
+    LogisticNeuron,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
 
 RNG = np.random.default_rng(1)
 X = RNG.normal(size=(30, 3))
@@ -244,8 +250,11 @@ def test_a_first_partial_fit_may_name_classes_that_come_later() -> None:
     assert model.score(X, NUMBERS) > 0.8
 
 
-@pytest.mark.parametrize("late", ["partial_fit", "warm start", "X_val"])
-def test_a_label_that_training_does_not_know_is_refused(late: str) -> None:
+LATE = {"partial_fit": "classes=", "warm start": "warm_start=False", "X_val": "X_val and y_val"}
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_a_label_that_training_does_not_know_is_refused_with_what_helps_there(late: str) -> None:
     known = NUMBERS < 2
     model = MLPClassifier(**SMALL, warm_start=True).partial_fit(X[known], TEXTS[known])
     before = model.predict_proba(X)
@@ -254,9 +263,20 @@ def test_a_label_that_training_does_not_know_is_refused(late: str) -> None:
         "warm start": lambda: model.fit(X, TEXTS),
         "X_val": lambda: model.partial_fit(X[known], TEXTS[known], X_val=X, y_val=TEXTS),
     }
-    with pytest.raises(DataError, match=r"one of the classes.*'top'.*classes="):
+    with pytest.raises(DataError, match=rf"one of the classes.*'top'.*do: leave.*{LATE[late]}"):
         calls[late]()
     np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("late", ["partial_fit", "warm start"])
+@pytest.mark.parametrize("kind", [LinearClassifier, LogisticNeuron, Perceptron])
+def test_one_layer_refuses_it_with_what_helps_there(kind: Any, late: str) -> None:
+    known = NUMBERS < 2
+    model = kind(warm_start=True).partial_fit(X[known], TEXTS[known])
+    before = model.decision_function(X)
+    with pytest.raises(DataError, match=rf"one of the classes.*'top'.*do: leave.*{LATE[late]}"):
+        (model.partial_fit if late == "partial_fit" else model.fit)(X, TEXTS)
+    np.testing.assert_array_equal(model.decision_function(X), before)
 
 
 @pytest.mark.parametrize("late", ["numbers after texts", "texts after numbers"])
@@ -288,15 +308,15 @@ def test_longer_texts_than_in_the_first_call_are_not_cut_short() -> None:
     assert "abc" in model.predict(X).tolist()
 
 
+CLASSIFIERS = [MLPClassifier(), LinearClassifier(), LogisticNeuron(), Perceptron()]
+
+
 @pytest.mark.parametrize(
     ("y", "why"),
     [
         (TEXTS[:29], "inconsistent numbers of samples|inconsistent"),
         (np.full(30, "a"), "at least two classes"),
         (np.where(X[:, 0] > 0, np.nan, 1.0), "NaN"),
-        ([None if n else "a" for n in NUMBERS], "None|NaN|missing|label"),
-        (pd.Series(np.where(NUMBERS > 0, "a", None)), "None|NaN|missing|label"),
-        (pd.Series([pd.NA, "b", "c"] * 10, dtype="string"), "NA|NaN|missing|label"),
         (np.array(["a", 1, 2.0] * 10, dtype=object), "labels of a column are of one type"),
         (NUMBERS.reshape(30, 1, 1), "1d|dim|2D|array"),
         ([[1], [1, 2], []] * 10, "inhomogeneous|label|sequence"),
@@ -305,10 +325,40 @@ def test_longer_texts_than_in_the_first_call_are_not_cut_short() -> None:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("model", [MLPClassifier(), LinearClassifier(), Perceptron()], ids=repr)
+@pytest.mark.parametrize("model", CLASSIFIERS, ids=repr)
 def test_targets_that_are_no_classes_are_refused(model: Any, y: Any, why: str) -> None:
     with pytest.raises((ValueError, TypeError), match=why):
         model.fit(X, y)
+
+
+GAPS: dict[str, Any] = {
+    "None in a list": ["a", None, "b"] * 10,
+    "NaN in a list of texts": ["a", np.nan, "b"] * 10,  # which NumPy would make the text "nan"
+    "None among numbers": np.array([0, None, 1] * 10, dtype=object),
+    "NaN": np.tile([0.0, np.nan, 1.0], 10),
+    "a NumPy NaN among objects": np.array(["a", np.float32("nan"), "b"] * 10, dtype=object),
+    "pandas None": pd.Series(["a", None, "b"] * 10),
+    "pandas category": pd.Series(["a", None, "b"] * 10, dtype="category"),
+    "pandas Int64": pd.Series([0, None, 1] * 10, dtype="Int64"),
+    "pandas string": pd.Series(["a", pd.NA, "b"] * 10, dtype="string"),
+    "pandas frame": pd.DataFrame({"y": ["a", None, "b"] * 10}),
+    "NaT": pd.Series(pd.to_datetime(["2020-01-01", None, "2021-01-01"] * 10)),
+    "polars": pl.Series(["a", None, "b"] * 10),
+}
+
+
+@pytest.mark.parametrize("y", GAPS.values(), ids=GAPS)
+@pytest.mark.parametrize("model", CLASSIFIERS, ids=repr)
+def test_rows_without_a_label_are_counted_and_the_first_is_named(model: Any, y: Any) -> None:
+    said = r"every row needs a label.*received 10 of 30 missing, the first in row 2.*remove"
+    with pytest.raises(DataError, match=said):
+        model.fit(X, y)
+
+
+def test_a_row_without_one_of_several_answers_is_one_without_a_label() -> None:
+    y = np.array([["a", "x"], ["b", None], ["a", "y"]] * 10, dtype=object)
+    with pytest.raises(DataError, match=r"10 of 30 missing, the first in row 2"):
+        MLPClassifier(**SMALL).fit(X, y)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils import compute_sample_weight
 
-from gradus.errors import DataError
-from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.errors import ArgumentError, DataError
+from gradus.estimators import LinearClassifier, MLPClassifier, MLPRegressor
 from gradus.types import Array
 
 RNG = np.random.default_rng(0)
@@ -165,3 +165,59 @@ def test_rows_to_validate_on_are_weighted_too() -> None:
 def test_weights_that_make_no_sense_are_refused(weight: Array, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         MLPClassifier(**SMALL).fit(X, LABELS, weight)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({1: -2}, "finite numbers of at least 0.*received -2 for the class 1"),
+        ({1: np.nan}, "finite numbers of at least 0.*received nan for the class 1"),
+        ({1: "2"}, "finite numbers of at least 0.*received '2' for the class 1"),
+        ({7: 2}, r"names classes of y, \[0, 1, 2\]; received a weight of \[7\]"),
+        ({0: 1, "1": 2}, r"received a weight of \['1'\].*as y does: 1 has no weight"),
+        ([1, 2, 3], 'a dictionary of labels and their weights, or "balanced"'),
+        (3, 'a dictionary of labels and their weights, or "balanced"'),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [MLPClassifier, LinearClassifier])
+def test_weights_of_classes_that_are_none_are_named(kind: Any, given: Any, said: str) -> None:
+    with pytest.raises(ArgumentError, match=f"class_weight.*{said}"):
+        kind(class_weight=given).fit(X, LABELS)
+
+
+def test_a_weight_of_a_class_that_there_is_not_is_refused_later_too() -> None:
+    model = MLPClassifier(**SMALL, warm_start=True).fit(X, LABELS)
+    linear = LinearClassifier(warm_start=True).fit(X, LABELS)
+    for one in (model, linear):
+        one.set_params(class_weight={7: 2.0})
+        for call in (one.fit, one.partial_fit):
+            with pytest.raises(ArgumentError, match=r"received a weight of \[7\]"):
+                call(X, LABELS)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, LinearClassifier])
+def test_weights_of_all_classes_fit_rows_that_lack_one(kind: Any) -> None:
+    # As in a fold of a search; and in a part of the rows of which the first call named all classes.
+    few = LABELS < 2
+    kind(class_weight={0: 1, 1: 2, 2: 3}).fit(X[few], LABELS[few])
+    first = kind(class_weight={2: 3.0}, random_state=0)
+    first.partial_fit(X[few], LABELS[few], classes=[0, 1, 2]).partial_fit(X, LABELS)
+
+
+def test_several_questions_have_weights_each_and_answers_those_of_0_and_1() -> None:
+    y = np.stack([LABELS, LABELS[::-1]], axis=1)
+    given = [{0: 2.0}, "balanced"]
+    found = MLPClassifier(class_weight=given, **SMALL).fit(X, y)
+    each = [compute_sample_weight({0: 2.0, 1: 1, 2: 1}, y[:, 0]),
+            compute_sample_weight("balanced", y[:, 1])]  # fmt: skip
+    same = MLPClassifier(**SMALL).fit(X, y, each[0] * each[1])
+    np.testing.assert_array_equal(outputs(found), outputs(same))
+    with pytest.raises(ArgumentError, match=r"received a weight of \[9\]"):
+        MLPClassifier(class_weight=[None, {9: 1.0}], **SMALL).fit(X, y)
+    with pytest.raises(ArgumentError, match="an entry for each of the 2 questions"):
+        MLPClassifier(class_weight=[{0: 1.0}], **SMALL).fit(X, y)
+    answers = TARGETS["several answers"][1]
+    MLPClassifier(class_weight=[{1: 2.0}, None, {0: 3.0}], **SMALL).fit(X, answers)
+    with pytest.raises(ArgumentError, match=r"names classes of y, \[0, 1\]"):
+        MLPClassifier(class_weight=[{1: 2.0}, None, {2: 3.0}], **SMALL).fit(X, answers)

@@ -186,7 +186,7 @@ def _cells(column: Any) -> list[Any]:
             remedy="give one value a row; turn dates into numbers, for example days",
         )
     values = [_python(value) for value in (column if array is None else array.tolist())]
-    missing = [row for row, value in enumerate(values) if _is_missing(value)]
+    missing = [row for row, value in enumerate(values) if is_nothing(value)]
     if missing:
         raise DataError(
             "every row needs a target",
@@ -206,8 +206,13 @@ def _python(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _is_missing(value: object) -> bool:
-    if isinstance(value, float):
+def is_nothing(value: object) -> bool:
+    """Whether a value is a missing one: None, NaN, pandas' NA or NaT.
+
+    >>> is_nothing(None), is_nothing(0)
+    (True, False)
+    """
+    if isinstance(value, float | np.floating):
         return math.isnan(value)
     # pandas.NA and NaT go by name: pandas need not be installed.
     return value is None or type(value).__name__ in ("NAType", "NaTType")

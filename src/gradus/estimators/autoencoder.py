@@ -20,7 +20,7 @@ from gradus.data.features import NumericFeature
 from gradus.data.scaling import Scale
 from gradus.errors import ShapeError
 from gradus.estimators.hidden import HiddenLayerEstimator
-from gradus.estimators.inputs import Inputs
+from gradus.estimators.inputs import Inputs, check_collected
 from gradus.estimators.networks import activation_module
 from gradus.estimators.presets import settled
 from gradus.estimators.recipe import Recipe
@@ -209,6 +209,7 @@ class Autoencoder(HiddenLayerEstimator):
         return settled("classic", self._task, {**options, **fixed})
 
     def _rows(self, X: Any, y: Any, weight: Any, *, reset: bool) -> Rows:
+        check_collected(X, "X")
         rows = super()._rows(X, np.zeros(_num_samples(X)), weight, reset=reset)
         if sparse.issparse(rows.X.rows):  # what is given back is not sparse
             return replace(rows, X=Inputs(rows.X.dense(), rows.X.names))

@@ -22,7 +22,7 @@ from gradus.estimators.hooks import CallbackSupportMixin, with_callbacks
 from gradus.estimators.plain import Build, from_plain, to_plain
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows, seeded
-from gradus.estimators.targets import Targets
+from gradus.estimators.targets import IN_FIT, IN_PARTIAL_FIT, Targets, unknown_labels
 from gradus.optim import Constant
 from gradus.tensor import Tensor
 from gradus.train import History
@@ -82,7 +82,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
         """
         recipe = self._recipe()
         again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
-        with self._or_as_before():
+        with self._or_as_before(), unknown_labels(IN_FIT):
             rows = self._rows(X, y, sample_weight, reset=not again)
             self._go_on(recipe) if again else self._begin(recipe, rows, None)
             held = self._held(X_val, y_val, sample_weight_val)
@@ -106,7 +106,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
         """One pass over further rows, at the constant rate."""
         recipe = self._recipe()
         again = hasattr(self, "network_")
-        with self._or_as_before():
+        with self._or_as_before(), unknown_labels(IN_PARTIAL_FIT):
             rows = self._rows(X, y, weight, reset=not again)
             self._go_on(recipe) if again else self._begin(recipe, rows, classes)
             held = self._held(*validation)
@@ -174,7 +174,8 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
                 received="X_val without y_val" if y is None else "y_val without X_val",
             )
         rows = self._rows(X, y, weight, reset=False)
-        self.targets_.encode(rows.y, np.float64)  # refused now, not when training is over
+        with unknown_labels("leave its rows out of X_val and y_val, or train on rows of it too"):
+            self.targets_.encode(rows.y, np.float64)  # refused now, not when training is over
         return rows
 
     def _begin(self, recipe: Recipe, rows: Rows, classes: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags, compute_sample_weight
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y
 
@@ -16,6 +16,7 @@ from gradus import nn
 from gradus.data.target import Task
 from gradus.errors import DataError
 from gradus.estimators.base import NetworkEstimator
+from gradus.estimators.class_weights import check_classes_known, class_weighted
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.targets import (
@@ -23,6 +24,7 @@ from gradus.estimators.targets import (
     SeveralClasses,
     Targets,
     YesNo,
+    check_labelled,
     one_axis,
     plain_labels,
 )
@@ -59,6 +61,7 @@ class LabelsMixin(ClassifierMixin):
         return self.targets_.classes
 
     def _check_y(self, y: Any) -> Any:
+        check_labelled(y)
         y = plain_labels(one_axis(_check_y(y, multi_output=True, estimator=self)))
         several = y.dtype.kind == "O" and y.ndim == 2  # questions of different kinds
         for column in [np.array(c.tolist()) for c in y.T] if several else [y]:
@@ -67,18 +70,17 @@ class LabelsMixin(ClassifierMixin):
 
     def _weighted(self, y: Any, weight: Array | None) -> Array | None:
         given = self.get_params(deep=False).get("class_weight")
-        if given is None:
-            return weight
-        if y.ndim == 2 and not isinstance(given, (str, list)):
-            raise DataError(
-                "weights of the classes of several questions are a list of dictionaries",
-                received=repr(given)[:100],
-            )
-        if weight is not None and isinstance(given, str) and given == "balanced":
-            of_class = _balanced(y, weight)
+        return weight if given is None else class_weighted(given, y, weight)
+
+    def _check_class_weight(self) -> None:
+        """Refuse weights of classes that there are not."""
+        targets, given = self.targets_, self.get_params(deep=False).get("class_weight")
+        if isinstance(targets, Classes):
+            check_classes_known(given, [targets.classes])
+        elif isinstance(targets, SeveralClasses):
+            check_classes_known(given, targets.classes)
         else:
-            of_class = compute_sample_weight(given, y)
-        return np.asarray(of_class if weight is None else of_class * weight)
+            check_classes_known(given, [np.arange(2)] * targets.outputs)
 
 
 class ProbabilitiesMixin(LabelsMixin):
@@ -172,6 +174,14 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         found = temperature(self.targets_.questions(raw, target), held.weight)
         self._temperature.temperature.assign(found)
 
+    def _begin(self, recipe: Recipe, rows: Rows, classes: Any) -> None:
+        super()._begin(recipe, rows, classes)
+        self._check_class_weight()
+
+    def _go_on(self, recipe: Recipe) -> None:
+        super()._go_on(recipe)
+        self._check_class_weight()
+
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:
         if rows.y.ndim == 2:
             if classes is not None and all(np.ndim(of_one) == 1 for of_one in classes):
@@ -189,16 +199,3 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         tags.classifier_tags.multi_label = True
         tags.target_tags.multi_output = True
         return tags
-
-
-def _balanced(y: Array, weight: Array) -> Array:
-    """Weight of each row's class, Σ w / (K · Σ w of the class); of several questions the product.
-
-    scikit-learn's "balanced", where rows count by their weight.
-    """
-    found = np.ones(len(y))
-    for column in y.reshape(len(y), -1).T:
-        _, places = np.unique(column, return_inverse=True)
-        counts = np.bincount(places, weight)
-        found *= (counts.sum() / (len(counts) * counts))[places]
-    return found

@@ -7,20 +7,26 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from gradus import losses
 from gradus.checks import finite_number, flag, require, whole_number
+from gradus.compiler import Executor, executor_named
 from gradus.data import SparseEncoder
 from gradus.estimators.planes import PlaneClassifier
+from gradus.estimators.rows import seeded
 from gradus.estimators.separation import way_down
+from gradus.estimators.targets import IN_FIT, IN_PARTIAL_FIT, unknown_labels
 from gradus.optim import LBFGS, SGD, Adam, Optimizer
 from gradus.tensor import Tensor
-from gradus.train import L2Penalty, Minimum, minimise
+from gradus.train import L2Penalty, Minimum, Trainer, minimise
+from gradus.train.threads import numpy_limit
 from gradus.types import Array
 
 Loss = Callable[[Tensor, Any], Tensor]
 Rule = Optimizer | LBFGS
 
+_WORKING = ("_trainer", "_trained_by")  # what only further passes need, and can be made again
 _NAMED = 5  # features that a warning names
 
 
@@ -46,24 +52,66 @@ class ConvexClassifier(PlaneClassifier):
     n_iter_: int
 
     @abstractmethod
-    def _single(self) -> bool:
-        """Whether two classes share a score."""
+    def _loss(self) -> Loss:
+        """ℓ of scores and encoded targets."""
 
     @abstractmethod
-    def _descend(self, x: Array, y: Array, weight: Array | None) -> None:
-        """Walk down from where the network is, and say how it went."""
+    def _rule(self) -> Rule:
+        """What walks down."""
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
+        """One pass of Adam steps over further rows, from the weights as they are.
+
+        What encodes the columns is learnt from the rows of the first call.
+
+        Args:
+            X: as in ``fit``.
+            y: as in ``fit``.
+            classes: all classes that may come; needed in the first call unless y has them all.
+            sample_weight: as in ``fit``.
+
+        Raises:
+            ValueError, TypeError: as ``fit``.
+        """
+        self._check_options()
+        again = hasattr(self, "network_")
+        with self._or_as_before(), unknown_labels(IN_PARTIAL_FIT):
+            rows = self._rows(X, y, sample_weight, reset=not again)
+            self._ready(rows, classes, again)
+            if not again:
+                self.n_iter_ = 0
+            x = rows.X.encoded(self.encoder_, np.float64)
+            targets = self.targets_.encode(rows.y, np.float64)
+            self._make_trainer()
+        self._trainer.fit(
+            x,
+            targets,
+            epochs=1,
+            batch_size=self.get_params()["batch_size"],
+            sample_weight=rows.weight,
+            progress=False,
+        )
+        self.n_iter_ += 1
+        return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Walk down, from 0 or from where the last fit ended."""
         self._check_options()
         again = self._goes_on()
-        with self._or_as_before():
+        with self._or_as_before(), unknown_labels(IN_FIT):
             rows = self._rows(X, y, sample_weight, reset=not again)
-            if not again:
-                self._begin(rows, None, single=self._single())
+            self._ready(rows, None, again)
             x = rows.X.encoded(self.encoder_, np.float64)
             targets = self.targets_.encode(rows.y, np.float64)
-        self._descend(x, targets, rows.weight)
+        self._forget_working()
+        with numpy_limit(self._threads()):
+            self._descend(x, targets, rows.weight)
         return self
 
     def _check_options(self) -> None:
@@ -71,11 +119,17 @@ class ConvexClassifier(PlaneClassifier):
         finite_number("alpha", options["alpha"], least=0)
         finite_number("tol", options["tol"], least=0)
         finite_number("learning_rate_init", options["learning_rate_init"], above=0)
-        whole_number("max_iter", options["max_iter"], least=1)
+        for name in ("max_iter", "batch_size"):
+            whole_number(name, options[name], least=1)
+        self._rule()
+        self._executor()
 
-    def _walk(self, x: Array, y: Array, weight: Array | None, loss: Loss, rule: Rule) -> None:
+    def _executor(self) -> Executor:
+        return executor_named(self.get_params(deep=False)["executor"], self._threads())
+
+    def _descend(self, x: Array, y: Array, weight: Array | None) -> None:
         """To the minimum of a cross-entropy, or as far as it goes where there is none."""
-        found = self._minimised(x, y, weight, loss, rule)
+        found = self._minimised(x, y, weight, self._loss(), self._rule())
         self._note(found.converged, found.reason, found.steps, found.value)
         why = None if self.get_params()["alpha"] else self._endless(x, y)
         if why:
@@ -95,7 +149,7 @@ class ConvexClassifier(PlaneClassifier):
             steps=options["max_iter"],
             gradient_norm=options["tol"],
             points=False,
-            executor=options["executor"],
+            executor=self._executor(),
         )
 
     def _objective(self, x: Array, y: Array, weight: Array | None, loss: Loss) -> Tensor:
@@ -137,6 +191,37 @@ class ConvexClassifier(PlaneClassifier):
             f"the loss has no minimum: it falls for ever as the weights of {listed}{more} grow, "
             "since some rows can be told with certainty by them"
         )
+
+    def _adam(self) -> Adam:
+        """At a constant rate; the penalty's gradient is α W, whatever the batch."""
+        options = self.get_params(deep=False)
+        biases = {"*.bias": {"weight_decay": 0.0}} if options["fit_intercept"] else {}
+        rate, alpha = options["learning_rate_init"], options["alpha"]
+        return Adam(rate, weight_decay=alpha, groups=biases)
+
+    def _make_trainer(self) -> None:
+        """What takes the steps, anew where the options have changed."""
+        options = self.get_params(deep=False)
+        rule = self._adam(), self._loss(), self._threads(), options["executor"]
+        if getattr(self, "_trained_by", None) == rule:
+            return
+        adam, loss, threads, executor = rule
+        seed = seeded(options["random_state"])
+        self._trainer = Trainer(
+            self.network_, loss, adam, seed=seed, threads=threads, executor=executor
+        )
+        self._trained_by = rule
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but compiled programs."""
+        state = dict(super().__getstate__())
+        for name in _WORKING:
+            state.pop(name, None)
+        return state
+
+    def _forget_working(self) -> None:
+        for name in _WORKING:
+            self.__dict__.pop(name, None)
 
 
 def rule_named(solver: Any, learning_rate: float) -> Rule:

@@ -15,12 +15,13 @@ from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from gradus import nn
+from gradus.checks import require, whole_number
 from gradus.data import TableEncoder
 from gradus.data.config import entry, texts
 from gradus.data.schema import KINDS, Column
 from gradus.errors import DataError, FileError
 from gradus.estimators.arrays import ArrayEncoder
-from gradus.estimators.inputs import Encoder, Inputs, received
+from gradus.estimators.inputs import Encoder, Inputs, check_collected, received
 from gradus.estimators.plain import Build, check_fits
 from gradus.estimators.rows import Rows
 from gradus.types import Array
@@ -55,6 +56,19 @@ class TableEstimator(BaseEstimator):
     def _check_y(self, y: Any) -> Any:
         """Targets as an array, checked."""
 
+    def _threads(self) -> int | None:
+        """The most threads to use."""
+        given = self.get_params(deep=False)["n_threads"]
+        if given is None:
+            return None
+        require(
+            given != -1,
+            "n_threads is the most threads to use, at least 1; None takes a thread a core",
+            "-1",
+            "write n_threads=None",
+        )
+        return whole_number("n_threads", given, least=1)
+
     @contextmanager
     def _or_as_before(self) -> Iterator[None]:
         """An error leaves the estimator as it was."""
@@ -74,6 +88,7 @@ class TableEstimator(BaseEstimator):
     def _rows(self, X: Any, y: Any, weight: Any, *, reset: bool) -> Rows:
         """Rows, checked; those of weight 0 are left out."""
         inputs = received(self, X, reset=reset)
+        check_collected(y, "y")
         if y is None:
             raise DataError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"

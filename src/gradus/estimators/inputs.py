@@ -13,6 +13,7 @@ from gradus.checks import require
 from gradus.data import SparseEncoder, Table, TableEncoder, infer_schema
 from gradus.data.features import NumericFeature
 from gradus.data.schema import Column
+from gradus.errors import DataError
 from gradus.estimators.arrays import ArrayEncoder
 from gradus.types import Array
 
@@ -141,6 +142,7 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     import pyarrow as pa
     from sklearn.utils.validation import validate_data
 
+    check_collected(X, "X")
     if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "iufb":
         X = np.ma.filled(X.astype(np.float64), np.nan)
     plain = not estimator.get_params(deep=False).get("kinds")
@@ -171,6 +173,16 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     if reset:
         estimator._columns = tuple(f"x{i}" for i in range(X.shape[1]))
     return Inputs(X, estimator._columns)
+
+
+def check_collected(given: Any, name: str) -> None:
+    """Refuse a lazy frame of Polars, which is a query whose rows are not there yet."""
+    if type(given).__name__ == "LazyFrame":
+        raise DataError(
+            f"{name} holds data, and a lazy frame only says how to get them",
+            received=f"{name} of the class LazyFrame",
+            remedy=f"collect it first: {name}.collect()",
+        )
 
 
 def _objects(X: Array) -> Array:

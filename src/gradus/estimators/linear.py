@@ -9,16 +9,16 @@ import numpy.typing as npt
 from sklearn.utils.metaestimators import available_if
 
 from gradus import losses, ops
-from gradus.checks import choice, whole_number
+from gradus.checks import choice, require
 from gradus.estimators.classes import ProbabilitiesMixin
-from gradus.estimators.convex import ConvexClassifier, Loss, rule_named
+from gradus.estimators.convex import ConvexClassifier, Loss, Rule, rule_named
 from gradus.estimators.margin import Margin, unpacked
-from gradus.estimators.rows import seeded
+from gradus.estimators.recipe import check_same
+from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
 from gradus.modes import no_grad
-from gradus.optim import LBFGS, Adam
+from gradus.optim import LBFGS
 from gradus.tensor import Tensor
-from gradus.train import Trainer
 from gradus.types import Array
 
 _DENSE = 4000  # weights whose Hessian, 128 MB, is still made
@@ -60,8 +60,9 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
             the mean of standardised columns.
         scaling: ``"standard"``: numbers have mean 0 and deviation 1 inside; or ``"none"``.
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.
-        solver: of softmax: ``"lbfgs"``; or gradient descent on all rows at once with a constant
-            rate, ``"sgd"`` or ``"adam"``; or a rule of ``gradus.optim``. The margin has L-BFGS.
+        solver: of softmax: ``"auto"``, which is ``"lbfgs"``; or gradient descent on all rows at
+            once with a constant rate, ``"sgd"`` or ``"adam"``; or a rule of ``gradus.optim``. The
+            margin leaves no choice: ``"auto"``, the steps above.
         tol: converged once the norm of the gradient is at most this.
         max_iter: the most steps, of each width.
         learning_rate_init: rate of gradient descent, and of the Adam steps of ``partial_fit``.
@@ -69,6 +70,7 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
         random_state: of the order of rows in ``partial_fit``.
         warm_start: whether a further ``fit`` begins with the weights of the last, instead of 0.
+        n_threads: the most threads to use; None: as ``gradus doctor`` says.
         executor: ``"auto"``, ``"native"`` or ``"reference"``.
 
     Attributes:
@@ -98,7 +100,7 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
         fit_intercept: bool = True,
         scaling: str = "standard",
         kinds: Any = None,
-        solver: Any = "lbfgs",
+        solver: Any = "auto",
         tol: float = 1e-6,
         max_iter: int = 1000,
         learning_rate_init: float = 1e-2,
@@ -106,6 +108,7 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
         class_weight: Any = None,
         random_state: Any = None,
         warm_start: bool = False,
+        n_threads: int | None = None,
         executor: Any = "auto",
     ) -> None:
         store(locals())
@@ -128,48 +131,6 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
         """
         return self._fit(X, y, sample_weight)
 
-    def partial_fit(
-        self,
-        X: Any,
-        y: Any,
-        classes: npt.ArrayLike | None = None,
-        sample_weight: npt.ArrayLike | None = None,
-    ) -> Self:
-        """One pass of Adam steps over further rows, from the weights as they are.
-
-        What encodes the columns is learnt from the rows of the first call.
-
-        Args:
-            X: as in ``fit``.
-            y: as in ``fit``.
-            classes: all classes that may come; needed in the first call unless y has them all.
-            sample_weight: as in ``fit``.
-
-        Raises:
-            ValueError, TypeError: as ``fit``.
-        """
-        self._check_options()
-        again = hasattr(self, "network_")
-        with self._or_as_before():
-            rows = self._rows(X, y, sample_weight, reset=not again)
-            if not again:
-                self._begin(rows, classes, single=self._single())
-                self.n_iter_ = 0
-            x = rows.X.encoded(self.encoder_, np.float64)
-            targets = self.targets_.encode(rows.y, np.float64)
-        if not hasattr(self, "_trainer"):
-            self._trainer = self._new_trainer()
-        self._trainer.fit(
-            x,
-            targets,
-            epochs=1,
-            batch_size=whole_number("batch_size", self.get_params()["batch_size"], least=1),
-            sample_weight=rows.weight,
-            progress=False,
-        )
-        self.n_iter_ += 1
-        return self
-
     @available_if(_softmax)
     def predict_proba(self, X: Any) -> Any:
         """Probabilities of the classes, (rows, classes), by the softmax of their scores."""
@@ -184,8 +145,28 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
         return bool(self.get_params()["loss"] == "softmax")
 
     def _check_options(self) -> None:
+        options = self.get_params(deep=False)
+        choice("loss", options["loss"], "softmax", "max_margin")
+        require(
+            self._single() or options["solver"] == "auto",
+            "solver is a choice for loss='softmax': the margin has corners, so that it takes "
+            "Newton steps where these are rounded, or L-BFGS where the weights are many",
+            f"solver={options['solver']!r} with loss='max_margin'"[:200],
+            "leave solver='auto'",
+        )
         super()._check_options()
-        choice("loss", self.get_params()["loss"], "softmax", "max_margin")
+
+    def _rule(self) -> Rule:
+        options = self.get_params(deep=False)
+        solver = options["solver"]
+        named = isinstance(solver, str) and solver == "auto"
+        return rule_named("lbfgs" if named else solver, options["learning_rate_init"])
+
+    def _ready(self, rows: Rows, classes: Any, again: bool) -> None:
+        if again and len(self.targets_.classes) == 2:  # which share a score in one of the losses
+            was = "softmax" if self.targets_.single else "max_margin"
+            check_same("loss", was, self.get_params()["loss"])
+        super()._ready(rows, classes, again)
 
     def _loss(self) -> Loss:
         if not self._single():
@@ -195,14 +176,11 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
         return losses.cross_entropy
 
     def _descend(self, x: Array, y: Array, weight: Array | None) -> None:
-        self.__dict__.pop("_trainer", None)
         self.gap_ = 0.0
-        if not self._single():
+        if self._single():
+            super()._descend(x, y, weight)
+        else:
             self._narrow(x, y, weight)
-            return
-        options = self.get_params(deep=False)
-        rule = rule_named(options["solver"], options["learning_rate_init"])
-        self._walk(x, y, weight, self._loss(), rule)
 
     def _narrow(self, x: Array, y: Array, weight: Array | None) -> None:
         """Round the corners of the margin less and less."""
@@ -243,25 +221,6 @@ class LinearClassifier(ProbabilitiesMixin, ConvexClassifier):
         self._note(found.converged, found.reason, steps, loss)
         if not found.converged:
             self._warn_early(found)
-
-    def _new_trainer(self) -> Trainer:
-        """Adam at a constant rate; the penalty's gradient is α W, whatever the batch."""
-        options = self.get_params(deep=False)
-        biases = {"*.bias": {"weight_decay": 0.0}} if options["fit_intercept"] else {}
-        rate, alpha = options["learning_rate_init"], options["alpha"]
-        return Trainer(
-            self.network_,
-            self._loss(),
-            Adam(rate, weight_decay=alpha, groups=biases),
-            seed=seeded(options["random_state"]),
-            executor=options["executor"],
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but compiled programs."""
-        state = dict(super().__getstate__())
-        state.pop("_trainer", None)
-        return state
 
 
 def _rounded(width: float) -> Loss:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 from sklearn.utils import Tags
 
 from gradus import losses
 from gradus.errors import DataError
 from gradus.estimators.classes import ProbabilitiesMixin
-from gradus.estimators.convex import ConvexClassifier, rule_named
+from gradus.estimators.convex import ConvexClassifier, Loss, Rule, rule_named
+from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
 
 
@@ -40,9 +40,13 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.
         tol: converged once the norm of the gradient is at most this.
         max_iter: the most steps.
-        learning_rate_init: rate of ``"sgd"`` and ``"adam"``.
+        learning_rate_init: rate of ``"sgd"`` and ``"adam"``, and of the Adam steps of
+            ``partial_fit``.
+        batch_size: rows a step of ``partial_fit``.
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
+        random_state: of the order of rows in ``partial_fit``.
         warm_start: whether a further ``fit`` begins with the weights of the last, instead of 0.
+        n_threads: the most threads to use; None: as ``gradus doctor`` says.
         executor: ``"auto"``, ``"native"`` or ``"reference"``.
 
     Attributes:
@@ -73,8 +77,11 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
         tol: float = 1e-6,
         max_iter: int = 1000,
         learning_rate_init: float = 0.1,
+        batch_size: int = 200,
         class_weight: Any = None,
+        random_state: Any = None,
         warm_start: bool = False,
+        n_threads: int | None = None,
         executor: Any = "auto",
     ) -> None:
         store(locals())
@@ -97,25 +104,25 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
         """
         return self._fit(X, y, sample_weight)
 
-    def _check_y(self, y: Any) -> Any:
-        y = super()._check_y(y)
-        classes = np.unique(y)
-        if len(classes) > 2:
+    def _begin(self, rows: Rows, classes: Any) -> None:
+        super()._begin(rows, classes)
+        if len(self.targets_.classes) > 2:
             raise DataError(
                 "Only binary classification is supported by LogisticNeuron: one neuron tells two "
                 "classes",
-                received=f"{len(classes)} classes",
+                received=f"{len(self.targets_.classes)} classes",
                 remedy="use LinearClassifier, which has a neuron for each",
             )
-        return y
 
     def _single(self) -> bool:
         return True
 
-    def _descend(self, x: Any, y: Any, weight: Any) -> None:
+    def _loss(self) -> Loss:
+        return losses.binary_cross_entropy_with_logits
+
+    def _rule(self) -> Rule:
         options = self.get_params(deep=False)
-        rule = rule_named(options["solver"], options["learning_rate_init"])
-        self._walk(x, y, weight, losses.binary_cross_entropy_with_logits, rule)
+        return rule_named(options["solver"], options["learning_rate_init"])
 
     def __sklearn_tags__(self) -> Tags:
         """What the estimator takes."""

@@ -11,9 +11,13 @@ import numpy as np
 from gradus import nn
 from gradus.data import SparseEncoder, TableEncoder
 from gradus.data.quantiles import quantiles
+from gradus.errors import ArgumentError, GradusError
 from gradus.estimators.inputs import Encoder
-from gradus.estimators.recipe import Recipe
-from gradus.tensor import Tensor
+from gradus.estimators.recipe import ACTIVATION, Recipe
+from gradus.modes import no_grad
+from gradus.nn.module import in_mode
+from gradus.random import Stream, use_stream
+from gradus.tensor import Tensor, tensor
 from gradus.types import Array
 
 _BINS = 48  # of a piecewise linear embedding, TabM's number
@@ -140,6 +144,32 @@ def activation_module(recipe: Recipe, given: Any, units: int, dtype: Any) -> nn.
         module = nn.activation(given)
     else:
         module = copy.deepcopy(given) if isinstance(given, nn.Module) else Own(given)
+        _try_activation(module, given, units, dtype)
     if recipe.parametric_activation:
         return nn.ParametricActivation(module, units, dtype=dtype)
     return module
+
+
+def _try_activation(module: nn.Module, given: Any, units: int, dtype: Any) -> None:
+    """Refuse what makes no numbers of the same shape of a layer's numbers."""
+    x = tensor(np.full((2, units), 0.5, dtype))
+    try:
+        with in_mode(module, training=False), no_grad(), use_stream(Stream(0)):
+            y: Any = module(x)
+    except (GradusError, TypeError, ValueError, AttributeError) as error:
+        raise ArgumentError(
+            ACTIVATION,
+            received=f"{given!r}, which says: {getattr(error, 'rule', error)}"[:300],
+            remedy="compute with gradus.ops, such as ops.tanh and ops.where, and with + − * /",
+        ) from error
+    if not isinstance(y, Tensor):
+        gives = type(y).__name__
+    elif y.shape != x.shape or y.dtype.kind != "f":
+        gives = f"{y.dtype} of shape {y.shape}"
+    else:
+        return
+    raise ArgumentError(
+        ACTIVATION,
+        received=f"{given!r}, which gives {gives} for {x.dtype} of shape {x.shape}"[:300],
+        remedy="let it give such a tensor, as lambda z: gradus.ops.tanh(z) * z does",
+    )

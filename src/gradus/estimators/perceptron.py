@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gradus.checks import flag, whole_number
+from gradus.compiler import executor_named
 from gradus.estimators.planes import PlaneClassifier
 from gradus.estimators.rows import Rows, seeded
 from gradus.estimators.store import store
+from gradus.estimators.targets import IN_FIT, IN_PARTIAL_FIT, unknown_labels
 from gradus.train.perceptron import Perceptron as Learnt
 from gradus.train.perceptron import corrected
+from gradus.train.threads import numpy_limit
 from gradus.types import Array
 
 
@@ -41,6 +44,7 @@ class Perceptron(PlaneClassifier):
         keep_best: whether to keep the best weights of all passes instead of the last.
         random_state: of the orders.
         warm_start: whether a further ``fit`` begins with the weights of the last, instead of 0.
+        n_threads: the most threads to use; None: as ``gradus doctor`` says.
         executor: ``"auto"``, ``"native"`` or ``"reference"``.
 
     Attributes:
@@ -75,6 +79,7 @@ class Perceptron(PlaneClassifier):
         keep_best: bool = True,
         random_state: Any = None,
         warm_start: bool = False,
+        n_threads: int | None = None,
         executor: Any = "auto",
     ) -> None:
         store(locals())
@@ -96,11 +101,10 @@ class Perceptron(PlaneClassifier):
         options = self.get_params(deep=False)
         passes = whole_number("max_iter", options["max_iter"], least=1)
         again = self._goes_on()
-        with self._or_as_before():
+        with self._or_as_before(), unknown_labels(IN_FIT):
             rows = self._rows(X, y, None, reset=not again)
-            if not again:
-                self._begin(rows, None, single=True)
-        found = self._corrected(rows, passes, options["keep_best"])
+            self._ready(rows, None, again)
+            found = self._corrected(rows, passes, options["keep_best"])
         self._note(found)
         if not self.converged_:
             wrong = sum(unit.errors for unit in found)
@@ -125,11 +129,10 @@ class Perceptron(PlaneClassifier):
             ValueError, TypeError: as ``fit``.
         """
         again = hasattr(self, "network_")
-        with self._or_as_before():
+        with self._or_as_before(), unknown_labels(IN_PARTIAL_FIT):
             rows = self._rows(X, y, None, reset=not again)
-            if not again:
-                self._begin(rows, classes, single=True)
-        self._note(self._corrected(rows, 1, keep_best=False))
+            self._ready(rows, classes, again)
+            self._note(self._corrected(rows, 1, keep_best=False))
         return self
 
     def _corrected(self, rows: Rows, passes: int, keep_best: bool) -> list[Learnt]:
@@ -142,26 +145,30 @@ class Perceptron(PlaneClassifier):
         x = rows.X.encoded(self.encoder_, np.float64)
         labels = self.targets_.labels(rows.y)
         fires = [1] if self.targets_.single else range(len(self.targets_.classes))
-        seed = seeded(options["random_state"])
-        found = [
-            corrected(
-                x,
-                np.where(labels == k, 1.0, -1.0),
-                np.array([-1, 1]),
-                start=(weight, offset),
-                max_passes=passes,
-                bias=bias,
-                shuffle=options["shuffle"],
-                keep_best=keep_best,
-                seed=seed,
-                executor=options["executor"],
-            )
-            for k, weight, offset in zip(fires, weights, biases, strict=True)
-        ]
+        seed, threads = seeded(options["random_state"]), self._threads()
+        with numpy_limit(threads):
+            found = [
+                corrected(
+                    x,
+                    np.where(labels == k, 1.0, -1.0),
+                    np.array([-1, 1]),
+                    start=(weight, offset),
+                    max_passes=passes,
+                    bias=bias,
+                    shuffle=options["shuffle"],
+                    keep_best=keep_best,
+                    seed=seed,
+                    executor=executor_named(options["executor"], threads),
+                )
+                for k, weight, offset in zip(fires, weights, biases, strict=True)
+            ]
         layer.weight = np.stack([unit.weight for unit in found])
         if bias:
             layer.bias = np.array([unit.bias for unit in found])
         return found
+
+    def _single(self) -> bool:
+        return True
 
     def _note(self, found: list[Learnt]) -> None:
         self.converged_ = all(unit.converged for unit in found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -22,10 +23,12 @@ from gradus.estimators.classes import LabelsMixin
 from gradus.estimators.estimator import TableEstimator
 from gradus.estimators.inputs import Encoder
 from gradus.estimators.plain import Build, check_fits, from_plain, to_plain
+from gradus.estimators.recipe import check_same
 from gradus.estimators.rows import Rows
-from gradus.estimators.targets import Classes, plain_labels
+from gradus.estimators.targets import Classes, check_labelled, plain_labels
 from gradus.modes import no_grad
 from gradus.tensor import tensor
+from gradus.train.threads import numpy_limit
 from gradus.types import Array
 
 _LAYERS = {TableEncoder: nn.Linear, SparseEncoder: nn.SparseInput}  # of what an encoder gives
@@ -79,6 +82,7 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
     # For fitting ---------------------------------------------------------------------------------
 
     def _check_y(self, y: Any) -> Any:
+        check_labelled(y)
         y = plain_labels(np.asarray(_check_y(y, multi_output=False, estimator=self)))
         check_classification_targets(y)
         return y
@@ -87,12 +91,28 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
         """Whether ``fit`` begins with the weights of the last."""
         return flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
 
-    def _begin(self, rows: Rows, classes: Any, *, single: bool) -> None:
+    @abstractmethod
+    def _single(self) -> bool:
+        """Whether two classes share a score."""
+
+    def _ready(self, rows: Rows, classes: Any, again: bool) -> None:
+        """Make a layer for the rows, or go on with the one there is."""
+        if not again:
+            self._begin(rows, classes)
+            return
+        options = self.get_params(deep=False)
+        layer: Any = self.network_[0]
+        check_same("fit_intercept", layer.bias is not None, options["fit_intercept"])
+        check_same("scaling", _scaling(self.encoder_, options["scaling"]), options["scaling"])
+        self._check_class_weight()
+
+    def _begin(self, rows: Rows, classes: Any) -> None:
         """Read what the rows say on labels and encoding, and make a layer of zeros for them."""
         options = self.get_params(deep=False)
         scaling = choice("scaling", options["scaling"], "standard", "none")
         labels = rows.y if classes is None else np.asarray(classes)
-        self.targets_ = Classes.fit(labels, single)
+        self.targets_ = Classes.fit(labels, self._single())
+        self._check_class_weight()
         self.schema_ = rows.X.schema(options["kinds"], codes=False)
         self.encoder_ = rows.X.encoder(self.schema_, scaling, None, rows.weight)
         bias = flag("fit_intercept", options["fit_intercept"])
@@ -109,7 +129,7 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
     # Predicting and saving -----------------------------------------------------------------------
 
     def _outputs(self, x: Array) -> Array:
-        with no_grad():
+        with no_grad(), numpy_limit(self._threads()):
             return np.asarray(self.network_(tensor(x)).numpy())
 
     def _to_config(self) -> dict[str, Any]:
@@ -141,6 +161,14 @@ def _layer(encoder: Encoder, outputs: int, bias: bool) -> Any:
         return sparse
     features = len(encoder.feature_names)
     return nn.Linear(features, outputs, bias, init=nn.Zeros(), dtype="float64")
+
+
+def _scaling(encoder: Encoder, now: str) -> str:
+    """How an encoder scales numbers; where it has none, or it cannot be seen, as it is said now."""
+    if isinstance(encoder, SparseEncoder):
+        return now if set(encoder.scale) <= {0.0, 1.0} else "standard"
+    found = [f.scale for f in encoder.features if isinstance(f, NumericFeature | DateFeature)]
+    return found[0].kind if found else now
 
 
 def _scales(encoder: Encoder) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradus import ops
 from gradus.checks import choice, finite_number, flag, require, whole_number, whole_numbers
 from gradus.errors import ArgumentError
 from gradus.nn import ACTIVATIONS, Module
@@ -202,18 +203,13 @@ class Recipe:
 
     def _check_objects(self) -> None:
         for one in self.activations:
-            known = isinstance(one, Module) or callable(one) or one in ACTIVATIONS
-            require(
-                known and one != "sign",
-                "an activation is a name, a module or a function of a tensor",
-                repr(one)[:100],
-                f"choose one of {', '.join(n for n in ACTIVATIONS if n != 'sign')}",
-            )
+            check_activation(one)
         named = isinstance(self.solver, str) and self.solver.lower() in _SOLVERS
         require(
             named or isinstance(self.solver, Optimizer),
             f"solver is one of {', '.join(_SOLVERS)}, or an optimizer of gradus.optim",
             repr(self.solver)[:100],
+            _NO_LBFGS if self.solver == "lbfgs" else None,
         )
         require(
             not self.weight_decay or decays(self.solver),
@@ -227,7 +223,7 @@ class Recipe:
             named or isinstance(schedule, (Schedule, Plateau)),
             f"learning_rate is a schedule: {', '.join(SCHEDULES)}, or one of gradus.optim",
             repr(schedule)[:100],
-            "the rate itself is learning_rate_init",
+            _NAMED_ELSEWHERE.get(repr(schedule), "the rate itself is learning_rate_init"),
         )
         require(
             isinstance(self.layer_rates, Mapping),
@@ -239,13 +235,7 @@ class Recipe:
     def check_network(self, made: Recipe) -> None:
         """Refuse what a network that was made by another recipe cannot follow."""
         for name in _OF_THE_NETWORK:
-            was, now = getattr(made, name), getattr(self, name)
-            require(
-                was == now or repr(was) == repr(now),  # of modules, which a file brings back anew
-                f"warm_start and partial_fit go on with the network there is, {name}={was!r}",
-                f"{name}={now!r}",
-                f"set {name} back, or begin anew by fit with warm_start=False",
-            )
+            check_same(name, getattr(made, name), getattr(self, name))
 
     @property
     def activations(self) -> tuple[Any, ...]:
@@ -321,12 +311,57 @@ class Recipe:
         return min(200, rows) if self.batch_size == "auto" else min(int(self.batch_size), rows)
 
 
+def check_same(name: str, was: Any, now: Any) -> None:
+    """Refuse an option that is not what the network there is was made by."""
+    require(
+        was == now or repr(was) == repr(now),  # of modules, which a file brings back anew
+        f"warm_start and partial_fit go on with the network there is, {name}={was!r}",
+        f"{name}={now!r}",
+        f"set {name} back, or begin anew by fit with warm_start=False",
+    )
+
+
+def check_activation(given: Any) -> None:
+    """Refuse what is no activation of a layer."""
+    names = [n for n in ACTIVATIONS if n != "sign"]
+    remedy = f"choose one of {', '.join(names)}"
+    fits = isinstance(given, Module) or (isinstance(given, str) and given in names)
+    if isinstance(given, type):
+        remedy = f"make one: {given.__name__}()"
+    elif isinstance(given, np.ufunc):
+        own = given.__name__
+        if own in names:
+            remedy = f'write "{own}"'
+        elif given.nin == 1 and hasattr(ops, own):
+            remedy = f"write gradus.ops.{own}"
+    elif callable(given):
+        fits = True
+    require(fits, ACTIVATION, repr(given)[:100], remedy)
+
+
 def _quantiles(given: Any) -> tuple[float, ...]:
     """Quantiles in rising order; one may stand alone."""
     several = tuple(given) if isinstance(given, Iterable) else (given,)
     require(bool(several), "quantiles are one number or more", repr(given)[:100])
     return tuple(sorted({finite_number("each of quantiles", q, above=0, below=1) for q in several}))
 
+
+ACTIVATION = (
+    "an activation is a name, a module (not its class), or a function of gradus.ops, from a tensor "
+    "to one of the same shape"
+)
+
+# What scikit-learn's MLPs have, and what stands in its place.
+_NO_LBFGS = (
+    'use "adam", which takes steps on batches; steps of L-BFGS, on all rows at once, are those of '
+    "LinearClassifier and gradus.minimise"
+)
+_NAMED_ELSEWHERE = {
+    "'adaptive'": "a rate that falls where the loss stops falling is "
+    "gradus.optim.Plateau(factor=0.2, patience=1)",
+    "'invscaling'": "a rate that falls with the steps is gradus.optim.Exponential(0.99), or "
+    '"cosine"',
+}
 
 _SOLVERS = {name.lower(): name for name in OPTIMIZERS}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradus import nn
-from gradus.checks import choice, flag, whole_number
+from gradus.checks import choice, flag
 from gradus.data import split_indices
 from gradus.data.quantiles import proportions
 from gradus.estimators.estimator import TableEstimator
@@ -190,11 +190,6 @@ class Training(TableEstimator):
     def _optimizer(self, recipe: Recipe) -> Optimizer:
         """The rule by which the network's parameters are moved."""
         return recipe.optimizer(list(self.network_.named_parameters()))
-
-    def _threads(self) -> int | None:
-        """The most threads to use."""
-        given = self.get_params(deep=False)["n_threads"]
-        return None if given is None else whole_number("n_threads", given, least=1)
 
     def _stopping(self, recipe: Recipe, watching: bool, fresh: bool) -> list[Callback]:
         """What ends the training, and chooses its weights."""

@@ -32,6 +32,7 @@ from gradus.train.metrics import Metric, check_metrics, metrics_named
 from gradus.train.penalty import REDUCTIONS, Penalty, check_penalty
 from gradus.train.progress import Progress, wanted
 from gradus.train.step import Loss
+from gradus.train.threads import numpy_limit
 from gradus.types import Array
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -411,11 +412,7 @@ class Trainer:
 
     def _thread_limit(self) -> AbstractContextManager[Any]:
         """Hold NumPy's matrix products to the number of threads."""
-        if self.threads is None:
-            return nullcontext()
-        from threadpoolctl import threadpool_limits  # late: comes with scikit-learn
-
-        return threadpool_limits(self.threads)
+        return numpy_limit(self.threads)
 
 
 def _portions(rows: int, batch_size: int) -> list[tuple[int, int, bool]]:

@@ -17,6 +17,7 @@ from gradus.errors import DataError
 from gradus.estimators.plain import array_from_plain, array_to_plain, check_fits
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.targets.base import Loss, Metric, Targets, check_loss, in_columns, own
+from gradus.estimators.targets.labels import numbered
 from gradus.estimators.temperature import Question
 from gradus.tensor import Tensor, tensor
 from gradus.train import metrics
@@ -285,54 +286,6 @@ def _yes_no(score: Array, target: Array) -> Question:
     """A question of two classes, of which the second has this score, and the first 0."""
     scores = np.stack([np.zeros(len(score)), score], axis=1)
     return scores, np.asarray(target > 0.5, np.int64)
-
-
-def plain_labels(y: Array) -> Array:
-    """Objects as texts or numbers, where each column holds one kind.
-
-    Raises:
-        DataError: a column of several kinds.
-
-    >>> plain_labels(np.array(["a", "b"], dtype=object))
-    array(['a', 'b'], dtype='<U1')
-    """
-    if y.dtype.kind != "O":
-        return y
-    columns = [np.array(column.tolist()) for column in y.reshape(len(y), -1).T]
-    for column, given in zip(columns, y.reshape(len(y), -1).T, strict=True):
-        kinds = sorted({type(v).__name__ for v in given.tolist()})
-        if column.dtype.kind == "U" and kinds != ["str"]:
-            raise DataError(
-                "the labels of a column are of one type",
-                received=", ".join(kinds),
-                remedy="turn all of them into texts, or all into numbers",
-            )
-    if y.ndim == 1:
-        return columns[0]
-    alike = len({column.dtype.kind for column in columns}) == 1
-    return np.stack(columns if alike else [c.astype(object) for c in columns], axis=1)
-
-
-def numbered(y: Array, classes: Array) -> Array:
-    """Place of each label among the sorted classes, int64.
-
-    Raises:
-        DataError: a label that is none of them.
-
-    >>> numbered(np.array(["b", "a"]), np.array(["a", "b"])).tolist()
-    [1, 0]
-    """
-    y = np.asarray(y)
-    places = np.searchsorted(classes, y)
-    places[places == len(classes)] = 0
-    wrong = classes[places] != y
-    if np.any(wrong):
-        raise DataError(
-            f"every label is one of the classes of training, {classes.tolist()!r:.100}",
-            received=repr(y[np.flatnonzero(wrong)[0]]),
-            remedy="name all classes in the first call: partial_fit(X, y, classes=…)",
-        )
-    return places.astype(np.int64)
 
 
 # Not as functions inside functions: networks with equal losses are traced once.
