@@ -31,7 +31,7 @@ ESTIMATORS = [
     MLPRegressor(hidden_layer_sizes=(32,), max_iter=64),
     MLPClassifier((16,), preset="strong", max_iter=16),
     MLPRegressor((16,), preset="strong", max_iter=16),
-    MLPClassifier((16,), preset="ensemble", members=2, learning_rate_init=0.03, max_iter=32),
+    MLPClassifier((16,), preset="ensemble", members=2, learning_rate_init=0.01, max_iter=24),
     MLPRegressor((16,), preset="ensemble", members=2, learning_rate_init=0.03, max_iter=32),
     Perceptron(),
     LogisticNeuron(),

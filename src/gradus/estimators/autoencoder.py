@@ -39,10 +39,15 @@ class Reconstruction(Targets):
     """The encoded rows themselves.
 
     Attributes:
-        outputs: number of encoded columns.
+        columns: how many there are, encoded.
     """
 
-    outputs: int
+    columns: int
+
+    @property
+    def outputs(self) -> int:
+        """One an encoded column."""
+        return self.columns
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Encoded rows as they are."""
@@ -59,7 +64,7 @@ class Reconstruction(Targets):
 
     def to_config(self) -> dict[str, Any]:
         """Their number."""
-        return {"outputs": self.outputs}
+        return {"outputs": self.columns}
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> Self:

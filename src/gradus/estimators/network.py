@@ -160,7 +160,7 @@ class NetworkClassifier(_OwnNetwork, NetworkClassifierBase):
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
     >>> network = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 10))
-    >>> model = NetworkClassifier(network, max_iter=5, random_state=0)
+    >>> model = NetworkClassifier(network, max_iter=10, random_state=0)
     >>> images = X.reshape(-1, 1, 8, 8) / 16
     >>> bool(model.fit(images[::2], y[::2]).score(images[1::2], y[1::2]) > 0.9)
     True

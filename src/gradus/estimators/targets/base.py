@@ -23,13 +23,12 @@ Metric = Callable[[Array, Array, Array | None], float]
 
 
 class Targets(ABC):
-    """How one kind of y is learnt: numbers for the network, its loss, and the way back.
+    """How one kind of y is learnt: numbers for the network, its loss, and the way back."""
 
-    Attributes:
-        outputs: numbers that the network gives a row.
-    """
-
-    outputs: int
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Numbers that the network gives a row."""
 
     @abstractmethod
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:

@@ -39,7 +39,7 @@ class Classes(Targets):
     single: bool
 
     @property
-    def outputs(self) -> int:  # type: ignore[override]
+    def outputs(self) -> int:
         """Numbers that the network gives a row."""
         return 1 if self.single else len(self.classes)
 
@@ -134,19 +134,24 @@ class YesNo(Targets):
     """Several independent yes-or-no answers a row (multilabel), (rows, L) of 0 and 1.
 
     Attributes:
-        outputs: number of answers.
+        answers: how many.
     """
 
-    outputs: int
+    answers: int
+
+    @property
+    def outputs(self) -> int:
+        """One an answer."""
+        return self.answers
 
     @property
     def classes(self) -> Array:
         """Numbers of the labels, as scikit-learn's binarizer has them."""
-        return np.arange(self.outputs)
+        return np.arange(self.answers)
 
     def encode(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """0 and 1 in the network's dtype."""
-        return np.ascontiguousarray(in_columns(y, self.outputs), dtype)
+        return np.ascontiguousarray(in_columns(y, self.answers), dtype)
 
     def loss(self, recipe: Recipe) -> Loss:
         """Binary cross-entropy, summed over the answers."""
@@ -182,7 +187,7 @@ class YesNo(Targets):
 
     def to_config(self) -> dict[str, Any]:
         """Their number."""
-        return {"outputs": self.outputs}
+        return {"outputs": self.answers}
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> Self:
@@ -197,7 +202,7 @@ class SeveralClasses(Targets):
     parts: tuple[Classes, ...]
 
     @property
-    def outputs(self) -> int:  # type: ignore[override]
+    def outputs(self) -> int:
         """Numbers that the network gives a row."""
         return sum(part.outputs for part in self.parts)
 

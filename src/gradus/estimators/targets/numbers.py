@@ -38,7 +38,7 @@ class Values(Targets):
     range: tuple[list[float], list[float]] = ([], [])
 
     @property
-    def outputs(self) -> int:  # type: ignore[override]
+    def outputs(self) -> int:
         """Numbers that the network gives a row."""
         return len(self.scales) * max(len(self.quantiles), 1)
 
