@@ -10,8 +10,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -25,7 +27,8 @@ class Pool {
  public:
   static constexpr int spins = 1 << 12;
 
-  explicit Pool(int threads) : asked_(threads) {
+  explicit Pool(int threads)
+      : asked_(threads), claims_(std::make_unique<Claim[]>(static_cast<std::size_t>(threads))) {
     try {
       for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
     } catch (const std::system_error&) {
@@ -42,13 +45,21 @@ class Pool {
   int asked() const { return asked_; }
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls f(part) for every part of [0, parts), part 0 here; parts ≤ size(), and f does not throw.
+  // Calls f(part) for every part of [0, parts), part 0 here; parts ≤ size(), and f does not throw. Each
+  // worker has its part, but one that has not begun when part 0 is done sleeps, or has no processor:
+  // nobody waits for it, its part is done here.
   template <class F>
   void share(int parts, F&& f) {
     task_ = std::ref(f);
     pending_.store(parts - 1, std::memory_order_relaxed);
-    start(next(static_cast<std::uint64_t>(parts)));
+    const std::uint64_t round = next(static_cast<std::uint64_t>(parts));
+    start(round);
     f(0);
+    for (int part = 1; part < parts; ++part)
+      if (claim(part, round)) {
+        f(part);
+        pending_.fetch_sub(1, std::memory_order_relaxed);
+      }
     wait_for_none(pending_);
   }
 
@@ -86,6 +97,13 @@ class Pool {
   std::uint64_t next(std::uint64_t parts) const {
     return ((round_.load(std::memory_order_relaxed) >> part_bits) + 1) << part_bits | parts;
   }
+  // Whether the part of this round is the caller's. All parts of a round are claimed before the next
+  // begins, so that a worker that comes too late claims nothing.
+  bool claim(int part, std::uint64_t round) {
+    auto& last = claims_[static_cast<std::size_t>(part)].round;
+    std::uint64_t before = last.load(std::memory_order_relaxed);
+    return before < round && last.compare_exchange_strong(before, round, std::memory_order_acq_rel);
+  }
   void start(std::uint64_t round) {
     round_.store(round, std::memory_order_release);
     round_.notify_all();
@@ -102,14 +120,19 @@ class Pool {
         ++inside_;  // before looking whether the round is open: who closes it looks here afterwards
         if (open_ == seen) task_(part);
         --inside_;
-      } else {
+      } else if (claim(part, seen)) {
         task_(part);
         pending_.fetch_sub(1, std::memory_order_release);
       }
     }
   }
 
+  struct alignas(64) Claim {
+    std::atomic<std::uint64_t> round{0};  // the latest of which the part was claimed
+  };
+
   int asked_;
+  std::unique_ptr<Claim[]> claims_;  // of each part
   std::function<void(int)> task_;
   std::atomic<std::uint64_t> round_{0}, open_{0};  // the latest round; the offered one, while it lasts
   std::atomic<int> pending_{0}, inside_{0};
