@@ -19,7 +19,7 @@ from gradus.compiler.native import available
 from gradus.errors import ArgumentError, DtypeError, ShapeError
 from gradus.ops.primitive import Draw
 from gradus.tensor import Tensor
-from gradus.train.engine import _kinds
+from gradus.train.examples import kinds_of
 from gradus.types import Array
 
 KINDS = [nn.RNN, nn.LSTM, nn.GRU]
@@ -372,7 +372,7 @@ def test_a_network_that_counts_its_steps_trains_on_padded_rows() -> None:
 def row_program(trainer: gd.Trainer, X: Array) -> Any:
     """The program that the trainer has predicted with."""
     engine = trainer._engine
-    return engine._rows(_kinds({"x": X}), settings_of(engine.network))
+    return engine._rows(kinds_of({"x": X}), settings_of(engine.network))
 
 
 def test_a_network_with_recurrent_layers_comes_back_from_its_file(tmp_path: Path) -> None:
