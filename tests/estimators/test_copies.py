@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.metrics import log_loss
 
 from gradus import losses, nn, optim
 from gradus.data import load
@@ -19,6 +20,7 @@ from gradus.estimators import MLPClassifier, MLPRegressor
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.presets import settled
 from gradus.estimators.table_run import train_table
+from gradus.estimators.temperature import temperature
 from gradus.train import Callback, Trainer
 from gradus.types import Array
 
@@ -206,6 +208,61 @@ def test_another_number_of_copies_is_refused_in_a_further_fit() -> None:
         model.set_params(copies=2).fit(X, Y)
 
 
+# Calibrating --------------------------------------------------------------------------------------
+
+
+def test_all_copies_have_the_temperature_that_their_rows_held_out_ask_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def noted(questions: Any, weight: Any) -> float:
+        asked.extend(questions)
+        return temperature(questions, weight)
+
+    monkeypatch.setattr("gradus.estimators.classes.temperature", noted)
+    plain, model = classifier().fit(X, Y), classifier(calibrate=True).fit(X, Y)
+    [(scores, numbers)] = asked  # of three times 15 % of the rows, each of which the network adds
+    assert scores.shape == (3 * 23, 3)
+    assert len(numbers) == 3 * 23
+    assert model.temperature_ == temperature([(scores, numbers)]) != 1
+    expected = softmax(outputs(plain, X) / model.temperature_, axis=2).mean(axis=0)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_temperature_mends_the_doubt_that_smoothing_teaches() -> None:
+    X, y = load_digits(return_X_y=True)
+    options = {"random_state": 0, "hidden_layer_sizes": (64,), "max_iter": 32}
+    losses = []
+    for calibrate in (False, True):
+        model = MLPClassifier(**options, calibrate=calibrate).fit(X[:500], y[:500])
+        assert len(model.network_[0].networks) == 4
+        losses.append(log_loss(y[500:], model.predict_proba(X[500:])))
+    assert losses[1] < 0.8 * losses[0]
+
+
+def test_calibrated_copies_come_back_from_a_file(tmp_path: Path) -> None:
+    model = classifier(calibrate=True).fit(X, Y)
+    model.save(tmp_path / "model.safetensors")
+    again = MLPClassifier.load(tmp_path / "model.safetensors")
+    assert again.temperature_ == model.temperature_
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_copies_that_go_on_are_calibrated_anew_by_one_temperature() -> None:
+    model = classifier(calibrate=True, warm_start=True).fit(X, Y)
+    before = model.temperature_
+    model.fit(X, Y)
+    assert model.temperature_ != before
+    assert {m.temperature.item() for m in model._temperatures} == {model.temperature_}
+
+
+def test_intervals_are_not_calibrated_by_rows_that_other_copies_have_seen() -> None:
+    with pytest.raises(ArgumentError, match="set copies=1"):
+        MLPRegressor(calibrate=True, copies=3).fit(*NUMBERS)
+    assert settled("default", "regression", {"calibrate": True}).copies_for(500) == 1
+
+
 # How many -----------------------------------------------------------------------------------------
 
 
@@ -218,7 +275,7 @@ def test_another_number_of_copies_is_refused_in_a_further_fit() -> None:
         ({}, 100, 4),
         ({"early_stopping": False}, 500, 1),
         ({"copies": 2}, 5000, 2),
-        ({"calibrate": True}, 500, 1),
+        ({"calibrate": True}, 500, 4),
         ({"members": 8}, 500, 1),
         ({"members": 1}, 500, 4),
         ({"hidden_layer_sizes": ()}, 500, 1),
@@ -226,7 +283,7 @@ def test_another_number_of_copies_is_refused_in_a_further_fit() -> None:
         ({"preset": "ensemble"}, 500, 1),
         ({"preset": "strong"}, 999, 4),
         ({"preset": "strong"}, 1000, 1),
-        ({"preset": "strong", "calibrate": True}, 500, 1),
+        ({"preset": "strong", "calibrate": True}, 500, 4),
     ],
     ids=str,
 )
@@ -243,7 +300,6 @@ def test_presets_train_several_where_that_is_worth_its_time(
         ({"copies": 0}, "copies"),
         ({"copies": "many"}, "copies"),
         ({"members": 4}, "without members"),
-        ({"calibrate": True}, "calibrate needs rows"),
     ],
     ids=str,
 )

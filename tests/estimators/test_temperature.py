@@ -246,7 +246,8 @@ def test_scores_that_never_were_probabilities_become_some(options: dict[str, Any
     X, y = generated(1500, 3, 6)
     model = classifier(max_iter=20, **options).fit(X[:800], y[:800])
     after = log_loss(y[800:], model.predict_proba(X[800:]))
-    model.network_[-1].temperature.assign(1.0)
+    for module in model._temperatures:
+        module.temperature.assign(1.0)
     assert after < log_loss(y[800:], model.predict_proba(X[800:])) + 0.01
 
 

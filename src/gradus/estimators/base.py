@@ -124,7 +124,9 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
                     remedy="pass X_val and y_val, or set early_stopping=False",
                 )
             going_on = replace(recipe, learning_rate=Constant(), early_stopping=watched)
-            self._train(going_on, rows, held, 1, fresh=False)
+            calibrating = self._train(going_on, rows, held, 1, fresh=False)
+            if calibrating is not None:
+                self._calibrate([(self, calibrating)])
         return self
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +28,7 @@ from gradus.estimators.targets import (
     one_axis,
     plain_labels,
 )
-from gradus.estimators.temperature import temperature
+from gradus.estimators.temperature import Question, temperature
 from gradus.train.metrics import average
 from gradus.types import Array
 
@@ -147,20 +147,21 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
     @property
     def temperature_(self) -> float:
         """T of a network that is calibrated; several questions or answers have the same."""
-        return self._temperature.temperature.item()
+        return self._temperatures[0].temperature.item()
 
     @property
-    def _temperature(self) -> nn.Temperature:
-        """The last module of a network that is or will be calibrated."""
-        layers = self.network_.layers if isinstance(self.network_, nn.Sequential) else ()
-        last = layers[-1] if layers else None
-        if not isinstance(last, nn.Temperature):
-            raise AttributeError(f"this {type(self).__name__} was fitted without calibrate=True")
-        return last
+    def _temperatures(self) -> list[nn.Temperature]:
+        """The last module of a network, or of each copy, that is or will be calibrated."""
+        for networks in ((self.network_,), self._copies):
+            last = [one[-1] for one in networks if isinstance(one, nn.Sequential) and len(one)]
+            found = [module for module in last if isinstance(module, nn.Temperature)]
+            if found:
+                return found
+        raise AttributeError(f"this {type(self).__name__} was fitted without calibrate=True")
 
     def _begin_calibration(self, recipe: Recipe) -> None:
-        if hasattr(self, "_temperature"):
-            self._temperature.temperature.assign(1.0)
+        if hasattr(self, "_temperatures"):
+            self._set_temperature(1.0)
         elif recipe.calibrate:
             # A class of the user's own may do more than its layers in turn.
             network: Any = self.network_
@@ -168,11 +169,26 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
             self.network_ = nn.Sequential(*layers, nn.Temperature())
             self._forget_working()
 
-    def _calibrate(self, held: Rows) -> None:
+    def _calibrate(self, trained: Sequence[tuple[Self, Rows]]) -> None:
+        # Each copy has held out rows of its own: all of them ask for the one temperature.
+        asked = zip(*(one._questions(held) for one, held in trained), strict=True)
+        questions = [
+            (np.concatenate([scores for scores, _ in each]), np.concatenate([k for _, k in each]))
+            for each in asked
+        ]
+        weights = [held.weight for _, held in trained if held.weight is not None]
+        found = temperature(questions, np.concatenate(weights) if weights else None)
+        for one, _ in trained:
+            one._set_temperature(found)
+
+    def _questions(self, held: Rows) -> Sequence[Question]:
+        """What the network, before it is calibrated, answers on rows held out, and what is so."""
         dtype = self.network_.parameters()[0].dtype
-        raw, target = self._predicted(held.X), self.targets_.encode(held.y, dtype)
-        found = temperature(self.targets_.questions(raw, target), held.weight)
-        self._temperature.temperature.assign(found)
+        return self.targets_.questions(self._predicted(held.X), self.targets_.encode(held.y, dtype))
+
+    def _set_temperature(self, value: float) -> None:
+        for module in self._temperatures:
+            module.temperature.assign(value)
 
     def _begin(self, recipe: Recipe, rows: Rows, classes: Any) -> None:
         super()._begin(recipe, rows, classes)

@@ -32,21 +32,23 @@ class Copies(Training):
 
     def _train_copies(self, recipe: Recipe, rows: Rows, held: Rows | None, count: int) -> None:
         """Train the network, and others beside it until there are so many; then join them."""
-        names = [f"copy {k + 1}/{count}" if count > 1 else "" for k in range(count)]
+        trained: list[tuple[Self, Rows | None]] = []
         with StopSignals() as signals:
-            self._train(recipe, rows, held, recipe.max_iter, fresh=True, name=names[0])
-            networks = [self.network_]
-            for k in range(1, count):
-                if signals.received or ASKED in self.history_.stop_reason:
+            for k in range(count):
+                if k and (signals.received or ASKED in self.history_.stop_reason):
                     break
-                another = self._another(k, rows)
-                another._train(recipe, rows, held, recipe.max_iter, fresh=True, name=names[k])
-                if signals.received:  # a network that is half trained would spoil the mean
-                    name, done = signals.received.name, len(networks)
+                one = self._another(k, rows) if k else self
+                name = f"copy {k + 1}/{count}" if count > 1 else ""
+                asking = one._train(recipe, rows, held, recipe.max_iter, fresh=True, name=name)
+                if k and signals.received:  # a network that is half trained would spoil the mean
+                    name, done = signals.received.name, len(trained)
                     self.history_.stop_reason = f"stopped by {name} after {done} of {count} copies"
                 else:
-                    networks.append(another.network_)
-        if len(networks) > 1:
+                    trained.append((one, asking))
+        if asked := [(one, asking) for one, asking in trained if asking is not None]:
+            self._calibrate(asked)
+        if len(trained) > 1:
+            networks = [one.network_ for one, _ in trained]
             self.network_ = nn.Sequential(nn.Ensemble(*networks), self._mean())
             self._forget_working()
             self._trainer = self._new_trainer(recipe)

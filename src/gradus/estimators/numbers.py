@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -163,7 +163,8 @@ class NetworkRegressorBase(RegressorMixin, NetworkEstimator):
         watched, calibrating = split_indices(len(held), 0.5, self._seed)
         return held.take(watched), held.take(calibrating)
 
-    def _calibrate(self, held: Rows) -> None:
+    def _calibrate(self, trained: Sequence[tuple[Self, Rows]]) -> None:
+        [(_, held)] = trained
         low, high = self._ends(self._predicted(held.X))
         self.conformity_ = Conformity.of(low, high, held.y.reshape(low.shape), held.weight)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradus.checks import choice
+from gradus.checks import choice, require
 from gradus.data.target import Task
 from gradus.estimators.recipe import PRESET_RATES, Recipe, decays
 
@@ -141,7 +141,15 @@ def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
     said = {**PRESETS[preset], **_BY_TASK.get((preset, task), {})}
     if not decays(options.get("solver") or said["solver"]):
         said["weight_decay"] = 0.0  # another solver than the preset's
-    if options.get("calibrate") or (options.get("members") or 1) != 1:
+    intervals = task == "regression" and bool(options.get("calibrate"))
+    if intervals or (options.get("members") or 1) != 1:
         said["copies"] = 1  # which the preset would train several of
     names = {f.name for f in fields(Recipe)}
-    return Recipe(**said | {n: v for n, v in options.items() if n in names and v is not None})
+    found = Recipe(**said | {n: v for n, v in options.items() if n in names and v is not None})
+    require(
+        not intervals or found.copies == 1,
+        "intervals are calibrated by rows that no network has seen; each copy holds out others",
+        f"copies={found.copies!r} with calibrate=True",
+        "set copies=1",
+    )
+    return found

@@ -183,10 +183,9 @@ class Recipe:
         if self.copies != "auto":
             whole_number("copies", self.copies, least=1)
             require(
-                self.copies == 1 or (self.members == 1 and not self.calibrate),
-                "copies are of networks without members, and calibrate needs rows that none of "
-                "them has seen",
-                f"copies={self.copies}, members={self.members}, calibrate={self.calibrate}",
+                self.copies == 1 or self.members == 1,
+                "copies are of networks without members",
+                f"copies={self.copies}, members={self.members}",
                 "set copies=1",
             )
         if self.batch_size != "auto":
@@ -254,7 +253,7 @@ class Recipe:
         """How many networks to train on so many rows."""
         if self.copies != "auto":
             return int(self.copies)
-        alone = self.members > 1 or self.calibrate or not self.hidden_layer_sizes
+        alone = self.members > 1 or not self.hidden_layer_sizes
         # What makes copies differ enough to help is that each holds out other rows.
         return COPIES if rows < FEW_ROWS and self.watches(rows) and not alone else 1
 

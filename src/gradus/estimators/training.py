@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -95,8 +96,11 @@ class Training(TableEstimator):
         *,
         fresh: bool,
         name: str = "",
-    ) -> None:
-        """Train on the rows, watching those held out; progress shows the name, if there is one."""
+    ) -> Rows | None:
+        """Train on the rows, watching those held out; progress shows the name, if there is one.
+
+        Returns the rows to calibrate by, where the recipe wants them.
+        """
         options = self.get_params(deep=False)
         watching = self._watches(recipe, rows, held)
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
@@ -132,8 +136,7 @@ class Training(TableEstimator):
             )
         finally:
             self.n_iter_ = len(self.history_)
-        if calibrating is not None:
-            self._calibrate(calibrating)
+        return calibrating
 
     def _parts(
         self, recipe: Recipe, rows: Rows, held: Rows | None, watching: bool
@@ -224,8 +227,12 @@ class Training(TableEstimator):
         """Of the rows held out those to validate on, and those to calibrate by."""
         return held, held
 
-    def _calibrate(self, held: Rows) -> None:
-        """Learn from rows held out, once the weights stand, how far predictions can be trusted."""
+    def _calibrate(self, trained: Sequence[tuple[Self, Rows]]) -> None:
+        """Learn, once the weights stand, how far predictions can be trusted.
+
+        Args:
+            trained: this estimator and those with its other copies, and rows that each held out.
+        """
 
     # Predicting ----------------------------------------------------------------------------------
 
