@@ -15,7 +15,7 @@ from sklearn.metrics import log_loss
 
 from gradus import nn
 from gradus.errors import ArgumentError
-from gradus.estimators import MLPClassifier, NetworkClassifier, load
+from gradus.estimators import MLPClassifier, MLPRegressor, NetworkClassifier, load
 from gradus.estimators.temperature import temperature
 from gradus.tensor import Tensor
 
@@ -237,7 +237,7 @@ def test_further_passes_calibrate_by_rows_that_are_given() -> None:
             plain.partial_fit(X[100:], y[100:], **held)
         plain.set_params(calibrate=True).partial_fit(X[100:], y[100:], **held)
         assert plain.temperature_ == pytest.approx(found[2], rel=0.2), "Adam began anew"
-    with pytest.raises(AttributeError, match="fitted without calibrate=True"):
+    with pytest.raises(AttributeError, match="was not calibrated"):
         _ = classifier(calibrate=False, max_iter=1).fit(X, y).temperature_
 
 
@@ -259,3 +259,48 @@ class _Tripled(nn.Sequential):
 def test_a_network_that_does_more_than_its_layers_is_calibrated_whole() -> None:
     made = NetworkClassifier(_Tripled(nn.Linear(3, 2)), calibrate=True).build(np.eye(3), [0, 1, 1])
     assert [type(m) for m in made.network_] == [_Tripled, nn.Temperature]
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "calibrated"),
+    [
+        ({"preset": "default"}, 100, True),
+        ({"preset": "strong"}, 100, True),
+        ({"preset": "default"}, 99, False),  # on which none are held out
+        ({"preset": "default", "early_stopping": False}, 100, False),
+        ({"preset": "default", "calibrate": False}, 100, False),
+        ({"preset": "classic"}, 100, False),
+        ({"preset": "ensemble", "members": 2}, 100, False),
+        ({"preset": "classic", "early_stopping": True, "calibrate": "auto"}, 100, True),
+    ],
+    ids=str,
+)
+def test_presets_that_smooth_labels_calibrate_by_rows_that_are_held_out_in_any_case(
+    options: dict[str, Any], rows: int, calibrated: bool
+) -> None:
+    X, y = generated(rows, 2, 3)
+    model = MLPClassifier((8,), max_iter=2, copies=1, random_state=0, **options).fit(X, y)
+    assert hasattr(model, "temperature_") is calibrated
+
+
+def test_a_further_pass_without_rows_held_out_leaves_the_temperature() -> None:
+    X, y = generated(300, 2, 5)
+    model = MLPClassifier((8,), max_iter=5, random_state=0).fit(X, y)
+    before = model.temperature_
+    model.partial_fit(X, y)
+    assert model.temperature_ == before != 1
+    model.partial_fit(X, y, X_val=X[:150], y_val=y[:150])
+    assert model.temperature_ != before
+
+
+def test_given_rows_calibrate_where_there_are_few_of_them_to_train_on() -> None:
+    X, y = generated(150, 2, 3)
+    model = MLPClassifier((8,), max_iter=5, random_state=0)
+    assert model.fit(X[:90], y[:90], X_val=X[90:], y_val=y[90:]).temperature_ != 1
+
+
+@pytest.mark.parametrize("given", ["auto", "yes", 2])
+def test_numbers_are_calibrated_or_not(given: Any) -> None:
+    X, y = generated(150, 2, 3)
+    with pytest.raises(ArgumentError, match="calibrate"):
+        MLPRegressor((8,), max_iter=2, calibrate=given).fit(X, y.astype(float))

@@ -38,7 +38,7 @@ class LabelsMixin(ClassifierMixin):
 
     Attributes:
         classes_: the labels, sorted; of several questions a list of them.
-        temperature_: with ``calibrate=True``, what all scores are divided by.
+        temperature_: where it was calibrated, what all scores are divided by.
     """
 
     targets_: Classes | YesNo | SeveralClasses
@@ -157,12 +157,12 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
             found = [module for module in last if isinstance(module, nn.Temperature)]
             if found:
                 return found
-        raise AttributeError(f"this {type(self).__name__} was fitted without calibrate=True")
+        raise AttributeError(f"this {type(self).__name__} was not calibrated: see calibrate")
 
-    def _begin_calibration(self, recipe: Recipe) -> None:
+    def _begin_calibration(self, wanted: bool) -> None:
         if hasattr(self, "_temperatures"):
             self._set_temperature(1.0)
-        elif recipe.calibrate:
+        elif wanted:
             # A class of the user's own may do more than its layers in turn.
             network: Any = self.network_
             layers = network if type(network) is nn.Sequential else [network]

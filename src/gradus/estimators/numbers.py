@@ -19,7 +19,6 @@ from gradus.errors import ArgumentError
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.conformal import Conformity
 from gradus.estimators.plain import Build, check_fits
-from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.targets import Targets, Values, one_axis
 from gradus.types import Array
@@ -154,7 +153,7 @@ class NetworkRegressorBase(RegressorMixin, NetworkEstimator):
             shape = self.conformity_.scores.shape
             check_fits(shape[1] == len(self.targets_.scales), "conformity scores", shape)
 
-    def _begin_calibration(self, recipe: Recipe) -> None:
+    def _begin_calibration(self, wanted: bool) -> None:
         self.__dict__.pop("conformity_", None)
 
     def _share(self, held: Rows, watching: bool) -> tuple[Rows | None, Rows]:

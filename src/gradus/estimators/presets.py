@@ -52,6 +52,7 @@ _CLASSIC: Mapping[str, Any] = {
     "early_stopping": False,
     "validation_fraction": 0.1,
     "monitor": "score",
+    "calibrate": False,
 }
 
 _DEFAULT: Mapping[str, Any] = {
@@ -115,12 +116,16 @@ _BY_TASK: Mapping[tuple[str, Task], Mapping[str, Any]] = {
         "activation": "selu",
         "learning_rate_init": 0.04,
         "label_smoothing": 0.1,
+        # Smoothing teaches doubt, even of rows that are told without any.
+        "calibrate": "auto",
     },
     ("default", "regression"): {"activation": "mish", "learning_rate_init": 0.07, "clamp": True},
     ("strong", "classification"): {
         "activation": "selu",
         "learning_rate_init": 0.04,
         "label_smoothing": 0.1,
+        # Smoothing teaches doubt, even of rows that are told without any.
+        "calibrate": "auto",
     },
     ("strong", "regression"): {"activation": "mish", "learning_rate_init": 0.2, "clamp": True},
     # Beyond the outermost bin a piecewise linear embedding goes on as steeply as it was there.
@@ -141,11 +146,17 @@ def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
     said = {**PRESETS[preset], **_BY_TASK.get((preset, task), {})}
     if not decays(options.get("solver") or said["solver"]):
         said["weight_decay"] = 0.0  # another solver than the preset's
-    intervals = task == "regression" and bool(options.get("calibrate"))
+    intervals = task == "regression" and options.get("calibrate") not in (None, False)
     if intervals or (options.get("members") or 1) != 1:
         said["copies"] = 1  # which the preset would train several of
     names = {f.name for f in fields(Recipe)}
     found = Recipe(**said | {n: v for n, v in options.items() if n in names and v is not None})
+    require(
+        not intervals or found.calibrate is True,
+        "intervals are calibrated by rows that training does not see, or not at all",
+        f"calibrate={found.calibrate!r}",
+        "set calibrate=True or False",
+    )
     require(
         not intervals or found.copies == 1,
         "intervals are calibrated by rows that no network has seen; each copy holds out others",

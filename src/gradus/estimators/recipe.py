@@ -40,7 +40,6 @@ _FLAGS = (
     "parametric_activation",
     "shuffle",
     "clamp",
-    "calibrate",
     "start_from_data",
 )
 # Fewer rows than this cost ``copies="auto"`` little time, and gain most by several networks.
@@ -119,7 +118,8 @@ class Recipe:
             where there is one, or rows enough for one.
         validation_fraction: share of the rows in that part, or to calibrate by.
         monitor: what is watched: ``"loss"`` or ``"score"`` (accuracy, R²).
-        calibrate: whether rows are held out to fit a temperature or prediction intervals by.
+        calibrate: whether rows are held out to fit a temperature or prediction intervals by;
+            ``"auto"``: a temperature, where rows are held out in any case.
     """
 
     hidden_layer_sizes: tuple[int, ...]
@@ -158,7 +158,7 @@ class Recipe:
     monitor: str
     label_smoothing: float = 0.0
     quantiles: tuple[float, ...] = (0.05, 0.5, 0.95)
-    calibrate: bool = False
+    calibrate: bool | str = False
 
     def __post_init__(self) -> None:
         settle = object.__setattr__
@@ -190,8 +190,9 @@ class Recipe:
             )
         if self.batch_size != "auto":
             whole_number("batch_size", self.batch_size, least=1)
-        if self.early_stopping != "auto":
-            flag("early_stopping", self.early_stopping)
+        for name in ("early_stopping", "calibrate"):
+            if getattr(self, name) != "auto":
+                flag(name, getattr(self, name))
         choice("scaling", self.scaling, *SCALINGS)
         choice("dropout_schedule", self.dropout_schedule, *SCHEDULES)
         choice("numeric_embedding", self.numeric_embedding, *EMBEDDINGS)
@@ -297,7 +298,7 @@ class Recipe:
 
     def holds_out(self, rows: int) -> bool:
         """Whether some of so many rows are kept out of training, for whatever they are needed."""
-        return self.calibrate or self.watches(rows)
+        return self.calibrate is True or self.watches(rows)
 
     def watches(self, rows: int) -> bool:
         """Whether some of so many rows are kept out of training, to choose the weights by."""

@@ -68,7 +68,7 @@ class Training(TableEstimator):
         weight = None if rows.weight is None else proportions(rows.weight[looked_at])
         with use_stream(Stream(self._seed)):
             self.network_, self._hidden = self._make_network(x, weight)
-        self._begin_calibration(recipe)
+        self._begin_calibration(bool(recipe.calibrate) and recipe.holds_out(len(rows)))
         self.history_ = History()
         self.n_iter_ = 0
         self._forget_working()
@@ -105,7 +105,8 @@ class Training(TableEstimator):
         watching = self._watches(recipe, rows, held)
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
         self.rows_ = len(training[0]), 0 if validating is None else len(validating[0])
-        self._begin_calibration(recipe)
+        if fresh or calibrating is not None:
+            self._begin_calibration(calibrating is not None)
         rule = self._optimizer(recipe), recipe.alpha, recipe.label_smoothing
         if fresh or not hasattr(self, "_trainer") or getattr(self, "_rule", None) != rule:
             self._trainer, self._rule = self._new_trainer(recipe), rule
@@ -143,7 +144,7 @@ class Training(TableEstimator):
     ) -> tuple[Part, Part | None, Rows | None]:
         """Arrays to train on, and where the recipe wants them to validate on; rows to calibrate."""
         chosen = None
-        if held is None and (watching or recipe.calibrate):
+        if held is None and (watching or recipe.calibrate is True):
             chosen, out = self._division(recipe, rows)
             held = rows.take(out)
         watched, calibrating = held, None
@@ -220,8 +221,8 @@ class Training(TableEstimator):
 
     # Calibrating ---------------------------------------------------------------------------------
 
-    def _begin_calibration(self, recipe: Recipe) -> None:
-        """What calibration needs of the network, and nothing that an earlier one found."""
+    def _begin_calibration(self, wanted: bool) -> None:
+        """Nothing that an earlier one found and, where it is wanted, what it needs of a network."""
 
     def _share(self, held: Rows, watching: bool) -> tuple[Rows | None, Rows]:
         """Of the rows held out those to validate on, and those to calibrate by."""
