@@ -39,7 +39,7 @@ def main() -> None:
         folds=options.folds,
         taken=min(2, options.folds) if options.quick else options.folds,
         seeds=1 if options.quick else options.seeds,
-        threads=len(cores(2)),
+        threads=len(cores(options.threads)),
         limit=options.limit,
     )
     with Comparison(models, plan, Cache(options.cache)) as comparison:
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--folds", type=int, default=Plan.folds, help="parts of the rows")
     parser.add_argument("--seeds", type=int, default=Plan.seeds, help="shuffles of the rows")
+    parser.add_argument("--threads", type=int, default=Plan.threads, help="cores of each model")
     parser.add_argument("--limit", type=float, default=Plan.limit, help="seconds a fit may take")
     parser.add_argument(
         "--quick", action="store_true", help="two folds, one seed, not the large set"

@@ -36,7 +36,7 @@ class Plan:
     taken: int = 5
     seeds: int = 3
     rows: int = 1_000_000
-    threads: int = 2
+    threads: int = 1
     limit: float = 600.0
 
     def fits(self, data: DataSet) -> list[tuple[int, int]]:
