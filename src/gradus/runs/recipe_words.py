@@ -117,6 +117,11 @@ def _training(recipe: Recipe, task: Task, watched: bool, copies: int) -> Iterato
         yield "weights kept", f"those of the epoch with the best {by} on the validation rows"
     else:
         yield "weights kept", "those of the last epoch"
+    if watched and recipe.calibrate and task == "classification":
+        yield (
+            "probabilities",
+            "calibrated: scores are divided by a temperature that fits those rows",
+        )
 
 
 def _score(task: Task) -> str:
