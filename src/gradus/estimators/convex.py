@@ -13,6 +13,7 @@ from gradus import losses
 from gradus.checks import finite_number, flag, require, whole_number
 from gradus.compiler import Executor, executor_named
 from gradus.data import SparseEncoder
+from gradus.errors import DivergenceError
 from gradus.estimators.planes import PlaneClassifier
 from gradus.estimators.rows import seeded
 from gradus.estimators.separation import way_down
@@ -142,15 +143,20 @@ class ConvexClassifier(PlaneClassifier):
         self, x: Array, y: Array, weight: Array | None, loss: Loss, rule: Rule
     ) -> Minimum:
         options = self.get_params(deep=False)
-        return minimise(
-            lambda _: self._objective(x, y, weight, loss),
-            self.network_,
-            rule,
-            steps=options["max_iter"],
-            gradient_norm=options["tol"],
-            points=False,
-            executor=self._executor(),
-        )
+        try:
+            return minimise(
+                lambda _: self._objective(x, y, weight, loss),
+                self.network_,
+                rule,
+                steps=options["max_iter"],
+                gradient_norm=options["tol"],
+                points=False,
+                executor=self._executor(),
+            )
+        except DivergenceError as error:  # the network holds the last good weights
+            good: Any = error.last_good
+            self._note(good.converged, good.reason, good.steps, good.value)
+            raise
 
     def _objective(self, x: Array, y: Array, weight: Array | None, loss: Loss) -> Tensor:
         """Σ cᵢ ℓᵢ / Σ cᵢ + α/2 ‖W‖² for the network as it is."""
