@@ -27,7 +27,6 @@ from gradus.types import Array
 Loss = Callable[[Tensor, Any], Tensor]
 Rule = Optimizer | LBFGS
 
-_WORKING = ("_trainer", "_trained_by")  # what only further passes need, and can be made again
 _NAMED = 5  # features that a warning names
 
 
@@ -47,6 +46,7 @@ class ConvexClassifier(PlaneClassifier):
         "reason_": str,
         "n_iter_": int,
     }
+    _working = ("_trainer", "_trained_by")
     loss_: float
     converged_: bool
     reason_: str
@@ -217,17 +217,6 @@ class ConvexClassifier(PlaneClassifier):
             self.network_, loss, adam, seed=seed, threads=threads, executor=executor
         )
         self._trained_by = rule
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but compiled programs."""
-        state = dict(super().__getstate__())
-        for name in _WORKING:
-            state.pop(name, None)
-        return state
-
-    def _forget_working(self) -> None:
-        for name in _WORKING:
-            self.__dict__.pop(name, None)
 
 
 def rule_named(solver: Any, learning_rate: float) -> Rule:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,6 @@ from gradus.types import Array, DType
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
 _LOOKED_AT = 1 << 14  # rows that a network is made by, where they say where its bins end
-_WORKING = ("_trainer", "_rule", "_watch")  # what only training needs, and can be made again
 
 
 class Training(TableEstimator):
@@ -45,6 +43,7 @@ class Training(TableEstimator):
         recipe_, history_, rows_, n_iter_: see ``NetworkEstimator``.
     """
 
+    _working = ("_trainer", "_rule", "_watch")
     _watch: NoImprovement | EarlyStopping
     _seed: int
     _hidden: int
@@ -71,11 +70,6 @@ class Training(TableEstimator):
         self.history_ = History()
         self.n_iter_ = 0
         self._forget_working()
-
-    def _forget_working(self) -> None:
-        """Train from here on as a network that has not been trained."""
-        for name in _WORKING:
-            self.__dict__.pop(name, None)
 
     def _dtype(self, rows: Rows) -> DType:
         """Of the network: where one batch holds all rows, digits cost nothing."""
@@ -233,10 +227,3 @@ class Training(TableEstimator):
         if not hasattr(self, "_trainer"):  # after unpickling
             self._trainer = self._new_trainer(self.recipe_)
         return self._trainer.predict(x)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but compiled programs."""
-        state = dict(super().__getstate__())
-        for name in _WORKING:
-            state.pop(name, None)
-        return state
