@@ -1,5 +1,6 @@
-// threads.hpp: every part once, results visible to the caller, no more threads than allowed, and a child
-// process that starts afresh. Under -fsanitize=thread it also shows that nothing races.
+// threads.hpp: every part once, results visible to the caller, no waiting for a worker that has not begun, no
+// more threads than allowed, and a child process that starts afresh. Under -fsanitize=thread it also shows that
+// nothing races.
 #include "../threads.hpp"
 
 #include <sys/wait.h>
@@ -7,6 +8,7 @@
 
 #include <barrier>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <numeric>
@@ -47,6 +49,44 @@ void sleeping_workers_wake_up() {
   }
   require(parts == 15, "parts after sleeping");
 }
+
+#if !defined(__SANITIZE_THREAD__)  // which keeps signals back
+std::atomic<bool> stands{false}, may_go{false};
+
+void hold(int) {
+  stands = true;
+  while (!may_go) std::this_thread::yield();
+}
+
+// A signal holds the worker before it looks for its part, as another program on its processor would.
+void nobody_waits_for_a_worker_that_has_not_begun() {
+  Pool pool(2);
+  const pthread_t here = pthread_self();
+  std::atomic<pthread_t> worker{here};
+  while (pthread_equal(worker, here))
+    pool.share(2, [&](int part) {
+      if (part == 1) worker = pthread_self();
+      else std::this_thread::sleep_for(std::chrono::milliseconds(1));  // time for it to come
+    });
+  std::signal(SIGUSR1, hold);
+  pthread_kill(worker, SIGUSR1);
+  while (!stands) std::this_thread::yield();
+  std::vector<int> times(2);
+  for (int round = 1; round <= 3; ++round) {
+    pool.share(2, [&](int part) {
+      ++times[static_cast<std::size_t>(part)];
+      require(pthread_equal(pthread_self(), here), "a part of a held worker is done here");
+    });
+    require(times == std::vector<int>(2, round), "parts beside a held worker");
+  }
+  may_go = true;  // for rounds that are over
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  require(times == std::vector<int>(2, 3), "a late worker does nothing");
+  std::atomic<int> parts{0};
+  pool.share(2, [&](int) { ++parts; });
+  require(parts == 2, "parts after a late worker");
+}
+#endif
 
 // Offered work is done once, whoever comes, also when offered and shared rounds alternate.
 void offered_work_is_done_once() {
@@ -143,6 +183,8 @@ int main() {
   for (int programs : {1, 2, 3, 5})
     for (int threads : {1, 2, 3, 4}) programs_share(programs, threads);
 #if !defined(__SANITIZE_THREAD__)
+  alarm(60);  // instead of waiting for ever
+  nobody_waits_for_a_worker_that_has_not_begun();
   a_child_has_a_crew_of_its_own();
 #endif
   std::printf("%s\n", failures ? "threads: FAILED" : "threads: all right");

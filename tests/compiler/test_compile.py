@@ -14,6 +14,7 @@ import pytest
 import gradus as gd
 from gradus import nn, ops
 from gradus.compiler import ReferenceExecutor
+from gradus.compiler.settings import settings
 from gradus.errors import ArgumentError, DtypeError, GradientError, TraceError
 from gradus.modes import current_trace
 
@@ -216,6 +217,20 @@ def test_another_kind_of_argument_retraces(one: Any, other: Any) -> None:
     for option in (one, other, one, other):
         f(X, option)
     assert f.traces == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(0.0, -0.0), (2, 3), (1, 1.0), (1, True), ("a", "b"), ((1,), (True,))]
+)
+def test_another_setting_of_a_module_makes_it_another(one: Any, other: Any) -> None:
+    def with_setting(value: Any) -> Any:
+        module = nn.ReLU()
+        module.setting = value  # type: ignore[assignment]
+        return settings(module)
+
+    assert with_setting(one) != with_setting(other)
+    assert with_setting(one) == with_setting(one)
+    assert with_setting(float("nan")) == with_setting(float("nan"))
 
 
 def test_nan_as_an_argument_does_not_retrace_for_ever() -> None:

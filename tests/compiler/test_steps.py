@@ -149,6 +149,8 @@ MISFITS: dict[str, tuple[dict[str, Any], str]] = {
     "a single rate": ({"per_step": {"rate": np.asarray(1.0)}}, "one item for each of 6 steps"),
     "a row too far": ({"order": np.full((6, BATCH), ROWS)}, r"lie in \[0, 12\)"),
     "a row from the end": ({"order": np.full((6, BATCH), -1)}, r"lie in \[0, 12\)"),
+    "a byte from the end": ({"order": np.full((6, BATCH), -1, np.int8)}, r"lie in \[0, 12\)"),
+    "a byte too far": ({"order": np.full((6, BATCH), ROWS, np.uint8)}, r"lie in \[0, 12\)"),
     "rows that are no integers": ({"order": np.zeros((6, BATCH))}, "order holds row numbers"),
     "rows in one line": ({"order": np.zeros(BATCH, np.int64)}, "order holds row numbers"),
     "another batch": ({"order": np.zeros((6, 3), np.int64)}, r"x is float64\[4, 3\]"),

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info
 
 from gradus import losses, nn, optim, tensor
-from gradus.errors import ArgumentError
+from gradus.errors import ArgumentError, DivergenceError
 from gradus.estimators import LinearClassifier, LogisticNeuron, Perceptron
 from gradus.estimators import linear as room
 from gradus.estimators.margin import Margin
@@ -224,6 +224,39 @@ def test_a_fit_after_passes_begins_anew_unless_it_starts_warm() -> None:
 def test_a_loss_that_there_is_not_is_refused() -> None:
     with pytest.raises(ArgumentError, match="loss must be 'softmax' or 'max_margin'"):
         LinearClassifier("hinge").fit(*scaled("iris"))
+
+
+# ── Descents that fail ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_descent_that_diverges_says_of_itself_and_not_of_the_fit_before(warm: bool) -> None:
+    X, y = scaled("iris")
+    model = LinearClassifier(alpha=0.1, warm_start=warm).fit(X, y)
+    assert model.converged_
+    model.set_params(solver=optim.SGD(1e200), tol=0.0)
+    with pytest.raises(DivergenceError) as raised:
+        model.fit(X, y)
+    good = raised.value.last_good
+    assert not model.converged_
+    assert "left the finite numbers" in model.reason_
+    assert (model.loss_, model.n_iter_) == (good.value, good.steps)
+    assert np.isfinite(model.coef_).all()
+
+
+def test_a_new_layer_has_no_notes_of_an_old_one_where_its_fit_is_broken_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    X, y = scaled("iris")
+    model = LinearClassifier().fit(X, y)
+    monkeypatch.setattr(LinearClassifier, "_minimised", broken)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert not np.any(model.coef_)
+    assert not hasattr(model, "converged_")
 
 
 # ── Options ─────────────────────────────────────────────────────────────────────────────────────

@@ -343,6 +343,7 @@ GAPS: dict[str, Any] = {
     "pandas string": pd.Series(["a", pd.NA, "b"] * 10, dtype="string"),
     "pandas frame": pd.DataFrame({"y": ["a", None, "b"] * 10}),
     "NaT": pd.Series(pd.to_datetime(["2020-01-01", None, "2021-01-01"] * 10)),
+    "NaT in a list": [np.datetime64("2020", "Y"), np.datetime64("NaT"), np.datetime64("2021")] * 10,
     "polars": pl.Series(["a", None, "b"] * 10),
 }
 

@@ -199,6 +199,8 @@ def test_a_weight_of_a_class_that_there_is_not_is_refused_later_too() -> None:
 @pytest.mark.parametrize("kind", [MLPClassifier, LinearClassifier])
 def test_weights_of_all_classes_fit_rows_that_lack_one(kind: Any) -> None:
     # As in a fold of a search; and in a part of the rows of which the first call named all classes.
+    # A class of weight 0 is one that the rows lack, too.
+    assert kind(class_weight={0: 0, 1: 2}).fit(X, LABELS).classes_.tolist() == [1, 2]
     few = LABELS < 2
     kind(class_weight={0: 1, 1: 2, 2: 3}).fit(X[few], LABELS[few])
     first = kind(class_weight={2: 3.0}, random_state=0)

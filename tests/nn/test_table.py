@@ -106,7 +106,9 @@ def test_a_start_from_a_row_of_weight_2_is_one_from_the_row_twice() -> None:
     layer = nn.NTKLinear(4, 3)
     with pytest.raises(ShapeError, match="one number a row"):
         nn.start_from_data(layer, x, weight[1:])
-    for wrong in (np.zeros(40), -weight, np.full(40, np.nan)):
+    for large, plain in zip(start(x, weight * 1e307), start(x, weight), strict=True):
+        np.testing.assert_allclose(large, plain, rtol=1e-10, atol=1e-12)
+    for wrong in (np.zeros(40), -weight, np.full(40, np.nan), np.full(40, np.inf)):
         with pytest.raises(ArgumentError, match="at least 0"):
             nn.start_from_data(layer, x, wrong)
 

@@ -214,6 +214,8 @@ def is_nothing(value: object) -> bool:
     """
     if isinstance(value, float | np.floating):
         return math.isnan(value)
+    if isinstance(value, np.datetime64):
+        return bool(np.isnat(value))
     # pandas.NA and NaT go by name: pandas need not be installed.
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 

@@ -50,7 +50,8 @@ def class_weighted(given: Any, y: Array, weight: Array | None) -> Array:
 def check_classes_known(given: Any, classes: Sequence[Array]) -> None:
     """Refuse a weight of a label that there is not, unless all classes have one.
 
-    Where all have one, such as in a fold that lacks a rare class, it is no mistake of writing.
+    Where all have one, such as in a fold that lacks a rare class, it is no mistake of writing. A
+    label of weight 0 has left with its rows.
 
     Args:
         given: as for ``class_weighted``.
@@ -61,7 +62,7 @@ def check_classes_known(given: Any, classes: Sequence[Array]) -> None:
         lacking = [label for label in labels if isinstance(how, Mapping) and label not in how]
         if not lacking:
             continue
-        unknown = [label for label in how if label not in labels]
+        unknown = [label for label, value in how.items() if value and label not in labels]
         require(
             not unknown,
             f"class_weight names classes of y, {labels!r:.100}",

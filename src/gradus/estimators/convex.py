@@ -13,6 +13,7 @@ from gradus import losses
 from gradus.checks import finite_number, flag, require, whole_number
 from gradus.compiler import Executor, executor_named
 from gradus.data import SparseEncoder
+from gradus.errors import DivergenceError
 from gradus.estimators.planes import PlaneClassifier
 from gradus.estimators.rows import seeded
 from gradus.estimators.separation import way_down
@@ -26,7 +27,6 @@ from gradus.types import Array
 Loss = Callable[[Tensor, Any], Tensor]
 Rule = Optimizer | LBFGS
 
-_WORKING = ("_trainer", "_trained_by")  # what only further passes need, and can be made again
 _NAMED = 5  # features that a warning names
 
 
@@ -46,6 +46,7 @@ class ConvexClassifier(PlaneClassifier):
         "reason_": str,
         "n_iter_": int,
     }
+    _working = ("_trainer", "_trained_by")
     loss_: float
     converged_: bool
     reason_: str
@@ -142,15 +143,20 @@ class ConvexClassifier(PlaneClassifier):
         self, x: Array, y: Array, weight: Array | None, loss: Loss, rule: Rule
     ) -> Minimum:
         options = self.get_params(deep=False)
-        return minimise(
-            lambda _: self._objective(x, y, weight, loss),
-            self.network_,
-            rule,
-            steps=options["max_iter"],
-            gradient_norm=options["tol"],
-            points=False,
-            executor=self._executor(),
-        )
+        try:
+            return minimise(
+                lambda _: self._objective(x, y, weight, loss),
+                self.network_,
+                rule,
+                steps=options["max_iter"],
+                gradient_norm=options["tol"],
+                points=False,
+                executor=self._executor(),
+            )
+        except DivergenceError as error:  # the network holds the last good weights
+            good: Any = error.last_good
+            self._note(good.converged, good.reason, good.steps, good.value)
+            raise
 
     def _objective(self, x: Array, y: Array, weight: Array | None, loss: Loss) -> Tensor:
         """Σ cᵢ ℓᵢ / Σ cᵢ + α/2 ‖W‖² for the network as it is."""
@@ -211,17 +217,6 @@ class ConvexClassifier(PlaneClassifier):
             self.network_, loss, adam, seed=seed, threads=threads, executor=executor
         )
         self._trained_by = rule
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but compiled programs."""
-        state = dict(super().__getstate__())
-        for name in _WORKING:
-            state.pop(name, None)
-        return state
-
-    def _forget_working(self) -> None:
-        for name in _WORKING:
-            self.__dict__.pop(name, None)
 
 
 def rule_named(solver: Any, learning_rate: float) -> Rule:

@@ -43,6 +43,7 @@ class TableEstimator(BaseEstimator):
     loader: ClassVar[Callable[[str | Path, Iterable[type[nn.Module]]], Any] | None] = None
 
     _takes_arrays = False  # whether X may have more axes than two
+    _working: ClassVar[tuple[str, ...]] = ()  # what only training needs, and can be made again
     _columns: tuple[str, ...]
     _target_name: str
     network_: nn.Module
@@ -80,6 +81,18 @@ class TableEstimator(BaseEstimator):
             fields.clear()
             fields.update(before)
             raise
+
+    def _forget_working(self) -> None:
+        """Train from here on as a network that has not been trained."""
+        for name in self._working:
+            self.__dict__.pop(name, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but compiled programs."""
+        state = dict(super().__getstate__())
+        for name in self._working:
+            state.pop(name, None)
+        return state
 
     def _weighted(self, y: Any, weight: Array | None) -> Array | None:
         """Weights of rows, after those of their classes."""

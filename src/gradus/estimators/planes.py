@@ -117,6 +117,8 @@ class PlaneClassifier(LabelsMixin, TableEstimator):
         self.encoder_ = rows.X.encoder(self.schema_, scaling, None, rows.weight)
         bias = flag("fit_intercept", options["fit_intercept"])
         self.network_ = nn.Sequential(_layer(self.encoder_, self.targets_.outputs, bias))
+        for name in self._noted:  # of another layer, should this fit be broken off
+            self.__dict__.pop(name, None)
 
     def _warn(self, what: str, remedy: str) -> None:
         """Say that the fit did not come to its end, in the caller's line."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -36,7 +36,6 @@ from gradus.types import Array, DType
 Part = tuple[Array, Array, Array | None]  # inputs, targets, and perhaps weights
 
 _LOOKED_AT = 1 << 14  # rows that a network is made by, where they say where its bins end
-_WORKING = ("_trainer", "_rule", "_watch")  # what only training needs, and can be made again
 
 
 class Training(TableEstimator):
@@ -46,6 +45,7 @@ class Training(TableEstimator):
         recipe_, history_, rows_, n_iter_: see ``NetworkEstimator``.
     """
 
+    _working = ("_trainer", "_rule", "_watch")
     _watch: NoImprovement | EarlyStopping
     _seed: int
     _hidden: int
@@ -72,11 +72,6 @@ class Training(TableEstimator):
         self.history_ = History()
         self.n_iter_ = 0
         self._forget_working()
-
-    def _forget_working(self) -> None:
-        """Train from here on as a network that has not been trained."""
-        for name in _WORKING:
-            self.__dict__.pop(name, None)
 
     def _dtype(self, rows: Rows) -> DType:
         """Of the network: where one batch holds all rows, digits cost nothing."""
@@ -241,10 +236,3 @@ class Training(TableEstimator):
         if not hasattr(self, "_trainer"):  # after unpickling
             self._trainer = self._new_trainer(self.recipe_)
         return self._trainer.predict(x)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but compiled programs."""
-        state = dict(super().__getstate__())
-        for name in _WORKING:
-            state.pop(name, None)
-        return state

@@ -101,11 +101,11 @@ def start_from_data(
     Args:
         network: ``nn.Sequential``, or one layer.
         x: inputs, (n, …): a few thousand rows say enough.
-        sample_weight: how often each counts, (n,), at least 0 and not all of them 0.
+        sample_weight: how often each counts, (n,), finite, at least 0 and not all of them 0.
 
     Raises:
         ShapeError: inputs that the network does not take, or none; weights of another number.
-        ArgumentError: weights below 0, or all of them 0.
+        ArgumentError: weights below 0 or not finite, or all of them 0.
 
     >>> from gradus import nn
     >>> net = nn.Sequential(nn.NTKLinear(1, 100), nn.ReLU(), nn.NTKLinear(100, 1, zero=True))
@@ -123,12 +123,14 @@ def start_from_data(
             f"sample_weight has one number a row, ({len(rows)},)", received=weight.shape
         )
     require(
-        bool(np.all(weight >= 0) and np.any(weight)),
-        "weights of rows are at least 0, and some are above 0",
+        bool(np.all(weight >= 0) and np.any(weight) and np.all(np.isfinite(weight))),
+        "weights of rows are finite and at least 0, and some are above 0",
         repr(weight)[:100],
     )
+    # Only what they are to each other matters, and sums of large ones would overflow.
+    weight = weight.astype(float64) / weight.max()
     with in_mode(network, False), no_grad():
-        _start(network, tensor(rows), weight.astype(float64))
+        _start(network, tensor(rows), weight)
 
 
 def _start(layer: Module, x: Tensor, weight: Array) -> Tensor:
