@@ -37,7 +37,7 @@ def test_a_bundled_set_is_trained_by_name_into_a_run_of_five_files(
         "wine: 178 rows, 13 columns to learn from; classification into 3 classes by 'cultivar'",
         "Preset default: three layers, robust scaling, tuned rates; quick and good.",
         "Network: ScalingLayer → NTKLinear(13 → 256) → SELU → 2 × [NTKLinear(256 → 256) → SELU] → "
-        "NTKLinear(256 → 3); 135,952 parameters",
+        "NTKLinear(256 → 3) → Temperature; 135,952 parameters",
         "Of 36 rows that training never saw, ",
         f"Run: runs/{run.name}\n",
         f"gradus predict runs/{run.name} NEW.csv",

@@ -192,7 +192,7 @@ def test_a_run_that_diverged_in_its_first_epoch_has_a_report_that_says_so(tmp_pa
 def test_a_linear_model_and_a_single_epoch_are_drawn(tmp_path: Path) -> None:
     html = html_of(*load("wine"), tmp_path, "wine", hidden_layer_sizes=(), max_iter=1)
     text = Page(html).text
-    assert "2 layers," in text  # the factors of the columns, and the sum
+    assert "3 layers," in text  # the factors of the columns, the sum, and the temperature
     assert "none: a linear model" in text
     assert "Curve of the loss over 1 epoch:" in html
 
