@@ -51,8 +51,7 @@ def test_hidden_activations_are_what_the_weights_say(activation: str) -> None:
         a = CURVES[activation](a @ coef + intercept)
     np.testing.assert_allclose(fitted.transform(X), a, rtol=1e-9, atol=1e-12)
     logits = a @ fitted.coefs_[-1] + fitted.intercepts_[-1]
-    scores = logits / fitted.temperature_
-    np.testing.assert_allclose(fitted.decision_function(X), scores, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(fitted.decision_function(X), logits, rtol=1e-9, atol=1e-9)
 
 
 def test_coefs_are_the_weights_of_the_network_with_the_scale_that_ntk_puts_before_them() -> None:
@@ -111,8 +110,7 @@ def test_an_activation_module_of_the_users_is_not_changed() -> None:
 def test_without_hidden_layers_it_is_a_linear_model() -> None:
     fitted = model(hidden_layer_sizes=(), dtype="float64").fit(X, Y)
     logits = standard(X) @ fitted.coefs_[0] + fitted.intercepts_[0]
-    scores = logits / fitted.temperature_
-    np.testing.assert_allclose(fitted.decision_function(X), scores, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(fitted.decision_function(X), logits, rtol=1e-9, atol=1e-9)
     with pytest.raises(ArgumentError, match="a network without hidden layers"):
         fitted.transform(X)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gradus.explain.folding import Arrangement, arranged
@@ -69,6 +69,7 @@ def test_boxes_stand_apart_and_within_the_picture(graph: tuple[list[Point], Edge
 
 
 @given(graphs())
+@example(([(20.0, 20.0)] * 4, [(0, 3)] * 4 + [(1, 2), (2, 3)]))  # five arrows to a narrow box
 def test_edges_lead_down_from_box_to_box(graph: tuple[list[Point], Edges]) -> None:
     sizes, edges = graph
     found = layered(sizes, edges)

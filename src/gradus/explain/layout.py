@@ -285,7 +285,10 @@ class _Layers:
         wanted = [min(max((x[v] - x[item]) / 2, -room), room) for v, _ in ends]
         weights = [self._pull(v, item) for v, _ in ends]
         places = _in_order(wanted, weights, offsets)
-        return {key: x[item] + at for (_, key), at in zip(ends, places, strict=True)}
+        # Edges that want to meet the box at one end of it push each other over that end.
+        edge = self._width(item) / 2 - min(10.0, 0.05 * self._width(item))
+        push = max(max(places, default=0.0) - edge, 0.0) + min(min(places, default=0.0) + edge, 0.0)
+        return {key: x[item] + at - push for (_, key), at in zip(ends, places, strict=True)}
 
 
 def _inversions(numbers: Sequence[int]) -> int:
