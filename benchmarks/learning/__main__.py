@@ -1,6 +1,7 @@
 """``python -m benchmarks.learning``: gradus' presets beside scikit-learn's models, and the report.
 
-A full run writes docs/benchmarks/learning.md; a part, or a quick run, only prints its report.
+A full run writes docs/benchmarks/learning.md; a part, or a quick run, only prints its report, but
+where it is told to write, too.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def main() -> None:
     print(document(results))
     print(*verdicts(results), sep="\n")
     everything = len(sets) == len(REPORTED) and len(models) == len(MODELS)
-    if everything and (plan.taken, plan.seeds) == (Plan.folds, Plan.seeds):
+    if options.write or (everything and (plan.taken, plan.seeds) == (Plan.folds, Plan.seeds)):
         write(results)
 
 
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--again", action="store_true", help="measure even what the cache already has"
     )
+    parser.add_argument("--write", action="store_true", help="write the report of a part, too")
     parser.add_argument("--cache", type=Path, default=CACHE, help="file of the results so far")
     parser.add_argument(
         "--redraw", action="store_true", help="write the report again, from its data"

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 from benchmarks.goals import threads
 from benchmarks.learning.judgement import SHIFT, judgements, means, relative
+from benchmarks.learning.models import MODELS
 from benchmarks.learning.results import Results, Spread, figures, spread, whole
+from benchmarks.learning.sets import REPORTED
 from benchmarks.tables import table
 
 _PACKAGES = ("python", "gradus", "numpy", "scikit-learn")
@@ -86,13 +88,20 @@ def _introduction(results: Results) -> str:
     )
     return (
         f"gradus' presets beside scikit-learn's models, all without tuning by hand, on "
-        f"{len(results['sets'])} tables: {often}, the same for all.{warning}\n\n"
+        f"{len(results['sets'])} tables: {often}, the same for all.{_missing(results)}{warning}\n\n"
         f"Measured {when} on {machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_gb']} GB, {machine['system']}; {versions}; each model on "
         f"{threads(plan['threads'])}{_states(len(states))}. `make learn` measures what is not "
         "measured yet and writes this page; `python -m benchmarks.learning --quick` takes minutes "
         "and prints it. Every fit's figures are in [learning.json](learning.json)."
     )
+
+
+def _missing(results: Results) -> str:
+    """What a whole run has beside this one."""
+    models = [m.title for name, m in MODELS.items() if name not in results["models"]]
+    sets = [name for name in REPORTED if name not in results["sets"]]
+    return f" **Not measured yet:** {', '.join(models + sets)}." if models or sets else ""
 
 
 def _judgements(results: Results) -> str:

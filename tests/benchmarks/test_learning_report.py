@@ -66,6 +66,15 @@ def test_worse_by_less_than_a_standard_error_is_within_it() -> None:
     assert judged.within
 
 
+def test_the_report_of_a_part_says_what_is_not_measured_yet() -> None:
+    found = document(results(iris=IRIS))
+    line = next(line for line in found.splitlines() if "Not measured yet" in line)
+    assert "gradus ensemble" in line
+    assert "large" in line
+    assert "gradus default, " not in line
+    assert "iris" not in line
+
+
 def test_means_are_geometric_and_shifted() -> None:
     other = cell(default=[0.0, 0.0], linear=[0.05, 0.05], network=[0.1, 0.1])
     found = means(results(iris=IRIS, wine=other), "error", ["default", "linear"])
