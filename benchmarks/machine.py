@@ -50,7 +50,7 @@ def description() -> dict[str, Any]:
 
 
 class Others:
-    """How busy other programs keep the machine from now on."""
+    """How busy other programs keep the cores of this process from now on."""
 
     def __init__(self) -> None:
         self._before = _busy(), time.perf_counter()
@@ -65,13 +65,19 @@ class Others:
 
 
 def _busy() -> tuple[float | None, float]:
-    """Seconds for which all cores worked, and for which this process and its ended children did."""
+    """Seconds for which its cores worked, and for which this process and its ended children did."""
     own = sum(os.times()[:4])
     path = Path("/proc/stat")
     if not path.exists():
         return None, own
-    user, nice, system, _, _, irq, soft, steal = map(int, path.read_text().split()[1:9])
-    return (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK"), own
+    names = {f"cpu{core}" for core in cores(1024)}
+    ticks = 0
+    for line in path.read_text().splitlines():
+        name, *times = line.split()
+        if name in names:
+            user, nice, system, _, _, irq, soft, steal = map(int, times[:8])
+            ticks += user + nice + system + irq + soft + steal
+    return ticks / os.sysconf("SC_CLK_TCK"), own
 
 
 def _processor() -> str:

@@ -92,7 +92,7 @@ def _judge(name: str, cell: Results, figure: str, peers: list[str]) -> Judgement
     middle = spread(a - b for a, b in pairs if a is not None and b is not None)
     assert middle is not None
     mean_ours, mean_theirs = _mean(cell, OURS, figure), _mean(cell, peer, figure)
-    difference = round(middle.mean, 12)  # of equal errors rounding alone is left
+    difference = round(middle.mean, 12) + 0.0  # of equal errors rounding alone is left
     return Judgement(name, figure, peer, mean_ours, mean_theirs, difference, middle.error)
 
 
