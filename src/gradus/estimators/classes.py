@@ -159,6 +159,13 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
                 return found
         raise AttributeError(f"this {type(self).__name__} was not calibrated: see calibrate")
 
+    def _mean(self) -> nn.MemberMean:
+        targets = self.targets_
+        if isinstance(targets, SeveralClasses):
+            return nn.MemberMean("classes", [part.outputs for part in targets.parts])
+        yes_no = isinstance(targets, YesNo) or (isinstance(targets, Classes) and targets.single)
+        return nn.MemberMean("labels" if yes_no else "classes")
+
     def _begin_calibration(self, wanted: bool) -> None:
         if hasattr(self, "_temperatures"):
             self._set_temperature(1.0)

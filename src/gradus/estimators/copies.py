@@ -26,9 +26,9 @@ class Copies(Training):
         first = network[0] if isinstance(network, nn.Sequential) and len(network) else None
         return tuple(first.networks) if isinstance(first, nn.Ensemble) else (network,)
 
-    def _mean(self) -> nn.Module:
-        """What averages the predictions of copies."""
-        raise NotImplementedError(f"{type(self).__name__} has no copies")
+    def _mean(self) -> nn.MemberMean:
+        """What averages the predictions of several networks."""
+        return nn.MemberMean("values")
 
     def _train_copies(self, recipe: Recipe, rows: Rows, held: Rows | None, count: int) -> None:
         """Train the network, and others beside it until there are so many; then join them."""

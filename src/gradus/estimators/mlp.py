@@ -17,7 +17,6 @@ from gradus.estimators.numbers import NetworkRegressorBase
 from gradus.estimators.presets import settled
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.store import store
-from gradus.estimators.targets import Classes, SeveralClasses, YesNo
 from gradus.types import Array
 
 _LAYERS = (nn.Linear, nn.NTKLinear, nn.SparseInput, nn.MemberLinear)
@@ -170,13 +169,6 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
     def _tail(self) -> list[nn.Module]:
         return [self._mean()] if self.recipe_.members > 1 else []
 
-    def _mean(self) -> nn.MemberMean:
-        targets = self.targets_
-        if isinstance(targets, SeveralClasses):
-            return nn.MemberMean("classes", [part.outputs for part in targets.parts])
-        yes_no = isinstance(targets, YesNo) or (isinstance(targets, Classes) and targets.single)
-        return nn.MemberMean("labels" if yes_no else "classes")
-
 
 class MLPRegressor(_Perceptron, NetworkRegressorBase):
     """A multilayer perceptron that predicts numbers, or quantiles of them.
@@ -261,9 +253,6 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
             low, high = self.targets_.range
             tail.append(nn.Clamp(low, high))
         return tail
-
-    def _mean(self) -> nn.MemberMean:
-        return nn.MemberMean("values")
 
 
 def _weight(layer: Any) -> Array:

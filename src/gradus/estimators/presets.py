@@ -111,22 +111,16 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "strong": _STRONG,
     "ensemble": _ENSEMBLE,
 }
+_CLASSES: Mapping[str, Any] = {
+    "activation": "selu",
+    "learning_rate_init": 0.04,
+    "label_smoothing": 0.1,
+    "calibrate": "auto",  # smoothing teaches doubt, even of rows that are told without any
+}
 _BY_TASK: Mapping[tuple[str, Task], Mapping[str, Any]] = {
-    ("default", "classification"): {
-        "activation": "selu",
-        "learning_rate_init": 0.04,
-        "label_smoothing": 0.1,
-        # Smoothing teaches doubt, even of rows that are told without any.
-        "calibrate": "auto",
-    },
+    ("default", "classification"): _CLASSES,
     ("default", "regression"): {"activation": "mish", "learning_rate_init": 0.07, "clamp": True},
-    ("strong", "classification"): {
-        "activation": "selu",
-        "learning_rate_init": 0.04,
-        "label_smoothing": 0.1,
-        # Smoothing teaches doubt, even of rows that are told without any.
-        "calibrate": "auto",
-    },
+    ("strong", "classification"): _CLASSES,
     ("strong", "regression"): {"activation": "mish", "learning_rate_init": 0.2, "clamp": True},
     # Beyond the outermost bin a piecewise linear embedding goes on as steeply as it was there.
     ("ensemble", "regression"): {"clamp": True},
