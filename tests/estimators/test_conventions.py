@@ -118,6 +118,16 @@ def test_options_are_set_by_name_and_unknown_ones_refused() -> None:
         changed.set_params(momentum=1)
 
 
+@pytest.mark.parametrize("name", ["calibrate", "early_stopping", "shuffle"])
+def test_true_of_numpy_is_true(name: str) -> None:
+    options = {"max_iter": 3, "random_state": 0, "validation_fraction": 0.3, name: True}
+    one = MLPClassifier(**options).fit(X, Y)
+    other = MLPClassifier(**{**options, name: np.True_}).fit(X, Y)
+    assert other.recipe_ == one.recipe_
+    assert other.rows_ == one.rows_
+    assert np.array_equal(other.predict_proba(X), one.predict_proba(X))
+
+
 def test_the_recipe_shows_what_the_preset_came_to() -> None:
     fitted = MLPClassifier(max_iter=2, random_state=0).fit(X, Y)
     assert fitted.max_iter == 2

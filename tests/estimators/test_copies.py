@@ -249,12 +249,34 @@ def test_calibrated_copies_come_back_from_a_file(tmp_path: Path) -> None:
     assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
-def test_copies_that_go_on_are_calibrated_anew_by_one_temperature() -> None:
-    model = classifier(calibrate=True, warm_start=True).fit(X, Y)
-    before = model.temperature_
-    model.fit(X, Y)
-    assert model.temperature_ != before
-    assert {m.temperature.item() for m in model._temperatures} == {model.temperature_}
+@pytest.mark.parametrize("further", ["fit", "partial_fit"])
+def test_copies_that_go_on_keep_their_temperature(further: str) -> None:
+    """By then each has learnt from rows that another held out, and they are one network."""
+    model = classifier(calibrate="auto", warm_start=True, early_stopping=True).fit(X, Y)
+    before, weights = model.temperature_, model.coefs_[0].copy()
+    if further == "fit":
+        model.fit(X, Y)
+    else:
+        model.partial_fit(X, Y, X_val=X, y_val=Y)
+    assert not np.array_equal(model.coefs_[0], weights)
+    assert {m.temperature.item() for m in model._temperatures} == {before} != {1.0}
+
+
+class Breaks(Interrupts):
+    """An error after the second pass of the k-th network."""
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        if self.begun == self.k and row["epoch"] == 2:
+            raise OSError("disk full")
+
+
+def test_where_a_later_copy_breaks_the_first_is_left_as_calibrated_as_one_alone() -> None:
+    alone = classifier(calibrate=True, copies=1).fit(X, Y)
+    model = classifier(calibrate=True, callbacks=[Breaks(2)])
+    with pytest.raises(OSError, match="disk full"):
+        model.fit(X, Y)
+    assert model.temperature_ == alone.temperature_ != 1
+    assert np.array_equal(model.predict_proba(X), alone.predict_proba(X))
 
 
 def test_intervals_are_not_calibrated_by_rows_that_other_copies_have_seen() -> None:

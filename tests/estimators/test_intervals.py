@@ -236,7 +236,7 @@ def test_intervals_need_calibration() -> None:
     for without in (regressor(calibrate=False).fit(X, y), model.set_params(calibrate=False)):
         with pytest.raises(ArgumentError, match="set calibrate=True and fit again"):
             without.fit(X, y).predict_interval(X)
-    with pytest.raises(ArgumentError, match="calibrate must be True or False"):
+    with pytest.raises(ArgumentError, match="calibrate must be True, False or 'auto'"):
         regressor(calibrate="yes").fit(X, y)
 
 

@@ -285,7 +285,7 @@ def test_presets_that_smooth_labels_calibrate_by_rows_that_are_held_out_in_any_c
 
 def test_a_further_pass_without_rows_held_out_leaves_the_temperature() -> None:
     X, y = generated(300, 2, 5)
-    model = MLPClassifier((8,), max_iter=5, random_state=0).fit(X, y)
+    model = MLPClassifier((8,), max_iter=5, copies=1, random_state=0).fit(X, y)
     before = model.temperature_
     model.partial_fit(X, y)
     assert model.temperature_ == before != 1

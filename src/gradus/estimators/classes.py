@@ -38,7 +38,7 @@ class LabelsMixin(ClassifierMixin):
 
     Attributes:
         classes_: the labels, sorted; of several questions a list of them.
-        temperature_: where it was calibrated, what all scores are divided by.
+        temperature_: where it is calibrated, what all scores are divided by.
     """
 
     targets_: Classes | YesNo | SeveralClasses
@@ -192,6 +192,10 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         """What the network, before it is calibrated, answers on rows held out, and what is so."""
         dtype = self.network_.parameters()[0].dtype
         return self.targets_.questions(self._predicted(held.X), self.targets_.encode(held.y, dtype))
+
+    @property
+    def _calibrated_as_copies(self) -> bool:
+        return len(getattr(self, "_temperatures", ())) > 1
 
     def _set_temperature(self, value: float) -> None:
         for module in self._temperatures:

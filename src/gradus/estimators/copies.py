@@ -33,20 +33,24 @@ class Copies(Training):
     def _train_copies(self, recipe: Recipe, rows: Rows, held: Rows | None, count: int) -> None:
         """Train the network, and others beside it until there are so many; then join them."""
         trained: list[tuple[Self, Rows | None]] = []
-        with StopSignals() as signals:
-            for k in range(count):
-                if k and (signals.received or ASKED in self.history_.stop_reason):
-                    break
-                one = self._another(k, rows) if k else self
-                name = f"copy {k + 1}/{count}" if count > 1 else ""
-                asking = one._train(recipe, rows, held, recipe.max_iter, fresh=True, name=name)
-                if k and signals.received:  # a network that is half trained would spoil the mean
-                    name, done = signals.received.name, len(trained)
-                    self.history_.stop_reason = f"stopped by {name} after {done} of {count} copies"
-                else:
-                    trained.append((one, asking))
-        if asked := [(one, asking) for one, asking in trained if asking is not None]:
-            self._calibrate(asked)
+        try:
+            with StopSignals() as signals:
+                for k in range(count):
+                    if k and (signals.received or ASKED in self.history_.stop_reason):
+                        break
+                    one = self._another(k, rows) if k else self
+                    name = f"copy {k + 1}/{count}" if count > 1 else ""
+                    asking = one._train(recipe, rows, held, recipe.max_iter, fresh=True, name=name)
+                    if k and signals.received:  # one half trained would spoil the mean
+                        stop, done = signals.received.name, len(trained)
+                        reason = f"stopped by {stop} after {done} of {count} copies"
+                        self.history_.stop_reason = reason
+                    else:
+                        trained.append((one, asking))
+        finally:  # an error in a later copy leaves the first one, which is calibrated as if alone
+            asked = [(one, asking) for one, asking in trained if asking is not None]
+            if asked:
+                self._calibrate(asked)
         if len(trained) > 1:
             networks = [one.network_ for one, _ in trained]
             self.network_ = nn.Sequential(nn.Ensemble(*networks), self._mean())

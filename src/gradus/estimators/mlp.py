@@ -89,10 +89,10 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
             weight_decay, clip_norm, batch_size, max_iter, shuffle: the descent.
         tol, n_iter_no_change, early_stopping, validation_fraction, monitor: when it ends, and
             which weights are kept.
-        calibrate: whether to fit a temperature by rows held out once the weights stand: the same
-            classes, with probabilities that are as often right as they say. True: to hold rows out
-            (``validation_fraction``, or X_val) whether or not training watches some; ``"auto"``:
-            only where rows are held out in any case.
+        calibrate: whether to fit a temperature by rows held out once the weights stand, so that
+            probabilities are as often right as they say; one network predicts the same classes.
+            True: to hold rows out (``validation_fraction``, or X_val) whether or not training
+            watches some; ``"auto"``: only where rows are held out in any case.
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
         random_state: of all that is random.
         warm_start: whether a further ``fit`` goes on from the weights of the last.
@@ -105,7 +105,8 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
 
     Attributes:
         classes_: the labels, sorted.
-        temperature_: where it was calibrated, what scores are divided by.
+        temperature_: where it is calibrated, what scores are divided by; 1 as long as no rows were
+            held out.
         network_, encoder_, schema_, targets_, recipe_, history_, n_iter_: see ``NetworkEstimator``.
 
     >>> from sklearn.datasets import load_iris

@@ -140,7 +140,8 @@ class NetworkClassifier(_OwnNetwork, NetworkClassifierBase):
             weight_decay, clip_norm, batch_size, max_iter, shuffle: the descent.
         tol, n_iter_no_change, early_stopping, validation_fraction, monitor: when it ends, and
             which weights are kept.
-        calibrate: whether rows held out say by what all scores are to be divided.
+        calibrate: whether rows held out say by what all scores are to be divided; ``"auto"``: where
+            rows are held out in any case.
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
         random_state: of all that is random; a module has its weights already.
         warm_start: whether a further ``fit`` goes on from the weights of the last.
@@ -192,7 +193,7 @@ class NetworkClassifier(_OwnNetwork, NetworkClassifierBase):
         early_stopping: Any = False,
         validation_fraction: float = 0.1,
         monitor: str = "score",
-        calibrate: bool = False,
+        calibrate: bool | str = False,
         class_weight: Any = None,
         random_state: Any = None,
         warm_start: bool = False,

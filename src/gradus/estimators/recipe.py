@@ -168,7 +168,7 @@ class Recipe:
             whole_number(name, getattr(self, name), least=1)
         whole_number("max_one_hot", self.max_one_hot, least=0)
         for name in _FLAGS:
-            flag(name, getattr(self, name))
+            settle(self, name, flag(name, getattr(self, name)))
         for name in ("learning_rate_init", "epsilon"):
             finite_number(name, getattr(self, name), above=0)
         for name in ("alpha", "weight_decay", "clip_norm", "tol"):
@@ -191,8 +191,7 @@ class Recipe:
         if self.batch_size != "auto":
             whole_number("batch_size", self.batch_size, least=1)
         for name in ("early_stopping", "calibrate"):
-            if getattr(self, name) != "auto":
-                flag(name, getattr(self, name))
+            settle(self, name, _flag_or_auto(name, getattr(self, name)))
         choice("scaling", self.scaling, *SCALINGS)
         choice("dropout_schedule", self.dropout_schedule, *SCHEDULES)
         choice("numeric_embedding", self.numeric_embedding, *EMBEDDINGS)
@@ -337,6 +336,13 @@ def check_activation(given: Any) -> None:
     elif callable(given):
         fits = True
     require(fits, ACTIVATION, repr(given)[:100], remedy)
+
+
+def _flag_or_auto(name: str, given: Any) -> bool | str:
+    auto = isinstance(given, str) and given == "auto"
+    known = auto or isinstance(given, (bool, np.bool_))
+    require(known, f"{name} must be True, False or 'auto'", repr(given)[:100])
+    return "auto" if auto else bool(given)
 
 
 def _quantiles(given: Any) -> tuple[float, ...]:

@@ -100,7 +100,9 @@ class Training(TableEstimator):
         watching = self._watches(recipe, rows, held)
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
         self.rows_ = len(training[0]), 0 if validating is None else len(validating[0])
-        if fresh or calibrating is not None:
+        if self._calibrated_as_copies:
+            calibrating = None  # what one of them holds out now, the others have trained on
+        elif fresh or calibrating is not None:
             self._begin_calibration(calibrating is not None)
         rule = self._optimizer(recipe), recipe.alpha, recipe.label_smoothing
         if fresh or not hasattr(self, "_trainer") or getattr(self, "_rule", None) != rule:
@@ -215,6 +217,11 @@ class Training(TableEstimator):
         return [DropoutSchedule(SCHEDULES[recipe.dropout_schedule])]
 
     # Calibrating ---------------------------------------------------------------------------------
+
+    @property
+    def _calibrated_as_copies(self) -> bool:
+        """Whether each of several joined networks has its own temperature."""
+        return False
 
     def _begin_calibration(self, wanted: bool) -> None:
         """Nothing that an earlier one found and, where it is wanted, what it needs of a network."""
