@@ -18,6 +18,7 @@
 
 #include "instruction.hpp"
 #include "program.hpp"
+#include "relay.hpp"
 #include "rows.hpp"
 #include "shortcut.hpp"
 #include "threads.hpp"
@@ -169,10 +170,10 @@ NB_MODULE(_native, m) {
            })
       .def("write", &Program::write)
       .def("run", &Program::run)
-      .def("steps", &Program::steps)
       .def("profile", &Program::profile)
       .def_prop_ro("target", &Program::target);
   pthread_atfork(nullptr, nullptr, Program::after_fork);
+  m.def("relay", &relay);
   bind_rows(m);
   m.def("targets", [] {
     std::vector<std::string> names;

@@ -36,7 +36,7 @@ class Training:
 
     def train(self, order: Array) -> None:
         """Take the steps in one call."""
-        portion = Portion(order, {"factor": np.ones(len(order))}, monitored=False)
+        portion = Portion(order[None], {"factor": np.ones((1, len(order)))}, monitored=False)
         engine = self.trainer._engine
         engine.train(engine.position(), self.rows, [portion], lambda _: False)
 

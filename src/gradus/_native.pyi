@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from gradus.types import Array
 
@@ -15,19 +16,6 @@ class Program:
         inputs: Sequence[tuple[int, bool, Array]],
         outputs: Sequence[tuple[int, bool, Array]],
     ) -> None: ...
-    def steps(
-        self,
-        given: Sequence[tuple[int, bool, Array]],
-        carried: Sequence[tuple[int, int, int]],
-        data: Sequence[tuple[int, Array]],
-        order: Array,
-        per_step: Sequence[tuple[int, Array]],
-        records: Sequence[tuple[int, Array]],
-        results: Sequence[tuple[int, bool, Array]],
-        watch_offset: int,
-        watch_bytes: int,
-        stop: Callable[[int], bool],
-    ) -> int: ...
 
 class Rows:
     def __init__(
@@ -81,3 +69,10 @@ def finite(arrays: Sequence[Array]) -> bool: ...
 def targets() -> list[str]: ...
 def opcode(name: str) -> int: ...
 def random_bits(words: Array, seed: int, steps: Sequence[int], site: int) -> None: ...
+def relay(
+    legs: Sequence[tuple[Any, ...]],
+    given: Sequence[Array],
+    results: Sequence[Array],
+    ended: Array,
+    stop: Callable[[int], bool],
+) -> int: ...

@@ -17,10 +17,10 @@ X = np.random.default_rng(0).normal(size=(20, 2))
 Y = X @ np.array([[1.0], [-2.0]])
 
 
-def trainer(rate: float = 0.05) -> gd.Trainer:
+def trainer(rate: float = 0.05, executor: str = "auto") -> gd.Trainer:
     gd.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 1, dtype="float64"))
-    return gd.Trainer(net, losses.squared_error, optim.SGD(rate))
+    return gd.Trainer(net, losses.squared_error, optim.SGD(rate), executor=executor)
 
 
 def fit(made: gd.Trainer, *callbacks: Callback, **options: Any) -> gd.History:
@@ -46,13 +46,14 @@ class Diary(Callback):
         self.diary.append(f"{self.name} end: {trainer.history.stop_reason}")
 
 
-def test_every_hook_is_called_in_order() -> None:
+@pytest.mark.parametrize("executor", ["reference", "native"])
+def test_every_hook_is_called_in_order(executor: str) -> None:
     diary: list[str] = []
-    fit(trainer(), Diary("a", diary), Diary("b", diary), epochs=2)
-    alone = [
-        "begin 2x2", "step 0", "step 1", "epoch 1", "step 2", "step 3", "epoch 2",
-        "end: all 2 epochs done",
-    ]  # fmt: skip
+    fit(trainer(executor=executor), Diary("a", diary), Diary("b", diary), epochs=2)
+    alone = ["begin 2x2", "step 0", "step 1", "epoch 1", "step 2", "step 3", "epoch 2"]
+    if executor == "native":  # which asks seldom
+        alone = [entry for entry in alone if entry not in ("step 1", "step 3")]
+    alone.append("end: all 2 epochs done")
     assert diary == [f"{name} {entry}" for entry in alone for name in "ab"]
 
 

@@ -1,7 +1,7 @@
 """From a function to a program: trace, typed graph, passes, memory, executors."""
 
 from gradus.compiler.choose import EXECUTORS, executor_named
-from gradus.compiler.executor import Executor, Program, Steps
+from gradus.compiler.executor import Executor, Leg, Program, Relayed, Steps, relay
 from gradus.compiler.function import CompiledFunction, compile
 from gradus.compiler.graph import Builder, Graph, Node
 from gradus.compiler.memory import lifetimes, place
@@ -18,10 +18,12 @@ __all__ = [
     "CompiledFunction",
     "Executor",
     "Graph",
+    "Leg",
     "Node",
     "Program",
     "Reading",
     "ReferenceExecutor",
+    "Relayed",
     "RowProgram",
     "Shared",
     "Shortcut",
@@ -33,6 +35,7 @@ __all__ = [
     "lifetimes",
     "optimise",
     "place",
+    "relay",
     "settings",
     "trace",
 ]

@@ -6,9 +6,10 @@ other executor must compute.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,16 +40,65 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Feed:
-    """What steps are given; see ``Program.steps``."""
+class Leg:
+    """What one program does in each round of a relay.
 
-    carry: Arrays
-    data: Arrays
+    Attributes:
+        program: which.
+        order: row numbers, (rounds, steps, batch).
+        per_step: inputs with one value a step, (rounds, steps, …).
+        fixed: inputs that stay the same.
+    """
+
+    program: Program
     order: Array
     per_step: Arrays
     fixed: Arrays
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Steps of several programs in turn; see ``relay``."""
+
+    legs: Sequence[Leg]
+    carry: Arrays
+    data: Arrays
     watch: str
     stop: Callable[[int], bool]
+
+    @property
+    def rounds(self) -> int:
+        """How often the legs follow each other."""
+        return len(self.legs[0].order)
+
+    def room(self) -> list[dict[str, Array]]:
+        """For the outputs of each leg that are recorded."""
+        return [
+            {
+                n: np.zeros((*leg.order.shape[:2], *t.shape), t.dtype)
+                for n, t in leg.program.output_types.items()
+                if n not in self.carry
+            }
+            for leg in self.legs
+        ]
+
+
+@dataclass(frozen=True)
+class Relayed:
+    """What a relay gave.
+
+    Attributes:
+        carry: the carried values after the last step.
+        records: the other outputs of each leg, (rounds, steps, …); 0 of steps that were not taken.
+        done: number of steps taken.
+        ended: seconds from the beginning to the end of each round, or to where it was broken off,
+            (rounds,).
+    """
+
+    carry: dict[str, Array]
+    records: list[dict[str, Array]]
+    done: int
+    ended: Array
 
 
 class Program(ABC):
@@ -107,53 +157,64 @@ class Program(ABC):
         Raises:
             ShapeError, ArgumentError: what is given does not fit the program.
         """
-        feed = Feed(carry, data, order, per_step, fixed, watch, stop)
-        self._check_feed(feed)
-        return self._take(feed)
+        leg = Leg(self, order[None], {n: a[None] for n, a in per_step.items()}, fixed)
+        found = relay([leg], carry, data=data, watch=watch, stop=stop)
+        records = {n: a[0, : found.done] for n, a in found.records[0].items()}
+        return Steps(found.carry, records, found.done)
 
-    def _take(self, feed: Feed) -> Steps:
-        """Take the steps one by one; executors that can do better do."""
-        now = dict(feed.carry)
-        records: dict[str, list[Array]] = {n: [] for n in self.graph.outputs if n not in now}
-        done = 0
-        for k, rows in enumerate(feed.order):
-            if feed.stop(done):
+    def take(self, relay: Relay) -> Relayed:
+        """Take a relay's steps, this program's first; executors that can do better do."""
+        began, now, done = time.perf_counter(), dict(relay.carry), 0
+        records, ended = relay.room(), np.zeros(relay.rounds)
+
+        def ends_early(k: int) -> bool:
+            nonlocal now, done
+            for leg, record in zip(relay.legs, records, strict=True):
+                for i, rows in enumerate(leg.order[k]):
+                    if relay.stop(done):
+                        return True
+                    inputs = {**leg.fixed, **now, **{n: v[k, i] for n, v in leg.per_step.items()}}
+                    inputs.update({n: np.take(v, rows, axis=0) for n, v in relay.data.items()})
+                    outputs = leg.program.run(inputs)
+                    for name, array in record.items():
+                        array[k, i] = outputs[name]
+                    now = {n: outputs.get(n, v) for n, v in now.items()}
+                    done += 1
+                    if not np.all(np.isfinite(outputs[relay.watch])):
+                        return True
+            return False
+
+        for k in range(relay.rounds):
+            early = ends_early(k)
+            ended[k] = time.perf_counter() - began
+            if early:
                 break
-            inputs = {**feed.fixed, **now, **{n: v[k] for n, v in feed.per_step.items()}}
-            inputs.update({n: np.take(v, rows, axis=0) for n, v in feed.data.items()})
-            outputs = self.run(inputs)
-            for name, rows_so_far in records.items():
-                rows_so_far.append(outputs[name])
-            now = {n: outputs.get(n, v) for n, v in now.items()}
-            done += 1
-            if not np.all(np.isfinite(outputs[feed.watch])):
-                break
-        stacked = {
-            n: np.stack(v) if v else np.empty((0, *self._output(n).shape), self._output(n).dtype)
-            for n, v in records.items()
-        }
-        return Steps(now, stacked, done)
+        return Relayed(now, records, done, ended)
 
-    def _output(self, name: str) -> TensorType:
-        return self.graph.nodes[self.graph.outputs[name]].type
+    @cached_property
+    def output_types(self) -> dict[str, TensorType]:
+        """Type of each output."""
+        return {n: self.graph.nodes[i].type for n, i in self.graph.outputs.items()}
 
-    def _check_feed(self, feed: Feed) -> None:
-        """Raise unless ``steps`` can be taken with these."""
-        if feed.order.ndim != 2 or feed.order.dtype.kind not in "iu":
+    def check_leg(self, leg: Leg, relay: Relay) -> None:
+        """Raise unless these steps can be taken."""
+        order, watch = leg.order, relay.watch
+        if order.ndim != 3 or order.dtype.kind not in "iu":
             raise ArgumentError(
-                "order holds row numbers: integers, (steps, batch)",
-                received=TensorType.of(feed.order),
+                "order holds row numbers: integers, (rounds, steps, batch)",
+                received=TensorType.of(order),
             )
-        for name, array in feed.per_step.items():
-            if array.shape[:1] != feed.order.shape[:1]:
+        for name, array in leg.per_step.items():
+            if array.shape[:2] != order.shape[:2]:
                 raise ShapeError(
-                    f"{name} has one item for each of {len(feed.order)} steps", received=array.shape
+                    f"{name} has one item for each of {order.shape[1]} steps of each round",
+                    received=array.shape,
                 )
-        given = {n: (a.shape, a.dtype) for n, a in (*feed.carry.items(), *feed.fixed.items())}
-        given |= {n: (a.shape[1:], a.dtype) for n, a in feed.per_step.items()}
-        batch = feed.order.shape[1:]
-        given |= {n: (batch + rows.shape[1:], rows.dtype) for n, rows in feed.data.items()}
-        groups = feed.carry, feed.data, feed.per_step, feed.fixed
+        given = {n: (a.shape, a.dtype) for n, a in (*relay.carry.items(), *leg.fixed.items())}
+        given |= {n: (a.shape[2:], a.dtype) for n, a in leg.per_step.items()}
+        batch = order.shape[2:]
+        given |= {n: (batch + rows.shape[1:], rows.dtype) for n, rows in relay.data.items()}
+        groups = relay.carry, relay.data, leg.per_step, leg.fixed
         if len(given) < sum(map(len, groups)):
             twice = [n for n, k in Counter(n for names in groups for n in names).items() if k > 1]
             raise ArgumentError(
@@ -161,24 +222,24 @@ class Program(ABC):
                 received=f"{', '.join(twice)} more than once",
             )
         self._check_types(given)
-        shortest = min((len(rows) for rows in feed.data.values()), default=0)
-        if not _all_below(feed.order, shortest):
-            for name, rows in feed.data.items():
-                if not _all_below(feed.order, len(rows)):
+        shortest = min((len(rows) for rows in relay.data.values()), default=0)
+        if not _all_below(order, shortest):
+            for name, rows in relay.data.items():
+                if not _all_below(order, len(rows)):
                     raise ArgumentError(
                         f"row numbers of {name} lie in [0, {len(rows)})",
-                        received=f"{feed.order.min()} to {feed.order.max()}",
+                        received=f"{order.min()} to {order.max()}",
                     )
-        for name in sorted(self._changing & feed.carry.keys()):
+        for name in sorted(self._changing & relay.carry.keys()):
             raise ShapeError(
                 f"{name} is {self.graph.inputs[name]} and carried into the next step",
-                received=f"an output {self._output(name)}",
+                received=f"an output {self.output_types[name]}",
             )
-        if feed.watch in feed.carry or feed.watch not in self.graph.outputs:
-            raise ArgumentError("watch names a recorded output", received=feed.watch)
-        seen = self._output(feed.watch)
+        if watch in relay.carry or watch not in self.graph.outputs:
+            raise ArgumentError("watch names a recorded output", received=watch)
+        seen = self.output_types[watch]
         if seen.shape != () or not is_float(seen.dtype):
-            raise ShapeError(f"the watched {feed.watch} is a single float", received=seen)
+            raise ShapeError(f"the watched {watch} is a single float", received=seen)
 
     def check_inputs(self, inputs: Arrays) -> None:
         """Raise unless every input is there and has its type."""
@@ -209,6 +270,35 @@ class Program(ABC):
                     received=TensorType(*given[name]),
                     remedy="trace again for another shape or dtype",
                 )
+
+
+def relay(
+    legs: Sequence[Leg],
+    carry: Arrays,
+    *,
+    data: Arrays,
+    watch: str,
+    stop: Callable[[int], bool],
+) -> Relayed:
+    """Take steps of several programs in turn, round after round: each hands on what it carries.
+
+    Args:
+        legs: what each does in a round; all have as many rounds.
+        carry: as ``Program.steps`` takes it.
+        data: the same.
+        watch: the same.
+        stop: the same, asked with the number of steps done in all.
+
+    Raises:
+        ShapeError, ArgumentError: what is given does not fit a program.
+    """
+    found = Relay(legs, carry, data, watch, stop)
+    for leg in legs:
+        leg.program.check_leg(leg, found)
+    rounds = [len(leg.order) for leg in legs]
+    if len(set(rounds)) != 1:
+        raise ShapeError("all legs have as many rounds, and there is one at least", received=rounds)
+    return legs[0].program.take(found)
 
 
 class Executor(ABC):

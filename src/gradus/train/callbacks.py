@@ -24,7 +24,13 @@ class Callback:
 
     ``trainer.stop(reason)`` ends the training after the epoch; ``trainer.weights()`` gives the
     current weights.
+
+    Attributes:
+        rows_only: whether ``on_epoch_end`` is content with its row. Where all are, several short
+            epochs are taken in a call and told of after it, when the weights are those of the last.
     """
+
+    rows_only = False
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
         """Before the first epoch."""
@@ -47,6 +53,8 @@ class Convergence(Callback):
         loss_change: stop when the loss changes from one epoch to the next by at most this,
             relative to its size.
     """
+
+    rows_only = True
 
     def __init__(
         self, *, gradient_norm: float | None = None, loss_change: float | None = None

@@ -7,7 +7,7 @@ between two calls (a callback, a drawing) sees them as they are, and may change 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -17,14 +17,16 @@ import numpy as np
 
 from gradus.compiler import (
     Executor,
+    Leg,
     Program,
     Reading,
+    Relayed,
     RowProgram,
     Shared,
     Shortcut,
-    Steps,
     Traced,
     finite,
+    relay,
     settings,
 )
 from gradus.errors import DivergenceError
@@ -34,7 +36,7 @@ from gradus.optim import Optimizer
 from gradus.tensor import Tensor, tensor
 from gradus.train.divergence import REMEDY, first_fault
 from gradus.train.examples import Examples, Kinds, kinds_of
-from gradus.train.factors import Factors, part
+from gradus.train.factors import Factors
 from gradus.train.penalty import Penalty, penalty_of
 from gradus.train.step import Loss, prefixed
 from gradus.train.traced import TracedStep, traced_rows, traced_step
@@ -42,8 +44,6 @@ from gradus.train.untraced import untraced
 from gradus.types import Array, TensorType
 
 _KINDS = 8  # programs kept for training, and for predicting: other batches, other settings
-
-Records = dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,12 @@ class Position:
 
 @dataclass(frozen=True)
 class Portion:
-    """Steps on batches of one size.
+    """Steps on batches of one size, in each of some epochs.
 
     Attributes:
-        batches: row numbers, (steps, batch).
-        factors: what the schedules say at each step, by the names of ``factor_types``.
+        batches: row numbers, (epochs, steps, batch).
+        factors: what the schedules say at each step, by the names of ``factor_types``,
+            (epochs, steps).
         monitored: whether to record the norm of each parameter's gradient too.
     """
 
@@ -177,83 +178,76 @@ class Engine:
         rows: Examples,
         portions: Sequence[Portion],
         stop: Callable[[int], bool],
-    ) -> list[Records]:
-        """Take a step for each batch of row numbers, portion by portion.
+    ) -> Relayed:
+        """Take a step for each batch of row numbers, portion by portion, epoch by epoch.
 
         Args:
             start: where training stands.
             rows: the examples.
             portions: the batches.
-            stop: asked with the number of steps done in the portion; see ``Program.steps``.
+            stop: asked with the number of steps done; see ``relay``.
 
         Returns:
-            For each portion until it was stopped ``loss``, summed over the examples of the batch,
-            and, where monitored, ``gradient_norm.…``: one value for each step taken.
+            Of each portion ``loss``, summed over the examples of the batch, and, where monitored,
+            ``gradient_norm.…``: one value for each step taken.
 
         Raises:
             DivergenceError: something stopped being finite; the weights are the last good ones.
         """
-        kinds = [(p.batches.shape[1], p.monitored) for p in portions]
+        kinds = [(p.batches.shape[2], p.monitored) for p in portions]
         programs = self._prepared(rows, kinds, start.settings)
-        carry = start.carry
-        records = []
-        for prepared, portion in zip(programs, portions, strict=True):
-            found = self._steps(prepared, carry, rows, portion, stop)
-            if not _sound(carry, found):
-                raise self._explained(prepared, carry, start.tensors, rows, portion)
-            carry = found.carry
-            self._keep(start.tensors, self.step + found.done, carry)
-            records.append(found.records)
-            if found.done < len(portion.batches):
-                break
-        return records
+        found = self._relayed(programs, start.carry, rows, portions, stop)
+        if not _sound(start.carry, found):
+            raise self._explained(programs, start, rows, portions)
+        self._keep(start.tensors, self.step + found.done, found.carry)
+        return found
 
-    def _steps(
+    def _relayed(
         self,
-        prepared: _Prepared,
+        programs: Sequence[_Prepared],
         carry: Mapping[str, Array],
         rows: Examples,
-        portion: Portion,
+        portions: Sequence[Portion],
         stop: Callable[[int], bool],
-    ) -> Steps:
-        count = len(portion.batches)
-        return prepared.program.steps(
-            carry,
-            data=prefixed("batch", rows.arrays),
-            order=rows.numbers(portion.batches),
-            per_step={
-                "step": np.arange(self.step, self.step + count, dtype=np.int64),
-                **{n: f.astype(self.dtype) for n, f in portion.factors.items()},
-            },
-            fixed={"seed": np.asarray(self.seed, np.int64), **prepared.fixed()},
-            watch="loss",
-            stop=stop,
-        )
+    ) -> Relayed:
+        counts = [p.batches.shape[1] for p in portions]
+        firsts = np.cumsum([self.step, *counts[:-1]])
+        legs = [
+            Leg(
+                prepared.program,
+                rows.numbers(portion.batches),
+                {
+                    "step": _numbers(first, sum(counts), portion.batches),
+                    **{n: f.astype(self.dtype) for n, f in portion.factors.items()},
+                },
+                {"seed": np.asarray(self.seed, np.int64), **prepared.fixed()},
+            )
+            for prepared, portion, first in zip(programs, portions, firsts, strict=True)
+        ]
+        data = prefixed("batch", rows.arrays)
+        return relay(legs, carry, data=data, watch="loss", stop=stop)
 
     def _explained(
         self,
-        prepared: _Prepared,
-        carry: Mapping[str, Array],
-        tensors: Mapping[str, Tensor],
+        programs: Sequence[_Prepared],
+        start: Position,
         rows: Examples,
-        portion: Portion,
+        portions: Sequence[Portion],
     ) -> DivergenceError:
         """Repeat the steps one by one, keep the good ones, and say what is wrong with the next.
 
         Steps are pure functions of what they are given, so the repetition meets the same numbers.
         """
-        for k, batch in enumerate(portion.batches):
-            one = Portion(
-                portion.batches[k : k + 1], part(portion.factors, k, k + 1), portion.monitored
-            )
-            found = self._steps(prepared, carry, rows, one, lambda _: False)
+        carry = start.carry
+        for prepared, one in _one_by_one(programs, portions):
+            found = self._relayed([prepared], carry, rows, [one], lambda _: False)
             if not _sound(carry, found):
                 fault = first_fault(
                     self.network,
                     self.loss,
                     self.reduction,
                     self.penalty,
-                    rows.take(batch),
+                    rows.take(one.batches[0, 0]),
                     self.seed,
                     self.step,
                 )
@@ -263,7 +257,7 @@ class Engine:
                     remedy=REMEDY,
                 )
             carry = found.carry
-            self._keep(tensors, self.step + 1, carry)
+            self._keep(start.tensors, self.step + 1, carry)
         return DivergenceError(
             "training left the finite numbers",
             received="steps that give finite ones when they are repeated",
@@ -392,9 +386,27 @@ def _tensors(network: Module) -> dict[str, Tensor]:
     return {**network.named_parameters(), **network.named_buffers()}
 
 
-def _sound(before: Mapping[str, Array], found: Steps) -> bool:
+def _numbers(first: int, per_epoch: int, batches: Array) -> Array:
+    """Numbers of a portion's steps, int64, (epochs, steps)."""
+    epochs, steps, _ = batches.shape
+    return first + per_epoch * np.arange(epochs)[:, None] + np.arange(steps)
+
+
+def _one_by_one(
+    programs: Sequence[_Prepared], portions: Sequence[Portion]
+) -> Iterator[tuple[_Prepared, Portion]]:
+    """Each step by itself, in the order in which they are taken."""
+    for k in range(len(portions[0].batches)):
+        for prepared, portion in zip(programs, portions, strict=True):
+            for i in range(portion.batches.shape[1]):
+                at = slice(k, k + 1), slice(i, i + 1)
+                factors = {n: f[at] for n, f in portion.factors.items()}
+                yield prepared, Portion(portion.batches[at], factors, portion.monitored)
+
+
+def _sound(before: Mapping[str, Array], found: Relayed) -> bool:
     """Whether all is finite that was before, and every loss; a buffer may hold −inf on purpose."""
-    if not finite([found.records["loss"]]):
+    if not finite([record["loss"] for record in found.records]):
         return False
     return finite([*found.carry.values()]) or all(
         finite([a]) or not finite([before[n]]) for n, a in found.carry.items()

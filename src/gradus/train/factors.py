@@ -38,8 +38,3 @@ def decays_at(optimizer: Optimizer, steps: Array, total: int, per_epoch: int) ->
     if schedule is None:
         return {}
     return {"decay": factors_at(schedule, steps, total, per_epoch)}
-
-
-def part(factors: Factors, start: int, stop: int) -> Factors:
-    """Those of some of the steps."""
-    return {n: f[start:stop] for n, f in factors.items()}

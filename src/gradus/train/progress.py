@@ -21,6 +21,8 @@ class Progress(Callback):
         name: of the training, where it is one of several.
     """
 
+    rows_only = True
+
     def __init__(self, name: str = "") -> None:
         self.name = name
 

@@ -30,6 +30,7 @@ class _Watching(Callback):
     def __init__(self, monitor: str | None, mode: str, restore: bool, resume: bool) -> None:
         self.monitor, self.mode = monitor, choice("mode", mode, "min", "max")
         self.restore, self.resume = flag("restore", restore), flag("resume", resume)
+        self.rows_only = not self.restore
         self._history: History | None = None
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from gradus.checks import whole_number
 from gradus.compiler import Executor, executor_named
-from gradus.data import batch_bounds, epoch_order
+from gradus.data import batch_bounds
 from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
@@ -22,16 +22,17 @@ from gradus.train.callbacks import Callback, Row
 from gradus.train.checks import check_callbacks, check_loss, check_network, check_optimizer
 from gradus.train.diagnosis.kept import Facts, Kept
 from gradus.train.divergence import explodes, explosion
-from gradus.train.engine import Engine, Portion, Position
+from gradus.train.engine import Engine
+from gradus.train.epochs import factors_of, orders, portions, recorded, steps_of
 from gradus.train.evaluation import evaluated, total_beside
 from gradus.train.examples import Examples, as_features, examples, hold_out
-from gradus.train.factors import Factors, decays_at, factors_at, part
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
 from gradus.train.metrics import Metric, check_metrics, metrics_named
 from gradus.train.penalty import REDUCTIONS, Penalty, check_penalty
 from gradus.train.progress import Progress, wanted
 from gradus.train.step import Loss
+from gradus.train.stretches import in_stretches
 from gradus.train.threads import numpy_limit
 from gradus.types import Array
 
@@ -175,7 +176,7 @@ class Trainer:
         hooks = [*callbacks, *([Progress()] if wanted(progress) else [])]
         training, held = self._parts(X, y, sample_weight, validation)
         programs = self._engine.prepare(
-            training, [p[1:] for p in _portions(len(training), batch_size)]
+            training, [p[1:] for p in steps_of(len(training), batch_size)]
         )
         on_numpy = any(p.program.on_numpy for p in programs)  # then the limit holds all the while
         limit = nullcontext if on_numpy else self._thread_limit
@@ -187,40 +188,54 @@ class Trainer:
         def began() -> float:
             return self._size(training, start, per_epoch)
 
-        first, started = self._engine.step, time.perf_counter()
+        first, earlier, started = self._engine.step, len(self.history), time.perf_counter()
         self._reasons.clear()
         self.history.best_epoch = None
         kept = self.history.kept = self._kept(training, held, start)
         failure = ""
         with StopSignals() as signals, self._thread_limit() if on_numpy else nullcontext():
-            for hook in hooks:
-                hook.on_fit_begin(self, epochs, per_epoch)
 
             def stop(done: int) -> bool:
                 for hook in hooks:
                     hook.on_step(self, self._engine.step - first + done)
                 return signals.received is not None
 
+            def take(done: int, count: int, stop: Callable[[int], bool]) -> list[Row]:
+                at = time.perf_counter() - started
+                numbers = range(earlier + done, earlier + done + count)
+                schedules = self._engine.step - first, epochs * per_epoch, per_epoch
+                rows = self._epochs(training, batch_size, shuffle, numbers, schedules, stop)
+                return [{**row, "seconds": at + row["seconds"]} for row in rows]
+
+            def wrong(row: Row) -> DivergenceError | None:
+                return explosion(row, began()) if explodes(row["loss"], unit, began) else None
+
+            def tell(row: Row) -> bool:
+                seconds = row.pop("seconds")
+                if self.metrics or held:
+                    self._measure(row, held or training, "val_" if held else "", limit)
+                    seconds = time.perf_counter() - started
+                row["seconds"] = seconds
+                self.history.rows.append(row)
+                for hook in hooks:
+                    hook.on_epoch_end(self, row)
+                return bool(self._reasons)
+
+            for hook in hooks:
+                hook.on_fit_begin(self, epochs, per_epoch)
             try:
-                for _ in range(epochs):
-                    factors = self._factors(
-                        self._engine.step - first, epochs * per_epoch, per_epoch
-                    )
-                    before = self._engine.position()
-                    row = self._epoch(before, training, batch_size, shuffle, factors, stop)
-                    if row is not None and explodes(row["loss"], unit, began):
-                        self._engine.go_back(before)
-                        raise explosion(row, began())
-                    if signals.received is not None:
-                        self.stop(f"stopped by {signals.received.name}")
-                    if row is not None:
-                        self._measure(row, held or training, "val_" if held else "", limit)
-                        row["seconds"] = time.perf_counter() - started
-                        self.history.rows.append(row)
-                        for hook in hooks:
-                            hook.on_epoch_end(self, row)
-                    if self._reasons:
-                        break
+                in_stretches(
+                    self._engine,
+                    epochs,
+                    together=self._unseen(held) and all(hook.rows_only for hook in hooks),
+                    take=take,
+                    wrong=wrong,
+                    tell=tell,
+                    stop=stop,
+                    stopped=lambda: signals.received is not None,
+                )
+                if signals.received is not None:
+                    self.stop(f"stopped by {signals.received.name}")
             except BaseException as error:
                 rule = type(error).__name__
                 if isinstance(error, DivergenceError):
@@ -272,58 +287,59 @@ class Trainer:
             )
         return hold_out(rows, float(share), self.seed) if share else (rows, None)
 
-    def _epoch(
+    def _unseen(self, held: Examples | None) -> bool:
+        """Whether the trainer itself has no need of the weights between two epochs."""
+        return not (held or self.metrics or isinstance(self.optimizer.schedule, Plateau))
+
+    def _epochs(
         self,
-        start: Position,
         rows: Examples,
         batch_size: int,
         shuffle: bool,
-        factors: Factors,
+        numbers: range,
+        schedules: tuple[int, int, int],
         stop: Callable[[int], bool],
-    ) -> Row | None:
-        """All steps of an epoch: full batches, then the short one; one of the last is monitored.
+    ) -> list[Row]:
+        """All steps of the next epochs in one call; what is recorded of those that were begun.
 
-        None where it was stopped before its first step.
+        Args:
+            rows: to train on.
+            batch_size: as in ``fit``.
+            shuffle: as in ``fit``.
+            numbers: of the epochs, from 0.
+            schedules: steps done, steps in all, and steps of an epoch.
+            stop: asked while steps are taken.
         """
-        number = len(self.history) + 1
-        order = epoch_order(len(rows), self.seed, number - 1, shuffle)
-        portions, at = [], 0
-        for steps, size, monitored in _portions(len(rows), batch_size):
-            batches = order[at * batch_size :][: steps * size].reshape(steps, size)
-            portions.append(Portion(batches, part(factors, at, at + steps), monitored))
-            at += steps
-        records = self._engine.train(start, rows, portions, stop)
-        if self._engine.step == start.step:
-            return None
-        loss = weight = 0.0
-        norms: dict[str, float] = {}
-        for portion, record in zip(portions, records, strict=False):  # there may be a stop
-            done = len(record["loss"])
-            loss += float(record["loss"].sum(dtype=np.float64))
-            weight += rows.weight_of(portion.batches[:done])
-            if portion.monitored and done:
-                norms = {n.partition(".")[2]: float(a[-1]) for n, a in record.items() if "." in n}
-        squares = [v * v for v in norms.values()]
-        return {
-            "epoch": number,
-            "steps": self._engine.step,
-            "loss": self._reduced(loss, weight),
-            "learning_rate": self.optimizer.lr * float(factors["factor"][-1]),
-            "gradient_norm": float(np.sqrt(sum(squares))) if squares else float("nan"),
-            "gradient_norms": norms,
-        }
+        done, total, per_epoch = schedules
+        step, plateau = self._engine.step, self._plateau_factor(done)
+        order = orders(len(rows), self.seed, numbers, shuffle)
+        factors = factors_of(self.optimizer, done, len(numbers), total, per_epoch, plateau)
+        taken = portions(order, batch_size, factors)
+        found = self._engine.train(self._engine.position(), rows, taken, stop)
+        made: list[Row] = []
+        for k, epoch in enumerate(recorded(rows, taken, found)):
+            step += epoch.steps
+            squares = [v * v for v in epoch.norms.values()]
+            made.append(
+                {
+                    "epoch": numbers[k] + 1,
+                    "steps": step,
+                    "loss": self._reduced(epoch.loss, epoch.weight),
+                    "learning_rate": self.optimizer.lr * float(factors["factor"][k, -1]),
+                    "gradient_norm": float(np.sqrt(sum(squares))) if squares else float("nan"),
+                    "gradient_norms": epoch.norms,
+                    "seconds": epoch.ended,
+                }
+            )
+        return made
 
-    def _factors(self, done: int, total: int, per_epoch: int) -> Factors:
-        """What the schedules say for each step of the coming epoch."""
+    def _plateau_factor(self, done: int) -> float:
+        """What a schedule that goes by the losses says after so many steps."""
         schedule = self.optimizer.schedule
-        steps = np.arange(done, done + per_epoch, dtype=np.float64)
-        factors = decays_at(self.optimizer, steps, total, per_epoch)
-        if not isinstance(schedule, Plateau):
-            return {"factor": factors_at(schedule, steps, total, per_epoch), **factors}
-        if done:
+        if done and isinstance(schedule, Plateau):
             row = self.history.rows[-1]
             self._plateau = schedule.next(self._plateau, row.get("val_loss", row["loss"]))
-        return {"factor": np.full(per_epoch, self._plateau.factor), **factors}
+        return self._plateau.factor
 
     # Evaluating and predicting ------------------------------------------------------------------
 
@@ -413,19 +429,3 @@ class Trainer:
     def _thread_limit(self) -> AbstractContextManager[Any]:
         """Hold NumPy's matrix products to the number of threads."""
         return numpy_limit(self.threads)
-
-
-def _portions(rows: int, batch_size: int) -> list[tuple[int, int, bool]]:
-    """Steps of an epoch, rows of each, and whether monitored: the last that is not small.
-
-    >>> _portions(10, 3)
-    [(2, 3, False), (1, 3, True), (1, 1, False)]
-    >>> _portions(11, 3)
-    [(3, 3, False), (1, 2, True)]
-    """
-    full, short = divmod(rows, batch_size)
-    if full == 0 or 2 * short >= batch_size:
-        portions = [(full, batch_size, False), (1, short, True)]
-    else:
-        portions = [(full - 1, batch_size, False), (1, batch_size, True), (1, short, False)]
-    return [(steps, size, monitored) for steps, size, monitored in portions if steps > 0 and size]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from gradus.compiler.executor import Arrays, Feed, Program, Steps
+from gradus.compiler.executor import Arrays, Leg, Program, Relay, Relayed
 from gradus.compiler.graph import Graph, once_a_graph
 from gradus.compiler.memory import Lifetime, arrange
 from gradus.compiler.native.instructions import in_place
 from gradus.compiler.native.lower import Lowered, lower
 from gradus.compiler.native.support import library, outside
-from gradus.types import Array, TensorType
+from gradus.types import Array
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,7 @@ class NativeProgram(Program):
     def run(self, inputs: Arrays) -> dict[str, Array]:
         """Compute the outputs; see ``Program.run``."""
         self.check_inputs(inputs)
-        types = self._output_types
-        found = {n: np.empty(t.shape, t.dtype) for n, t in types.items()}
+        found = {n: np.empty(t.shape, t.dtype) for n, t in self.output_types.items()}
         try:
             self._program.run(
                 self._placed(self._inputs, inputs), self._placed(self._outputs, found)
@@ -84,10 +84,6 @@ class NativeProgram(Program):
         except IndexError as error:
             raise outside(error) from None
         return found
-
-    @cached_property
-    def _output_types(self) -> dict[str, TensorType]:
-        return {n: self.graph.nodes[i].type for n, i in self.graph.outputs.items()}
 
     def _placed(self, addresses: dict[str, int], arrays: Arrays) -> list[tuple[int, bool, Array]]:
         """Arrays, where their numbers lie, and whether they lie there transposed."""
@@ -97,33 +93,45 @@ class NativeProgram(Program):
             if a.nbytes
         ]
 
-    def _take(self, feed: Feed) -> Steps:
-        """Take the steps in one call."""
-        carry, order = feed.carry, feed.order
+    def take(self, relay: Relay) -> Relayed:
+        """Take the steps in one call, where all programs are native."""
+        programs = [leg.program for leg in relay.legs if isinstance(leg.program, NativeProgram)]
         # What is not carried may not be overwritten, nor lie transposed.
-        if not self.graph.carried <= carry.keys():
-            return super()._take(feed)
-        types = self._output_types
-        records = {
-            n: np.empty((len(order), *t.shape), t.dtype) for n, t in types.items() if n not in carry
-        }
-        after = {n: np.empty(a.shape, a.dtype) for n, a in carry.items()}
+        fit = all(p.graph.carried <= relay.carry.keys() for p in programs)
+        if len(programs) < len(relay.legs) or not fit:
+            return super().take(relay)
+        records, ended = relay.room(), np.zeros(relay.rounds)
+        after = {n: np.empty(a.shape, a.dtype) for n, a in relay.carry.items()}
+        names = [n for n, a in after.items() if a.nbytes]
+        parts = zip(programs, relay.legs, records, strict=True)
         try:
-            done = self._program.steps(
-                self._placed(self._inputs, {**carry, **feed.fixed}),
-                [(self._inputs[n], self._outputs[n], types[n].nbytes) for n in carry if n in types],
-                _paired(self._inputs, feed.data),
-                np.ascontiguousarray(order, np.int64),
-                _paired(self._inputs, feed.per_step),
-                _paired(self._outputs, records),
-                self._placed(self._inputs, after),
-                self._outputs[feed.watch],
-                types[feed.watch].dtype.itemsize,
-                feed.stop,
+            done = library.relay(
+                [p._leg(leg, relay, names, record) for p, leg, record in parts],
+                [np.ascontiguousarray(relay.carry[n]) for n in names],
+                [after[n] for n in names],
+                ended,
+                relay.stop,
             )
         except IndexError as error:
             raise outside(error) from None
-        return Steps(after, {n: a[:done] for n, a in records.items()}, done)
+        return Relayed(after, records, done, ended)
+
+    def _leg(
+        self, leg: Leg, relay: Relay, carried: Sequence[str], records: Arrays
+    ) -> tuple[Any, ...]:
+        """What ``library.relay`` takes of one program; see ``Leg`` in native/relay.hpp."""
+        inputs, outputs = self._inputs, self._outputs
+        return (
+            self._program,
+            self._placed(inputs, leg.fixed),
+            [(inputs[n], outputs.get(n, inputs[n]), n in self._turned) for n in carried],
+            _paired(inputs, relay.data),
+            np.ascontiguousarray(leg.order, np.int64),
+            _paired(inputs, leg.per_step),
+            _paired(outputs, records),
+            outputs[relay.watch],
+            self.output_types[relay.watch].dtype.itemsize,
+        )
 
     def profile(self, rounds: int) -> list[float]:
         """Seconds of each instruction on what the last call left, the least of some rounds."""
