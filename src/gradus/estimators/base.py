@@ -81,7 +81,8 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
             DivergenceError: training left the finite numbers.
         """
         recipe = self._recipe()
-        again = flag("warm_start", self.get_params()["warm_start"]) and hasattr(self, "network_")
+        options = self.get_params(deep=False)
+        again = flag("warm_start", options["warm_start"]) and hasattr(self, "network_")
         with self._or_as_before(), unknown_labels(IN_FIT):
             rows = self._rows(X, y, sample_weight, reset=not again)
             self._go_on(recipe) if again else self._begin(recipe, rows, None)

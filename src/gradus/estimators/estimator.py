@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -25,6 +26,12 @@ from gradus.estimators.inputs import Encoder, Inputs, check_collected, received
 from gradus.estimators.plain import Build, check_fits
 from gradus.estimators.rows import Rows
 from gradus.types import Array
+
+
+@cache
+def _options(kind: type[BaseEstimator]) -> tuple[str, ...]:
+    """Names of the options; to read them off the signature takes a tenth of a millisecond."""
+    return tuple(kind._get_param_names())
 
 
 class TableEstimator(BaseEstimator):
@@ -50,6 +57,13 @@ class TableEstimator(BaseEstimator):
     encoder_: Encoder | ArrayEncoder
     schema_: tuple[Column, ...]
     targets_: Any
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The options by name, as scikit-learn gives them."""
+        if deep:
+            return dict(super().get_params(deep=True))
+        kind: Any = type(self)
+        return {name: getattr(self, name) for name in _options(kind)}
 
     # For fitting ---------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ class Training(TableEstimator):
 
     def _dtype(self, rows: Rows) -> DType:
         """Of the network: where one batch holds all rows, digits cost nothing."""
-        given = choice("dtype", self.get_params()["dtype"], "auto", "float32", "float64")
+        given = choice("dtype", self.get_params(deep=False)["dtype"], "auto", "float32", "float64")
         if given == "auto":
             given = "float64" if len(rows) <= self.recipe_.rows_a_step(len(rows)) else "float32"
         return np.dtype(given)
