@@ -42,7 +42,7 @@ class Product final : public Instruction {
     run_ = by_number(dtype_, [&](auto zero) { return choice<decltype(zero)>(); });
   }
 
-  bool parallel() const override { return m_ * n_ * k_ > 1 << 20; }
+  bool parallel() const override { return m_ * n_ * k_ > 1 << 17; }
 
   std::size_t scratch_bytes() const override {
     return by_number(dtype_, [&](auto zero) -> std::size_t {

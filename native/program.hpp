@@ -26,6 +26,7 @@
 #include "instruction.hpp"
 #include "memory.hpp"
 #include "threads.hpp"
+#include "worth.hpp"
 
 namespace gradus {
 
@@ -131,6 +132,20 @@ class Program {
     return found;
   }
 
+  // Runs a step on as many threads as make it faster; `gather` fetches its rows first.
+  template <class Gather>
+  void step(Gather&& gather) {
+    if (!shares_) {
+      gather(nullptr);
+      return once(nullptr);
+    }
+    const auto began = std::chrono::steady_clock::now();
+    auto threads = worth_.several() ? turn() : std::nullopt;
+    gather(threads ? &*threads : nullptr);
+    once(threads ? &*threads : nullptr);
+    worth_.took(std::chrono::steady_clock::now() - began);
+  }
+
   void once(Crew::Turn* turn) const {
     for (auto& i : instructions_) perform(*i, turn);
   }
@@ -177,6 +192,7 @@ class Program {
   const Backend& backend_;
   int threads_;
   bool shares_ = false;  // whether any instruction is worth more than one thread
+  Worth worth_;          // and whether they all are
   Memory arena_;
   std::optional<Memory> scratch_;  // as much for each thread
   std::size_t scratch_bytes_ = 0;

@@ -77,11 +77,8 @@ class Leg {
   // The k-th step of all rounds.
   void take(std::size_t k) {
     const std::size_t batch = order_.shape(2);
-    auto threads = program_.turn();
-    Crew::Turn* const turn = threads ? &*threads : nullptr;
-    gather(order_.data() + k * batch, batch, turn);
     for (auto& s : per_step_) std::memcpy(s.at, s.items + k * s.bytes, s.bytes);
-    program_.once(turn);
+    program_.step([&](Crew::Turn* turn) { gather(order_.data() + k * batch, batch, turn); });
     for (auto& s : records_) std::memcpy(s.items + k * s.bytes, s.at, s.bytes);
   }
 

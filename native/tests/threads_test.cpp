@@ -1,7 +1,8 @@
 // threads.hpp: every part once, results visible to the caller, no waiting for a worker that has not begun, no
-// more threads than allowed, and a child process that starts afresh. Under -fsanitize=thread it also shows that
+// more threads than allowed, and a child process that starts afresh. worth.hpp: several threads where they pay. Under -fsanitize=thread it also shows that
 // nothing races.
 #include "../threads.hpp"
+#include "../worth.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -173,6 +174,28 @@ void a_child_has_a_crew_of_its_own() {
 }
 #endif
 
+// Which of so many steps are asked of several threads, where these take so long and one thread so long.
+std::string asked_of_several(int steps, double together, double alone) {
+  gradus::Worth worth;
+  std::string found;
+  for (int k = 0; k < steps; ++k) {
+    const bool several = worth.several();
+    found += several ? 't' : 'a';
+    const bool late = k % 8 == 0;  // a thread that slept
+    worth.took(gradus::Worth::Seconds(several ? together * (late ? 10 : 1) : alone));
+  }
+  return found;
+}
+
+void several_threads_take_the_steps_that_they_make_faster() {
+  const std::string tried = std::string(8, 't') + std::string(8, 'a');
+  require(asked_of_several(528, 80e-6, 95e-6) == tried + std::string(512, 't'), "two are faster");
+  require(asked_of_several(528, 200e-6, 95e-6) == tried + std::string(512, 'a'), "two are slower");
+  const std::string again = asked_of_several(544, 200e-6, 95e-6);
+  require(again.substr(528) == tried, "they are tried again later");
+  require(asked_of_several(600, 2e-3, 1.9e-3) == std::string(600, 't'), "long steps are not tried");
+}
+
 }  // namespace
 
 int main() {
@@ -180,6 +203,7 @@ int main() {
   sleeping_workers_wake_up();
   offered_work_is_done_once();
   a_lone_program_has_all_its_threads();
+  several_threads_take_the_steps_that_they_make_faster();
   for (int programs : {1, 2, 3, 5})
     for (int threads : {1, 2, 3, 4}) programs_share(programs, threads);
 #if !defined(__SANITIZE_THREAD__)
