@@ -79,6 +79,27 @@ class Program {
     for (auto& o : outputs) get(o);
   }
 
+  std::string target() const { return backend_.name; }
+
+  // Nanoseconds of each instruction, the least of some runs on what the arena holds.
+  std::vector<double> profile(std::size_t rounds) {
+    nb::gil_scoped_release release;
+    const Holder holder(*this);
+    Crew::Member member;
+    const FloatMode mode(FloatMode::without_subnormals());
+    using clock = std::chrono::steady_clock;
+    std::vector<double> spent(instructions_.size(), HUGE_VAL);
+    auto threads = turn();
+    for (std::size_t round = 0; round < rounds; ++round)
+      for (std::size_t k = 0; k < spent.size(); ++k) {
+        const auto began = clock::now();
+        perform(*instructions_[k], threads ? &*threads : nullptr);
+        const std::chrono::duration<double, std::nano> took = clock::now() - began;
+        spent[k] = std::min(spent[k], took.count());
+      }
+    return spent;
+  }
+
   // For a relay, which holds the program meanwhile -------------------------------------------------
 
   // Has the program for itself. A stop function that runs the program it was called from would wait
@@ -125,13 +146,6 @@ class Program {
       std::memcpy(to, from, array.nbytes());
   }
 
-  // The threads for a step, where any of its instructions is worth more than one.
-  std::optional<Crew::Turn> turn() const {
-    std::optional<Crew::Turn> found;
-    if (shares_) found.emplace(threads_);
-    return found;
-  }
-
   // Runs a step on as many threads as make it faster; `gather` fetches its rows first.
   template <class Gather>
   void step(Gather&& gather) {
@@ -143,39 +157,26 @@ class Program {
     auto threads = worth_.several() ? turn() : std::nullopt;
     gather(threads ? &*threads : nullptr);
     once(threads ? &*threads : nullptr);
-    worth_.took(std::chrono::steady_clock::now() - began);
-  }
-
-  void once(Crew::Turn* turn) const {
-    for (auto& i : instructions_) perform(*i, turn);
+    if (!threads || threads->threads() > 1)  // another program may have them
+      worth_.took(std::chrono::steady_clock::now() - began);
   }
 
   void transpose(char* to, const char* from, std::size_t rows, std::size_t columns, std::size_t bytes) const {
     backend_.transpose(to, from, static_cast<long>(rows), static_cast<long>(columns), bytes);
   }
 
-  std::string target() const { return backend_.name; }
-
-  // Nanoseconds of each instruction, the least of some runs on what the arena holds.
-  std::vector<double> profile(std::size_t rounds) {
-    nb::gil_scoped_release release;
-    const Holder holder(*this);
-    Crew::Member member;
-    const FloatMode mode(FloatMode::without_subnormals());
-    using clock = std::chrono::steady_clock;
-    std::vector<double> spent(instructions_.size(), HUGE_VAL);
-    auto threads = turn();
-    for (std::size_t round = 0; round < rounds; ++round)
-      for (std::size_t k = 0; k < spent.size(); ++k) {
-        const auto began = clock::now();
-        perform(*instructions_[k], threads ? &*threads : nullptr);
-        const std::chrono::duration<double, std::nano> took = clock::now() - began;
-        spent[k] = std::min(spent[k], took.count());
-      }
-    return spent;
+ private:
+  // The threads for a step, where any of its instructions is worth more than one.
+  std::optional<Crew::Turn> turn() const {
+    std::optional<Crew::Turn> found;
+    if (shares_) found.emplace(threads_);
+    return found;
   }
 
- private:
+  void once(Crew::Turn* turn) const {
+    for (auto& i : instructions_) perform(*i, turn);
+  }
+
   void perform(const Instruction& i, Crew::Turn* turn) const {
     if (turn && turn->threads() > 1 && i.parallel())
       turn->share([&, mode = FloatMode::now()](int part) {
@@ -192,7 +193,7 @@ class Program {
   const Backend& backend_;
   int threads_;
   bool shares_ = false;  // whether any instruction is worth more than one thread
-  Worth worth_;          // and whether they all are
+  Worth worth_;          // and whether a step is faster by them
   Memory arena_;
   std::optional<Memory> scratch_;  // as much for each thread
   std::size_t scratch_bytes_ = 0;

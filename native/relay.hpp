@@ -56,7 +56,7 @@ class Leg {
                            std::vector<Sequence<Output>>, std::size_t, std::size_t>;
 
   explicit Leg(const Given& given)
-      : program_(*std::get<0>(given)), carried_(std::get<2>(given)), order_(std::get<4>(given)),
+      : program_(*std::get<0>(given)), fixed_(&std::get<1>(given)), carried_(std::get<2>(given)), order_(std::get<4>(given)),
         watch_(program_.at(std::get<7>(given))), watch_bytes_(std::get<8>(given)) {
     for (auto& [at, array] : std::get<3>(given))
       tables_.push_back({program_.at(at), static_cast<const char*>(array.data()),
@@ -67,7 +67,12 @@ class Leg {
                            all ? array.nbytes() / all : 0});
     for (auto& [at, array] : std::get<6>(given))
       records_.push_back({program_.at(at), static_cast<char*>(array.data()), all ? array.nbytes() / all : 0});
-    for (auto& fixed : std::get<1>(given)) program_.put(fixed);
+    settle();
+  }
+
+  // Writes what stays the same.
+  void settle() {
+    for (auto& fixed : *fixed_) program_.put(fixed);
   }
 
   std::size_t rounds() const { return order_.shape(0); }
@@ -171,6 +176,7 @@ class Leg {
   }
 
   Program& program_;
+  const std::vector<Placed<Input>>* fixed_;
   std::vector<Carried> carried_;
   Order order_;
   const char* watch_;
@@ -184,12 +190,17 @@ class Leg {
 class Holders {
  public:
   explicit Holders(std::vector<Program*> programs) {
+    const std::size_t legs = programs.size();
     std::sort(programs.begin(), programs.end(), std::less<>());
     programs.erase(std::unique(programs.begin(), programs.end()), programs.end());
+    each_once_ = programs.size() == legs;
     for (auto* program : programs) held_.push_back(std::make_unique<Program::Holder>(*program));
   }
 
+  bool each_once() const { return each_once_; }
+
  private:
+  bool each_once_;
   std::vector<std::unique_ptr<Program::Holder>> held_;
 };
 
@@ -219,6 +230,7 @@ inline std::size_t relay(const std::vector<Leg::Given>& legs, const std::vector<
       for (auto& leg : ready) {
         now->hand_to(leg, given);
         now = &leg;
+        if (!holders.each_once()) leg.settle();  // another leg of the program has others
         for (std::size_t k = round * leg.steps(); k < (round + 1) * leg.steps(); ++k) {
           if (pace.asks(done)) {
             nb::gil_scoped_acquire acquire;

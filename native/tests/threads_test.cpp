@@ -1,6 +1,6 @@
 // threads.hpp: every part once, results visible to the caller, no waiting for a worker that has not begun, no
-// more threads than allowed, and a child process that starts afresh. worth.hpp: several threads where they pay. Under -fsanitize=thread it also shows that
-// nothing races.
+// more threads than allowed, and a child process that starts afresh. Under -fsanitize=thread it also shows that
+// nothing races. worth.hpp: several threads where they are faster.
 #include "../threads.hpp"
 #include "../worth.hpp"
 

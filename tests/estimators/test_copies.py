@@ -262,6 +262,23 @@ def test_copies_that_go_on_keep_their_temperature(further: str) -> None:
     assert {m.temperature.item() for m in model._temperatures} == {before} != {1.0}
 
 
+def test_copies_that_go_on_hold_out_no_rows_to_calibrate_by() -> None:
+    model = classifier(calibrate=True, warm_start=True, early_stopping=False).fit(X, Y)
+    assert model.rows_ == (127, 23)
+    before = model.temperature_
+    for further in (model.fit(X, Y), model.partial_fit(X, Y)):
+        assert further.rows_ == (150, 0)
+        assert further.temperature_ == before
+
+
+def test_copies_that_are_not_calibrated_refuse_to_be_so_later() -> None:
+    model = classifier(calibrate=False, warm_start=True).fit(X, Y)
+    with pytest.raises(ArgumentError, match="set calibrate=False"):
+        model.set_params(calibrate=True).fit(X, Y)
+    alone = classifier(calibrate=False, copies=1, warm_start=True).fit(X, Y)
+    assert alone.set_params(calibrate=True).fit(X, Y).temperature_ > 0
+
+
 class Breaks(Interrupts):
     """An error after the second pass of the k-th network."""
 
@@ -270,9 +287,10 @@ class Breaks(Interrupts):
             raise OSError("disk full")
 
 
-def test_where_a_later_copy_breaks_the_first_is_left_as_calibrated_as_one_alone() -> None:
+@pytest.mark.parametrize("later", [2, 3])
+def test_where_a_later_copy_breaks_the_first_is_left_as_calibrated_as_one_alone(later: int) -> None:
     alone = classifier(calibrate=True, copies=1).fit(X, Y)
-    model = classifier(calibrate=True, callbacks=[Breaks(2)])
+    model = classifier(calibrate=True, callbacks=[Breaks(later)])
     with pytest.raises(OSError, match="disk full"):
         model.fit(X, Y)
     assert model.temperature_ == alone.temperature_ != 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -123,11 +124,77 @@ def test_stretches_give_the_bits_of_epochs_taken_one_by_one(
     assert len(looks.seen) == 26
 
 
-def test_times_rise_from_epoch_to_epoch(calls: list[int]) -> None:
-    seconds = fit(dropping())["seconds"]
+class Clock(Rows):
+    """Notes the time when it is told of an epoch."""
+
+    rows_only = True
+
+    def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
+        self.began, self.times = time.perf_counter(), [0.0]
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        self.times.append(time.perf_counter() - self.began)
+
+
+def test_times_rise_from_epoch_to_epoch_and_are_those_since_the_start(calls: list[int]) -> None:
+    clock = Clock()
+    seconds = fit(dropping(), clock)["seconds"]
     assert np.all(np.diff(seconds) > 0)
-    assert seconds[0] > 0
     assert max(calls) > 1
+    at = 0
+    for count in calls:  # the last of a call has ended when it is told of
+        at += count
+        assert clock.times[at - count] < seconds[at - 1] + 1e-3
+        assert seconds[at - 1] < clock.times[at - count + 1] + 1e-3
+
+
+def test_hooks_of_a_class_that_says_nothing_are_taken_to_look(calls: list[int]) -> None:
+    class Notes(Convergence):
+        def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+            super().on_epoch_end(trainer, row)
+
+    class Steps(NoImprovement):
+        def on_step(self, trainer: Trainer, step: int) -> None:
+            if step == 17:
+                trainer.stop("at step 17")
+
+    class Silent(Callback):
+        def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
+            """Looks at the beginning only."""
+
+    fit(dropping(), Notes(loss_change=1e-9))
+    assert calls == [1] * 13
+    calls.clear()
+    history = fit(on_numpy(), Steps("loss"))
+    assert calls == [1] * 6, "the epoch of step 17 is the last"
+    assert history.stop_reason == "at step 17"
+    calls.clear()
+    fit(dropping(), Silent(), EarlyStopping("loss", restore=False))
+    assert max(calls) > 1
+
+
+def test_where_taking_back_breaks_off_the_training_stays_at_the_end_of_the_stretch(
+    monkeypatch: pytest.MonkeyPatch, calls: list[int]
+) -> None:
+    trainer, other = dropping(), dropping()
+    hook = Rows(6, lambda trainer: trainer.stop("enough"))
+    train, taken = Engine.train, []
+
+    def breaks(engine: Engine, start: Any, rows: Any, portions: Any, stop: Any) -> Any:
+        taken.append(len(portions[0].batches))
+        if sum(taken) > 8:
+            raise KeyboardInterrupt
+        return train(engine, start, rows, portions, stop)
+
+    monkeypatch.setattr(Engine, "train", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        fit(trainer, hook)
+    monkeypatch.setattr(Engine, "train", train)
+    assert taken == [1, 1, 2, 4, 2], "two of four are taken again"
+    assert len(trainer.history) == 6
+    fit(other, epochs=8)
+    for name, array in trainer.weights().items():
+        assert np.array_equal(array, other.weights()[name])
 
 
 @pytest.mark.parametrize("epoch", range(1, 14))
@@ -230,19 +297,48 @@ def test_training_that_breaks_within_a_stretch_breaks_as_it_does_alone(
     assert one.history.stop_reason == other.history.stop_reason
 
 
-def test_ctrl_c_within_a_stretch_keeps_the_steps_that_were_taken(
-    monkeypatch: pytest.MonkeyPatch, calls: list[int]
-) -> None:
-    class Interrupts(Callback):
-        rows_only = True
+class Interrupts(Callback):
+    """Ctrl-C before a step."""
 
-        def on_step(self, trainer: Trainer, step: int) -> None:
-            if step == 17:  # of 3 an epoch: in the midst of the sixth, and of the stretch 5 to 8
-                signal.raise_signal(signal.SIGINT)
+    rows_only = True
 
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def on_step(self, trainer: Trainer, step: int) -> None:
+        if step == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_within_a_stretch_keeps_the_steps_that_were_taken(calls: list[int]) -> None:
     trainer = on_numpy()  # which asks before each step
-    history = fit(trainer, Interrupts())
+    history = fit(trainer, Interrupts(17))  # in the midst of the sixth epoch, the stretch is 5 to 8
     assert calls == [1, 1, 2, 4]
     assert [row["steps"] for row in history.rows] == [3, 6, 9, 12, 15, 17]
     assert "SIGINT" in history.stop_reason
     assert history.rows[-1]["seconds"] > history.rows[-2]["seconds"]
+
+
+def test_ctrl_c_after_training_broke_within_a_stretch_says_how_it_broke(calls: list[int]) -> None:
+    linear = nn.Sequential(nn.Linear(4, 1))
+    rule = optim.SGD(0.01, schedule=Jumps(16, 1e6))  # in the sixth epoch
+    trainer = Trainer(linear, losses.squared_error, rule, executor="reference")
+    with pytest.raises(DivergenceError, match="the loss exploded in epoch 6"):
+        fit(trainer, Interrupts(19))
+    assert len(trainer.history) == 5
+
+
+@pytest.mark.parametrize("executor", ["reference", "native"])
+def test_ctrl_c_while_the_last_epoch_is_told_of_ends_nothing(
+    executor: str, calls: list[int]
+) -> None:
+    class Late(Looks):
+        def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+            if row["epoch"] in (3, 5):
+                signal.raise_signal(signal.SIGINT)
+
+    trainer = Trainer(network(), losses.squared_error, executor=executor)
+    assert fit(trainer, Late(), epochs=3).stop_reason == "all 3 epochs done"
+    again = fit(trainer, Late(), epochs=3)
+    assert len(again) == 5
+    assert again.stop_reason == "stopped by SIGINT"

@@ -92,7 +92,7 @@ class Relayed:
         records: the other outputs of each leg, (rounds, steps, …); 0 of steps that were not taken.
         done: number of steps taken.
         ended: seconds from the beginning to the end of each round, or to where it was broken off,
-            (rounds,).
+            (rounds,); 0 of rounds that were not begun.
     """
 
     carry: dict[str, Array]
@@ -163,7 +163,7 @@ class Program(ABC):
         return Steps(found.carry, records, found.done)
 
     def take(self, relay: Relay) -> Relayed:
-        """Take a relay's steps, this program's first; executors that can do better do."""
+        """Take the steps of a relay that begins with this program; executors may do better."""
         began, now, done = time.perf_counter(), dict(relay.carry), 0
         records, ended = relay.room(), np.zeros(relay.rounds)
 
@@ -297,7 +297,7 @@ def relay(
         leg.program.check_leg(leg, found)
     rounds = [len(leg.order) for leg in legs]
     if len(set(rounds)) != 1:
-        raise ShapeError("all legs have as many rounds, and there is one at least", received=rounds)
+        raise ShapeError("there is a leg at least, and all have as many rounds", received=rounds)
     return legs[0].program.take(found)
 
 

@@ -112,7 +112,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
             self._go_on(recipe) if again else self._begin(recipe, rows, classes)
             held = self._held(*validation)
             watched = recipe.early_stopping is True and held is not None
-            if recipe.calibrate is True and held is None:
+            if recipe.calibrate is True and held is None and not self._joined:
                 raise ArgumentError(
                     "partial_fit calibrates by rows that stay the same from call to call",
                     received="calibrate=True without X_val and y_val",

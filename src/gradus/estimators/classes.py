@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_y
 
 from gradus import nn
+from gradus.checks import require
 from gradus.data.target import Task
 from gradus.errors import DataError
 from gradus.estimators.base import NetworkEstimator
@@ -193,10 +194,6 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         dtype = self.network_.parameters()[0].dtype
         return self.targets_.questions(self._predicted(held.X), self.targets_.encode(held.y, dtype))
 
-    @property
-    def _calibrated_as_copies(self) -> bool:
-        return len(getattr(self, "_temperatures", ())) > 1
-
     def _set_temperature(self, value: float) -> None:
         for module in self._temperatures:
             module.temperature.assign(value)
@@ -207,6 +204,12 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
 
     def _go_on(self, recipe: Recipe) -> None:
         super()._go_on(recipe)
+        require(
+            recipe.calibrate is not True or not self._joined or hasattr(self, "_temperatures"),
+            "several copies are calibrated by the fit that trains them, or not at all",
+            "calibrate=True for copies that are not",
+            "fit anew with warm_start=False, or set calibrate=False",
+        )
         self._check_class_weight()
 
     def _read_targets(self, rows: Rows, classes: Any) -> Targets:

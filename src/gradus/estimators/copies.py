@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -26,6 +27,10 @@ class Copies(Training):
         first = network[0] if isinstance(network, nn.Sequential) and len(network) else None
         return tuple(first.networks) if isinstance(first, nn.Ensemble) else (network,)
 
+    @property
+    def _joined(self) -> bool:
+        return self.recipe_.copies != 1 and len(self._copies) > 1
+
     def _mean(self) -> nn.MemberMean:
         """What averages the predictions of several networks."""
         return nn.MemberMean("values")
@@ -47,15 +52,20 @@ class Copies(Training):
                         self.history_.stop_reason = reason
                     else:
                         trained.append((one, asking))
-        finally:  # an error in a later copy leaves the first one, which is calibrated as if alone
-            asked = [(one, asking) for one, asking in trained if asking is not None]
-            if asked:
-                self._calibrate(asked)
+        except BaseException:  # in a later copy: the first one is left, as calibrated as if alone
+            self._calibrate_all(trained[:1])
+            raise
+        self._calibrate_all(trained)
         if len(trained) > 1:
             networks = [one.network_ for one, _ in trained]
             self.network_ = nn.Sequential(nn.Ensemble(*networks), self._mean())
             self._forget_working()
             self._trainer = self._new_trainer(recipe)
+
+    def _calibrate_all(self, trained: Sequence[tuple[Self, Rows | None]]) -> None:
+        """By the rows that the copies held out, of those that did for this."""
+        if asked := [(one, rows) for one, rows in trained if rows is not None]:
+            self._calibrate(asked)
 
     def _another(self, k: int, rows: Rows) -> Self:
         """The estimator with a new network of its own, the k-th, and a seed that makes it another.

@@ -105,8 +105,8 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
 
     Attributes:
         classes_: the labels, sorted.
-        temperature_: where it is calibrated, what scores are divided by; 1 as long as no rows were
-            held out.
+        temperature_: where it is calibrated, what scores are divided by; 1 after ``build`` of what
+            will be.
         network_, encoder_, schema_, targets_, recipe_, history_, n_iter_: see ``NetworkEstimator``.
 
     >>> from sklearn.datasets import load_iris

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -54,6 +55,11 @@ class Training(TableEstimator):
     rows_: tuple[int, int]
     n_iter_: int
 
+    @property
+    def _joined(self) -> bool:
+        """Whether the network is several, each of which was trained by itself."""
+        return False
+
     # Making --------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -97,12 +103,12 @@ class Training(TableEstimator):
         Returns the rows to calibrate by, where the recipe wants them.
         """
         options = self.get_params(deep=False)
+        if self._joined:  # what one of them holds out now, the others have trained on
+            recipe = replace(recipe, calibrate=False)
         watching = self._watches(recipe, rows, held)
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
         self.rows_ = len(training[0]), 0 if validating is None else len(validating[0])
-        if self._calibrated_as_copies:
-            calibrating = None  # what one of them holds out now, the others have trained on
-        elif fresh or calibrating is not None:
+        if calibrating is not None or (fresh and not self._joined):
             self._begin_calibration(calibrating is not None)
         rule = self._optimizer(recipe), recipe.alpha, recipe.label_smoothing
         if fresh or not hasattr(self, "_trainer") or getattr(self, "_rule", None) != rule:
@@ -217,11 +223,6 @@ class Training(TableEstimator):
         return [DropoutSchedule(SCHEDULES[recipe.dropout_schedule])]
 
     # Calibrating ---------------------------------------------------------------------------------
-
-    @property
-    def _calibrated_as_copies(self) -> bool:
-        """Whether each of several joined networks has its own temperature."""
-        return False
 
     def _begin_calibration(self, wanted: bool) -> None:
         """Nothing that an earlier one found and, where it is wanted, what it needs of a network."""

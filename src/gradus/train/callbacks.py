@@ -26,11 +26,20 @@ class Callback:
     current weights.
 
     Attributes:
-        rows_only: whether ``on_epoch_end`` is content with its row. Where all are, several short
-            epochs are taken in a call and told of after it, when the weights are those of the last.
+        rows_only: whether ``on_epoch_end`` and ``on_step`` are content with what they are given,
+            and only the former ends the training. Where all hooks are, several short epochs are
+            taken in a call and told of after it, when the weights are those of the last. A class
+            that defines one of the two looks at more, unless it says otherwise.
     """
 
-    rows_only = False
+    rows_only = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A class with hooks of its own may look at the network in them."""
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        if "rows_only" not in own and ("on_epoch_end" in own or "on_step" in own):
+            cls.rows_only = False
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
         """Before the first epoch."""

@@ -51,7 +51,8 @@ def steps_of(rows: int, batch_size: int) -> list[tuple[int, int, bool]]:
 
 def orders(rows: int, seed: int, epochs: range, shuffle: bool) -> Array:
     """Order of the rows in each of these epochs, (epochs, rows)."""
-    return np.stack([epoch_order(rows, seed, k, shuffle) for k in epochs])
+    found = [epoch_order(rows, seed, k, shuffle) for k in epochs]
+    return np.stack(found) if len(found) > 1 else found[0][None]  # without a copy
 
 
 def factors_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,6 @@ class _Watching(Callback):
     def __init__(self, monitor: str | None, mode: str, restore: bool, resume: bool) -> None:
         self.monitor, self.mode = monitor, choice("mode", mode, "min", "max")
         self.restore, self.resume = flag("restore", restore), flag("resume", resume)
-        self.rows_only = not self.restore
         self._history: History | None = None
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
@@ -44,6 +44,19 @@ class _Watching(Callback):
         self._best, self._best_epoch, self._waited = math.inf, 0, 0
         self._weights: dict[str, Array] | None = None
         self._last: dict[str, Array] | None = None
+
+    @property
+    def rows_only(self) -> bool:  # type: ignore[override]  # of each rule, not of the class
+        """Whether no weights are kept on the way."""
+        return not self.restore
+
+    @abstractmethod
+    def _note(self, trainer: Trainer, row: Row) -> None:
+        """Compare the epoch with the best so far, and stop where it is enough."""
+
+    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
+        """Keep the weights where they are the best so far; stop where it is enough."""
+        self._note(trainer, row)
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Restore the weights that were kept."""
@@ -105,8 +118,7 @@ class EarlyStopping(_Watching):
         self.min_delta = finite_number("min_delta", min_delta, least=0)
         self.ties = choice("ties", ties, "first", "last")
 
-    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
-        """Keep the weights where they are the best so far; stop where patience is out."""
+    def _note(self, trainer: Trainer, row: Row) -> None:
         column, value = self._watched(row)
         if value < self._best - self.min_delta:
             self._best, self._waited = value, 0
@@ -155,8 +167,7 @@ class NoImprovement(_Watching):
             else whole_number("n_iter_no_change", n_iter_no_change, least=1)
         )
 
-    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
-        """Count, keep the weights where they are the best so far, stop where it is enough."""
+    def _note(self, trainer: Trainer, row: Row) -> None:
         column, value = self._watched(row)
         self._waited = self._waited + 1 if value > self._best - self.tol else 0
         if value < self._best:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gradus.errors import DivergenceError
 from gradus.train.callbacks import Row
-from gradus.train.engine import Engine
+from gradus.train.engine import Engine, Position
 
 _SEEN = 0.02  # seconds of training that may pass before somebody is told of it
 
@@ -19,13 +19,13 @@ def in_stretches(
     epochs: int,
     *,
     together: bool,
-    take: Callable[[int, int, Stop], list[Row]],
+    take: Callable[[Position, int, int, Stop], list[Row]],
     wrong: Callable[[Row], DivergenceError | None],
-    tell: Callable[[Row], bool],
+    tell: Callable[[Row, bool], bool],
     stop: Stop,
     stopped: Callable[[], bool],
-) -> None:
-    """Take epochs, and tell of each.
+) -> int:
+    """Take epochs, and tell of each; how many were begun.
 
     Between two short epochs Python takes as long as the steps of one, so that several are taken in
     a call. That is a bet: that no loss is wrong, and that nobody who is told of an epoch ends the
@@ -36,10 +36,11 @@ def in_stretches(
         engine: what takes the steps.
         epochs: how many.
         together: whether several may be taken in a call.
-        take: after so many epochs so many more, until a function says stop; gives what is recorded
-            of each that was begun.
+        take: from a position, after so many epochs, so many more, until a function says stop; gives
+            what is recorded of each that was begun.
         wrong: what is wrong with an epoch by what is recorded of it.
-        tell: is told of an epoch, and whether it was the last is the answer.
+        tell: is told of an epoch, and whether it is the last of a call, which somebody may have
+            stopped; whether the training ends with it is the answer.
         stop: asked while steps are taken, with their number in the call.
         stopped: whether that said stop.
 
@@ -47,10 +48,11 @@ def in_stretches(
         DivergenceError: what was wrong; the weights are the last good ones.
     """
     done, count = 0, 1
-    while done < epochs and not stopped():
+    lost = False  # a bet: the error comes again, whoever wants to stop meanwhile
+    while done < epochs and (lost or not stopped()):
         before, began = engine.position(), time.perf_counter()
         try:
-            rows = take(done, count, stop)
+            rows = take(before, done, count, _never if lost else stop)
             error = next(filter(None, map(wrong, rows)), None)
         except DivergenceError as unsound:
             if count == 1:
@@ -60,18 +62,28 @@ def in_stretches(
             engine.go_back(before)
             if count == 1:
                 raise error
-            together, count = False, 1  # the error will come again, and in its place
+            lost, count = True, 1
             continue
         took, told = time.perf_counter() - began, 0
         try:
             for row in rows:
                 told += 1
-                if tell(row):
-                    return
+                if tell(row, told == len(rows) and not lost):
+                    return done + told
         finally:
             if told < len(rows):
-                engine.go_back(before)
-                take(done, told, lambda _: False)
+                after = engine.position()
+                try:
+                    engine.go_back(before)
+                    take(before, done, told, _never)
+                except BaseException:  # Ctrl-C, say: then all of the stretch stays
+                    engine.go_back(after)
+                    raise
         done += len(rows)
-        if together:  # at most as many as so far: that much may be in vain
+        if together and not lost:  # at most as many as so far: that much may be in vain
             count = max(1, min(done, epochs - done, int(count * _SEEN / took)))
+    return done
+
+
+def _never(_: int) -> bool:
+    return False

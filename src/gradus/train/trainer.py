@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from gradus.checks import whole_number
 from gradus.compiler import Executor, executor_named
-from gradus.data import batch_bounds
 from gradus.errors import ArgumentError, DivergenceError
 from gradus.nn import Module
 from gradus.optim import Adam, Optimizer, Plateau, PlateauState
@@ -22,7 +21,7 @@ from gradus.train.callbacks import Callback, Row
 from gradus.train.checks import check_callbacks, check_loss, check_network, check_optimizer
 from gradus.train.diagnosis.kept import Facts, Kept
 from gradus.train.divergence import explodes, explosion
-from gradus.train.engine import Engine
+from gradus.train.engine import Engine, Position
 from gradus.train.epochs import factors_of, orders, portions, recorded, steps_of
 from gradus.train.evaluation import evaluated, total_beside
 from gradus.train.examples import Examples, as_features, examples, hold_out
@@ -175,12 +174,11 @@ class Trainer:
         check_callbacks(callbacks)
         hooks = [*callbacks, *([Progress()] if wanted(progress) else [])]
         training, held = self._parts(X, y, sample_weight, validation)
-        programs = self._engine.prepare(
-            training, [p[1:] for p in steps_of(len(training), batch_size)]
-        )
+        kinds = steps_of(len(training), batch_size)
+        programs = self._engine.prepare(training, [k[1:] for k in kinds])
         on_numpy = any(p.program.on_numpy for p in programs)  # then the limit holds all the while
         limit = nullcontext if on_numpy else self._thread_limit
-        per_epoch = len(batch_bounds(len(training), batch_size))
+        per_epoch = sum(steps for steps, *_ in kinds)
         start = self.weights()
         unit = self._unit(training)
 
@@ -200,17 +198,23 @@ class Trainer:
                     hook.on_step(self, self._engine.step - first + done)
                 return signals.received is not None
 
-            def take(done: int, count: int, stop: Callable[[int], bool]) -> list[Row]:
-                at = time.perf_counter() - started
+            def take(
+                before: Position, done: int, count: int, stop: Callable[[int], bool]
+            ) -> list[Row]:
                 numbers = range(earlier + done, earlier + done + count)
-                schedules = self._engine.step - first, epochs * per_epoch, per_epoch
-                rows = self._epochs(training, batch_size, shuffle, numbers, schedules, stop)
-                return [{**row, "seconds": at + row["seconds"]} for row in rows]
+                schedules = before.step - first, epochs * per_epoch, per_epoch
+                rows = self._epochs(before, training, batch_size, shuffle, numbers, schedules, stop)
+                ended = time.perf_counter() - started  # of the last; the others before it
+                return [
+                    {**row, "seconds": ended + row["seconds"] - rows[-1]["seconds"]} for row in rows
+                ]
 
             def wrong(row: Row) -> DivergenceError | None:
                 return explosion(row, began()) if explodes(row["loss"], unit, began) else None
 
-            def tell(row: Row) -> bool:
+            def tell(row: Row, last: bool) -> bool:
+                if last and signals.received is not None:
+                    self.stop(f"stopped by {signals.received.name}")
                 seconds = row.pop("seconds")
                 if self.metrics or held:
                     self._measure(row, held or training, "val_" if held else "", limit)
@@ -224,7 +228,7 @@ class Trainer:
             for hook in hooks:
                 hook.on_fit_begin(self, epochs, per_epoch)
             try:
-                in_stretches(
+                begun = in_stretches(
                     self._engine,
                     epochs,
                     together=self._unseen(held) and all(hook.rows_only for hook in hooks),
@@ -234,7 +238,7 @@ class Trainer:
                     stop=stop,
                     stopped=lambda: signals.received is not None,
                 )
-                if signals.received is not None:
+                if begun < epochs and signals.received is not None and not self._reasons:
                     self.stop(f"stopped by {signals.received.name}")
             except BaseException as error:
                 rule = type(error).__name__
@@ -288,11 +292,12 @@ class Trainer:
         return hold_out(rows, float(share), self.seed) if share else (rows, None)
 
     def _unseen(self, held: Examples | None) -> bool:
-        """Whether the trainer itself has no need of the weights between two epochs."""
+        """Whether the trainer itself has nothing to do between two epochs."""
         return not (held or self.metrics or isinstance(self.optimizer.schedule, Plateau))
 
     def _epochs(
         self,
+        before: Position,
         rows: Examples,
         batch_size: int,
         shuffle: bool,
@@ -303,6 +308,7 @@ class Trainer:
         """All steps of the next epochs in one call; what is recorded of those that were begun.
 
         Args:
+            before: where training stands.
             rows: to train on.
             batch_size: as in ``fit``.
             shuffle: as in ``fit``.
@@ -311,11 +317,11 @@ class Trainer:
             stop: asked while steps are taken.
         """
         done, total, per_epoch = schedules
-        step, plateau = self._engine.step, self._plateau_factor(done)
+        step, plateau = before.step, self._next_plateau(done)
         order = orders(len(rows), self.seed, numbers, shuffle)
         factors = factors_of(self.optimizer, done, len(numbers), total, per_epoch, plateau)
         taken = portions(order, batch_size, factors)
-        found = self._engine.train(self._engine.position(), rows, taken, stop)
+        found = self._engine.train(before, rows, taken, stop)
         made: list[Row] = []
         for k, epoch in enumerate(recorded(rows, taken, found)):
             step += epoch.steps
@@ -333,8 +339,8 @@ class Trainer:
             )
         return made
 
-    def _plateau_factor(self, done: int) -> float:
-        """What a schedule that goes by the losses says after so many steps."""
+    def _next_plateau(self, done: int) -> float:
+        """What a schedule that goes by the losses says after so many steps; asked once an epoch."""
         schedule = self.optimizer.schedule
         if done and isinstance(schedule, Plateau):
             row = self.history.rows[-1]
@@ -380,8 +386,6 @@ class Trainer:
         limit: Callable[[], AbstractContextManager[Any]],
     ) -> None:
         """Add what the weights give on the rows to the row of the history."""
-        if not (self.metrics or prefix):
-            return
         found = self._judged(rows, limit)
         if not prefix:
             del found["loss"]  # the epoch's own, over which the weights changed, stays
