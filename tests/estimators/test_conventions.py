@@ -118,6 +118,12 @@ def test_options_are_set_by_name_and_unknown_ones_refused() -> None:
         changed.set_params(momentum=1)
 
 
+@pytest.mark.parametrize("preset", ["classic", "default", "strong", "ensemble"])
+def test_each_preset_takes_a_linear_model(preset: str) -> None:
+    model = MLPClassifier((), preset=preset, max_iter=2, random_state=0).fit(X, Y)
+    assert model.predict_proba(X).shape == (150, 3)
+
+
 @pytest.mark.parametrize("name", ["calibrate", "early_stopping", "shuffle"])
 def test_true_of_numpy_is_true(name: str) -> None:
     options = {"max_iter": 3, "random_state": 0, "validation_fraction": 0.3, name: True}

@@ -275,8 +275,6 @@ def test_copies_that_are_not_calibrated_refuse_to_be_so_later() -> None:
     model = classifier(calibrate=False, warm_start=True).fit(X, Y)
     with pytest.raises(ArgumentError, match="set calibrate=False"):
         model.set_params(calibrate=True).fit(X, Y)
-    alone = classifier(calibrate=False, copies=1, warm_start=True).fit(X, Y)
-    assert alone.set_params(calibrate=True).fit(X, Y).temperature_ > 0
 
 
 class Breaks(Interrupts):

@@ -108,8 +108,8 @@ def fitted(kind: str) -> tuple[Any, Any, Any]:
 
 # What a fit leaves, of each kind of estimator.
 LEFT = (
-    "recipe_", "schema_", "n_iter_", "n_features_in_", "loss_curve_", "loss_", "gap_", "converged_",
-    "reason_", "mistakes_", "coef_", "intercept_",
+    "recipe_", "schema_", "rows_", "n_iter_", "n_features_in_", "loss_curve_", "loss_", "gap_",
+    "converged_", "reason_", "mistakes_", "coef_", "intercept_",
 )  # fmt: skip
 
 

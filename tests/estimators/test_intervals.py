@@ -277,6 +277,30 @@ def test_a_further_call_calibrates_anew() -> None:
         model.partial_fit(X, y)
 
 
+def test_intervals_end_with_training_that_does_not_calibrate() -> None:
+    X, y, _ = generated(200, 17)
+    model = regressor(max_iter=2).fit(X, y)
+    before = model.predict_interval(X)
+    with pytest.raises(ArgumentError, match="pass X_val and y_val"):
+        model.partial_fit(X, y)
+    assert np.array_equal(model.predict_interval(X), before)
+    model.set_params(calibrate=False).partial_fit(X, y)
+    with pytest.raises(ArgumentError, match="set calibrate=True and fit again"):
+        model.predict_interval(X)
+
+
+def test_rows_that_a_network_has_learnt_from_do_not_calibrate_it() -> None:
+    X, y, _ = generated(200, 17)
+    model = regressor(max_iter=2, calibrate=False, warm_start=True).fit(X, y)
+    model.set_params(calibrate=True)
+    with pytest.raises(ArgumentError, match="after a fit that was not calibrated"):
+        model.fit(X, y)
+    assert model.fit(X, y, X_val=X[:50], y_val=y[:50]).predict_interval(X).shape == (200, 2)
+    built = regressor(max_iter=2, warm_start=True).build(X, y)
+    assert built.fit(X, y).predict_interval(X).shape == (200, 2)
+    assert built.fit(X, y).predict_interval(X).shape == (200, 2), "by the same rows again"
+
+
 @pytest.mark.parametrize("weight", [None, np.linspace(1, 2, 200)])
 def test_a_file_keeps_what_intervals_need(weight: Array | None, tmp_path: Path) -> None:
     X, y, _ = generated(200, 18)

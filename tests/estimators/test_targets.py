@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 from scipy.special import log_softmax, softmax
+from sklearn.datasets import load_iris
 
-from gradus.errors import DataError
+from gradus.errors import ArgumentError, DataError
 from gradus.estimators import (
     LinearClassifier,
     LogisticNeuron,
@@ -377,3 +378,24 @@ def test_a_row_without_one_of_several_answers_is_one_without_a_label() -> None:
 def test_targets_that_are_no_numbers_are_refused(y: Any, why: str) -> None:
     with pytest.raises((ValueError, TypeError), match=why):
         MLPRegressor(**SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "model", [MLPClassifier(**SMALL), LinearClassifier(), Perceptron()], ids=str
+)
+def test_the_classes_of_a_further_call_are_those_of_the_first(model: Any) -> None:
+    X, y = load_iris(return_X_y=True)
+    model.partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+    model.partial_fit(X[:50], y[:50], classes=[2, 1, 0])
+    for other in ([0, 1], [0, 1, 2, 3], 2):
+        with pytest.raises(ArgumentError, match="the classes are those of the first call"):
+            model.partial_fit(X[:50], y[:50], classes=other)
+
+
+def test_the_classes_of_several_questions_stay_the_same_too() -> None:
+    X, y = load_iris(return_X_y=True)
+    both = np.column_stack([y, y > 0])
+    model = MLPClassifier(**SMALL).partial_fit(X, both, classes=[[0, 1, 2], [0, 1]])
+    model.partial_fit(X, both, classes=[[0, 1, 2], [0, 1]])
+    with pytest.raises(ArgumentError, match=r"\[0, 1\]; received classes=\[0, 2\]"):
+        model.partial_fit(X, both, classes=[[0, 1, 2], [0, 2]])

@@ -16,7 +16,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils import compute_sample_weight
 
 from gradus.errors import ArgumentError, DataError
-from gradus.estimators import LinearClassifier, MLPClassifier, MLPRegressor
+from gradus.estimators import LinearClassifier, LogisticNeuron, MLPClassifier, MLPRegressor
 from gradus.types import Array
 
 RNG = np.random.default_rng(0)
@@ -223,3 +223,13 @@ def test_several_questions_have_weights_each_and_answers_those_of_0_and_1() -> N
     MLPClassifier(class_weight=[{1: 2.0}, None, {0: 3.0}], **SMALL).fit(X, answers)
     with pytest.raises(ArgumentError, match=r"names classes of y, \[0, 1\]"):
         MLPClassifier(class_weight=[{1: 2.0}, None, {2: 3.0}], **SMALL).fit(X, answers)
+
+
+@pytest.mark.parametrize("model", [MLPClassifier, LogisticNeuron, LinearClassifier])
+def test_partial_fit_cannot_balance_classes(model: Any) -> None:
+    one = model(class_weight={True: 2, False: 1}).partial_fit(X, LABELS > 0)
+    one.set_params(class_weight="balanced")
+    with pytest.raises(ArgumentError, match="write the weights down"):
+        one.partial_fit(X, LABELS > 0)
+    with pytest.raises(ArgumentError, match="write the weights down"):
+        model(class_weight="balanced").partial_fit(X, LABELS > 0)

@@ -19,7 +19,7 @@ from gradus.errors import ArgumentError, DivergenceError
 from gradus.estimators.copies import Copies
 from gradus.estimators.curves import Curves
 from gradus.estimators.hooks import CallbackSupportMixin, with_callbacks
-from gradus.estimators.plain import Build, from_plain, to_plain
+from gradus.estimators.plain import Build, check_fits, from_plain, to_plain
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows, seeded
 from gradus.estimators.targets import IN_FIT, IN_PARTIAL_FIT, Targets, unknown_labels
@@ -207,6 +207,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
             "seed": self._seed,
             "hidden": self._hidden,
             "n_iter": self.n_iter_,
+            "rows": list(getattr(self, "rows_", (0, 0))),
             "history": _without_times(self.history_),
             "stop_reason": self.history_.stop_reason,
             "best_epoch": self.history_.best_epoch,
@@ -227,6 +228,9 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
         self._seed = entry(config, "seed", int)
         self._hidden = entry(config, "hidden", int)
         self.n_iter_ = entry(config, "n_iter", int)
+        rows = entry(config, "rows", list)
+        check_fits(len(rows) == 2 and all(isinstance(n, int) for n in rows), "rows", rows)
+        self.rows_ = rows[0], rows[1]
         self.history_ = History(
             [dict(row) for row in entry(config, "history", list)],
             entry(config, "stop_reason", str),

@@ -83,6 +83,28 @@ class LabelsMixin(ClassifierMixin):
         else:
             check_classes_known(given, [np.arange(2)] * targets.outputs)
 
+    def _check_further(self, classes: Any) -> None:
+        """Refuse what one call of ``partial_fit`` cannot know, and other classes than before."""
+        given = self.get_params(deep=False).get("class_weight")
+        require(
+            not isinstance(given, str) or given != "balanced",
+            "partial_fit sees some of the rows, and cannot tell how many each class has",
+            'class_weight="balanced"',
+            'write the weights down, as class_weight={"yes": 2, "no": 1}',
+        )
+        if classes is None or not hasattr(self, "targets_"):
+            return
+        known = self.classes_ if isinstance(self.classes_, list) else [self.classes_]
+        several = isinstance(self.classes_, list)
+        for was, now in zip(known, classes if several else [classes], strict=False):
+            labels = np.asarray(now).tolist()
+            require(
+                np.ndim(now) == 1 and set(labels) == set(was.tolist()),
+                f"the classes are those of the first call, {was.tolist()!r:.100}",
+                f"classes={labels!r:.100}",
+                "leave classes out, or begin with a new estimator",
+            )
+
 
 class ProbabilitiesMixin(LabelsMixin):
     """And those whose scores are logits."""
@@ -132,6 +154,7 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         Raises:
             ValueError, TypeError: as ``fit``.
         """
+        self._check_further(classes)
         validation = X_val, y_val, sample_weight_val
         return self._fit_further(X, y, sample_weight, classes, validation)
 
@@ -166,6 +189,10 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
             return nn.MemberMean("classes", [part.outputs for part in targets.parts])
         yes_no = isinstance(targets, YesNo) or (isinstance(targets, Classes) and targets.single)
         return nn.MemberMean("labels" if yes_no else "classes")
+
+    @property
+    def _calibrated(self) -> bool:
+        return hasattr(self, "_temperatures")
 
     def _begin_calibration(self, wanted: bool) -> None:
         if hasattr(self, "_temperatures"):

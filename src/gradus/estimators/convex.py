@@ -81,6 +81,7 @@ class ConvexClassifier(PlaneClassifier):
             ValueError, TypeError: as ``fit``.
         """
         self._check_options()
+        self._check_further(classes)
         again = hasattr(self, "network_")
         with self._or_as_before(), unknown_labels(IN_PARTIAL_FIT):
             rows = self._rows(X, y, sample_weight, reset=not again)

@@ -153,7 +153,14 @@ class NetworkRegressorBase(RegressorMixin, NetworkEstimator):
             shape = self.conformity_.scores.shape
             check_fits(shape[1] == len(self.targets_.scales), "conformity scores", shape)
 
+    @property
+    def _calibrated(self) -> bool:
+        return hasattr(self, "conformity_")
+
     def _begin_calibration(self, wanted: bool) -> None:
+        self._outgrow_calibration()
+
+    def _outgrow_calibration(self) -> None:
         self.__dict__.pop("conformity_", None)
 
     def _share(self, held: Rows, watching: bool) -> tuple[Rows | None, Rows]:

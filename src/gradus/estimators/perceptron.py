@@ -128,6 +128,7 @@ class Perceptron(PlaneClassifier):
         Raises:
             ValueError, TypeError: as ``fit``.
         """
+        self._check_further(classes)
         again = hasattr(self, "network_")
         with self._or_as_before(), unknown_labels(IN_PARTIAL_FIT):
             rows = self._rows(X, y, None, reset=not again)

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from gradus import nn
-from gradus.checks import choice, flag
+from gradus.checks import choice, flag, require
 from gradus.data import split_indices
 from gradus.data.quantiles import proportions
 from gradus.estimators.estimator import TableEstimator
@@ -105,11 +105,22 @@ class Training(TableEstimator):
         options = self.get_params(deep=False)
         if self._joined:  # what one of them holds out now, the others have trained on
             recipe = replace(recipe, calibrate=False)
+        require(
+            recipe.calibrate is not True
+            or held is not None
+            or not len(self.history_)
+            or self._calibrated,
+            "a further fit calibrates by rows that the network has not learnt from",
+            "calibrate=True after a fit that was not calibrated",
+            "pass X_val and y_val, or fit anew with warm_start=False",
+        )
         watching = self._watches(recipe, rows, held)
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
         self.rows_ = len(training[0]), 0 if validating is None else len(validating[0])
         if calibrating is not None or (fresh and not self._joined):
             self._begin_calibration(calibrating is not None)
+        elif not self._joined:
+            self._outgrow_calibration()
         rule = self._optimizer(recipe), recipe.alpha, recipe.label_smoothing
         if fresh or not hasattr(self, "_trainer") or getattr(self, "_rule", None) != rule:
             self._trainer, self._rule = self._new_trainer(recipe), rule
@@ -218,7 +229,9 @@ class Training(TableEstimator):
         return [self._watch]
 
     def _scheduled_dropout(self, recipe: Recipe, fresh: bool) -> list[Callback]:
-        if recipe.dropout_schedule == "constant" or not recipe.dropout or not fresh:
+        modules = [m for _, m in self.network_.named_modules()]
+        moved = any(isinstance(m, nn.Dropout) and m.factor is not None for m in modules)
+        if recipe.dropout_schedule == "constant" or not moved or not fresh:
             return []
         return [DropoutSchedule(SCHEDULES[recipe.dropout_schedule])]
 
@@ -226,6 +239,14 @@ class Training(TableEstimator):
 
     def _begin_calibration(self, wanted: bool) -> None:
         """Nothing that an earlier one found and, where it is wanted, what it needs of a network."""
+
+    @property
+    def _calibrated(self) -> bool:
+        """Whether the last training was."""
+        return False
+
+    def _outgrow_calibration(self) -> None:
+        """Drop what does not hold where training goes on, by any rows."""
 
     def _share(self, held: Rows, watching: bool) -> tuple[Rows | None, Rows]:
         """Of the rows held out those to validate on, and those to calibrate by."""
