@@ -200,3 +200,8 @@ def test_one_row_has_a_score_without_a_warning() -> None:
     assert model.validation_scores_ == [0.0, 0.0]
     with pytest.raises(ValueError, match=r"[Nn]egative"):
         model.score(rows, sample_weight=-np.ones(20))
+
+
+def test_weights_of_rows_that_are_not_given_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="sample_weight_val alone"):
+        Autoencoder(2).fit(np.eye(4), sample_weight_val=[1, 2])

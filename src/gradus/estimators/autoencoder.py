@@ -22,7 +22,7 @@ from gradus.errors import ShapeError
 from gradus.estimators.hidden import HiddenLayerEstimator
 from gradus.estimators.inputs import Inputs, check_collected
 from gradus.estimators.networks import activation_module
-from gradus.estimators.presets import settled
+from gradus.estimators.presets import NO_CODES, settled
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
@@ -30,8 +30,6 @@ from gradus.estimators.targets import Loss, Metric, Targets
 from gradus.estimators.training import Part
 from gradus.train.metrics import r2
 from gradus.types import Array
-
-_NO_CODES = 1 << 62  # categories up to which a column has an input each: any number of them
 
 
 @dataclass(frozen=True)
@@ -210,7 +208,7 @@ class Autoencoder(HiddenLayerEstimator):
         whole_number("n_components", options["n_components"], least=1)
         finite_number("noise", options["noise"], least=0, below=1)
         choice("scaling", options["scaling"], "standard", "none")
-        fixed = {"max_one_hot": _NO_CODES, "dropout": 0.0}
+        fixed = {"max_one_hot": NO_CODES, "dropout": 0.0}
         return settled("classic", self._task, {**options, **fixed})
 
     def _rows(self, X: Any, y: Any, weight: Any, *, reset: bool) -> Rows:
@@ -221,7 +219,9 @@ class Autoencoder(HiddenLayerEstimator):
         return rows
 
     def _held(self, X: Any, y: Any, weight: Any) -> Rows | None:
-        return None if X is None else self._rows(X, None, weight, reset=False)
+        if X is None:
+            return super()._held(None, None, weight)
+        return self._rows(X, None, weight, reset=False)
 
     def _check_y(self, y: Any) -> Any:
         return y

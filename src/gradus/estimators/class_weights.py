@@ -33,6 +33,7 @@ def class_weighted(given: Any, y: Array, weight: Array | None) -> Array:
         raise DataError(
             "weights of the classes of several questions are a list of dictionaries",
             received=repr(given)[:100],
+            remedy="write a dictionary for each column of y",
         )
     columns = y.reshape(len(y), -1).T
     several = y.ndim == 2 and isinstance(given, list)

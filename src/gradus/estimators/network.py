@@ -14,7 +14,7 @@ from gradus.estimators.arrays import ArrayEncoder, are_whole
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.classes import NetworkClassifierBase
 from gradus.estimators.numbers import NetworkRegressorBase
-from gradus.estimators.presets import settled
+from gradus.estimators.presets import NO_CODES, settled
 from gradus.estimators.recipe import Recipe
 from gradus.estimators.rows import Rows
 from gradus.estimators.store import store
@@ -24,7 +24,6 @@ from gradus.nn.module import in_mode
 from gradus.tensor import Tensor, tensor
 from gradus.types import Array
 
-_NO_CODES = 1 << 62  # categories up to which a column has an input each: any number of them
 _REFUSALS = (GradusError, TypeError, ValueError)
 
 
@@ -34,7 +33,7 @@ class _OwnNetwork(NetworkEstimator):
     _takes_arrays = True
 
     def _recipe(self) -> Recipe:
-        fixed = {"hidden_layer_sizes": (), "max_one_hot": _NO_CODES, "dropout": 0.0}
+        fixed = {"hidden_layer_sizes": (), "max_one_hot": NO_CODES, "dropout": 0.0}
         return settled("classic", self._task, {**self.get_params(deep=False), **fixed})
 
     def _make_network(self, x: Array, weight: Array | None) -> tuple[nn.Module, int]:

@@ -104,6 +104,8 @@ _ENSEMBLE: Mapping[str, Any] = {
     "monitor": "loss",
 }
 
+NO_CODES = 1 << 62  # categories up to which a column has an input each: any number of them
+
 # What a preset says, and what it says otherwise by the task.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "classic": _CLASSIC,
