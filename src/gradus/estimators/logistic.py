@@ -26,7 +26,8 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
     Without a penalty (α = 0) there is no minimum where a plane divides the classes: weights twice
     as large have a smaller loss for ever. The same holds where all rows that have something in
     common, such as a rare category, are of one class. ``fit`` then warns and says what to do, and
-    ``converged_`` is False.
+    ``converged_`` is False. To find that out it solves a linear program over all rows, which takes
+    longer than the descent: seconds for some 20,000 rows of 30 columns, and nothing where α > 0.
 
     Args:
         solver: ``"lbfgs"``; or gradient descent on all rows at once with a constant rate, ``"sgd"``
