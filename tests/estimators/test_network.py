@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 import gradus as gd
 from gradus import nn, ops, optim
 from gradus.errors import ArgumentError, DataError, ShapeError
-from gradus.estimators import NetworkClassifier, NetworkRegressor
+from gradus.estimators import Autoencoder, MLPRegressor, NetworkClassifier, NetworkRegressor
 
 RNG = np.random.default_rng(0)
 X, LABELS = make_classification(120, 5, n_informative=4, n_redundant=0, n_classes=3, random_state=0)
@@ -299,3 +299,25 @@ def test_weights_of_classes_move_the_boundary() -> None:
         return float(np.mean(model.predict(X) == "no"))
 
     assert share({"no": 0.2, "yes": 1.0}) < share(None) < share({"no": 5.0, "yes": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("model", "changed"),
+    [
+        (NetworkRegressor(net, warm_start=True, **SHORT), {"network": nn.Linear(5, 1)}),
+        (NetworkRegressor(net, warm_start=True, **SHORT), {"dtype": "float64"}),
+        (NetworkRegressor(net, warm_start=True, **SHORT), {"kinds": {"x1": "categorical"}}),
+        (Autoencoder(2, warm_start=True, max_iter=2), {"n_components": 1}),
+        (Autoencoder(2, warm_start=True, max_iter=2), {"noise": 0.5}),
+        (MLPRegressor((4,), warm_start=True, max_iter=2), {"start_from_data": True}),
+    ],
+    ids=lambda given: next(iter(given)) if isinstance(given, dict) else type(given).__name__,
+)
+def test_another_network_is_refused_where_training_goes_on(
+    model: Any, changed: dict[str, Any]
+) -> None:
+    model = clone(model).fit(X, NUMBER)
+    model.fit(X, NUMBER)
+    model.set_params(**changed)
+    with pytest.raises(ArgumentError, match="go on with the network there is"):
+        model.fit(X, NUMBER)

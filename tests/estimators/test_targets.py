@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 from scipy.special import log_softmax, softmax
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 
 from gradus.errors import ArgumentError, DataError
@@ -385,7 +386,7 @@ def test_targets_that_are_no_numbers_are_refused(y: Any, why: str) -> None:
 )
 def test_the_classes_of_a_further_call_are_those_of_the_first(model: Any) -> None:
     X, y = load_iris(return_X_y=True)
-    model.partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+    model = clone(model).partial_fit(X[:100], y[:100], classes=[0, 1, 2])
     model.partial_fit(X[:50], y[:50], classes=[2, 1, 0])
     for other in ([0, 1], [0, 1, 2, 3], 2):
         with pytest.raises(ArgumentError, match="the classes are those of the first call"):

@@ -20,7 +20,7 @@ from gradus.estimators.copies import Copies
 from gradus.estimators.curves import Curves
 from gradus.estimators.hooks import CallbackSupportMixin, with_callbacks
 from gradus.estimators.plain import Build, check_fits, from_plain, to_plain
-from gradus.estimators.recipe import Recipe
+from gradus.estimators.recipe import Recipe, check_same
 from gradus.estimators.rows import Rows, seeded
 from gradus.estimators.targets import IN_FIT, IN_PARTIAL_FIT, Targets, unknown_labels
 from gradus.optim import Constant
@@ -190,13 +190,21 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
             self.schema_, recipe.scaling, recipe.max_one_hot, rows.weight
         )
         self.targets_ = self._read_targets(rows, classes)
+        self._made_by = self._network_options()
         self._seed = seeded(options["random_state"])
         self._make(recipe, rows)
 
     def _go_on(self, recipe: Recipe) -> None:
         """Go on with the network there is, by what may be another way of training."""
         recipe.check_network(self.recipe_)
+        for name, now in self._network_options().items():
+            check_same(name, self._made_by[name], now)
         self.recipe_ = recipe
+
+    def _network_options(self) -> dict[str, Any]:
+        """Options beside the recipe that say what network is made, and of what columns."""
+        names = "network", "n_components", "noise", "kinds", "dtype"
+        return {n: v for n, v in self.get_params(deep=False).items() if n in names}
 
     # Saving --------------------------------------------------------------------------------------
 
@@ -225,6 +233,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
 
     def _take_config(self, config: Mapping[str, Any], build: Build) -> None:
         super()._take_config(config, build)
+        self._made_by = self._network_options()
         self._seed = entry(config, "seed", int)
         self._hidden = entry(config, "hidden", int)
         self.n_iter_ = entry(config, "n_iter", int)

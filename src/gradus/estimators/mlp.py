@@ -94,7 +94,7 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
             True: to hold rows out (``validation_fraction``, or X_val) whether or not training
             watches some; ``"auto"``: only where rows are held out in any case.
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
-        random_state: of all that is random.
+        random_state: of all that is random; a further ``fit`` goes on with the seed of the first.
         warm_start: whether a further ``fit`` goes on from the weights of the last.
         verbose: whether to show progress.
         callbacks: hooks into the training, see ``gradus.train.Callback``.

@@ -57,6 +57,7 @@ _OF_THE_NETWORK = (
     "scaling_layer",
     "ntk",
     "parametric_activation",
+    "start_from_data",
     "members",
     "copies",
     "loss",
