@@ -94,16 +94,16 @@ class LabelsMixin(ClassifierMixin):
         )
         if classes is None or not hasattr(self, "targets_"):
             return
-        known = self.classes_ if isinstance(self.classes_, list) else [self.classes_]
         several = isinstance(self.classes_, list)
-        for was, now in zip(known, classes if several else [classes], strict=False):
-            labels = np.asarray(now).tolist()
-            require(
-                np.ndim(now) == 1 and set(labels) == set(was.tolist()),
-                f"the classes are those of the first call, {was.tolist()!r:.100}",
-                f"classes={labels!r:.100}",
-                "leave classes out, or begin with a new estimator",
-            )
+        known, said = (self.classes_, classes) if several else ([self.classes_], [classes])
+        found = [np.asarray(of_one).ravel().tolist() for of_one in said]
+        labels = [of_one.tolist() for of_one in known]
+        require(
+            [*map(set, found)] == [*map(set, labels)],
+            f"the classes are those of the first call, {labels if several else labels[0]!r:.100}",
+            f"classes={classes!r:.100}",
+            "leave classes out, or begin with a new estimator",
+        )
 
 
 class ProbabilitiesMixin(LabelsMixin):

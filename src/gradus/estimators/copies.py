@@ -52,7 +52,7 @@ class Copies(Training):
                         self.history_.stop_reason = reason
                     else:
                         trained.append((one, asking))
-        except BaseException:  # in a later copy: the first one is left, as calibrated as if alone
+        except BaseException:  # Ctrl-C, too: the first copy is left, as calibrated as if alone
             self._calibrate_all(trained[:1])
             raise
         self._calibrate_all(trained)

@@ -9,10 +9,9 @@ import numpy as np
 
 from gradus.compiler import Relayed
 from gradus.data import epoch_order
-from gradus.optim import Optimizer, Plateau
 from gradus.train.engine import Portion
 from gradus.train.examples import Examples
-from gradus.train.factors import Factors, decays_at, factors_at
+from gradus.train.factors import Factors
 from gradus.types import Array
 
 
@@ -53,29 +52,6 @@ def orders(rows: int, seed: int, epochs: range, shuffle: bool) -> Array:
     """Order of the rows in each of these epochs, (epochs, rows)."""
     found = [epoch_order(rows, seed, k, shuffle) for k in epochs]
     return np.stack(found) if len(found) > 1 else found[0][None]  # without a copy
-
-
-def factors_of(
-    optimizer: Optimizer, first: int, epochs: int, total: int, per_epoch: int, plateau: float
-) -> Factors:
-    """What the schedules say at each step of some epochs, (epochs, steps).
-
-    Args:
-        optimizer: whose schedules.
-        first: number of the first step.
-        epochs: how many.
-        total: steps in all.
-        per_epoch: steps of an epoch.
-        plateau: the factor of a schedule that goes by what the epochs give.
-    """
-    steps = np.arange(first, first + epochs * per_epoch, dtype=np.float64)
-    found = decays_at(optimizer, steps, total, per_epoch)
-    schedule = optimizer.schedule
-    if isinstance(schedule, Plateau):
-        found["factor"] = np.full(len(steps), plateau)
-    else:
-        found["factor"] = factors_at(schedule, steps, total, per_epoch)
-    return {n: f.reshape(epochs, per_epoch) for n, f in found.items()}
 
 
 def portions(order: Array, batch_size: int, factors: Factors) -> list[Portion]:

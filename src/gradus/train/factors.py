@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradus.errors import ShapeError
-from gradus.optim import Optimizer, Schedule
+from gradus.optim import Optimizer, Plateau, Schedule
 from gradus.types import Array, DType, TensorType
 
 Factors = dict[str, Array]  # by their names in the program, one number a step
@@ -38,3 +38,26 @@ def decays_at(optimizer: Optimizer, steps: Array, total: int, per_epoch: int) ->
     if schedule is None:
         return {}
     return {"decay": factors_at(schedule, steps, total, per_epoch)}
+
+
+def factors_of(
+    optimizer: Optimizer, first: int, epochs: int, total: int, per_epoch: int, plateau: float
+) -> Factors:
+    """What the schedules say at each step of some epochs, (epochs, steps).
+
+    Args:
+        optimizer: whose schedules.
+        first: number of the first step.
+        epochs: how many.
+        total: steps in all.
+        per_epoch: steps of an epoch.
+        plateau: the factor of a schedule that goes by what the epochs give.
+    """
+    steps = np.arange(first, first + epochs * per_epoch, dtype=np.float64)
+    found = decays_at(optimizer, steps, total, per_epoch)
+    schedule = optimizer.schedule
+    if isinstance(schedule, Plateau):
+        found["factor"] = np.full(len(steps), plateau)
+    else:
+        found["factor"] = factors_at(schedule, steps, total, per_epoch)
+    return {n: f.reshape(epochs, per_epoch) for n, f in found.items()}

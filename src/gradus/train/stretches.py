@@ -76,7 +76,7 @@ def in_stretches(
                 try:
                     engine.go_back(before)
                     take(before, done, told, _never)
-                except BaseException:  # Ctrl-C, say: then all of the stretch stays
+                except BaseException:  # Ctrl-C, too: all of the stretch stays
                     engine.go_back(after)
                     raise
         done += len(rows)

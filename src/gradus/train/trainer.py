@@ -22,9 +22,10 @@ from gradus.train.checks import check_callbacks, check_loss, check_network, chec
 from gradus.train.diagnosis.kept import Facts, Kept
 from gradus.train.divergence import explodes, explosion
 from gradus.train.engine import Engine, Position
-from gradus.train.epochs import factors_of, orders, portions, recorded, steps_of
+from gradus.train.epochs import orders, portions, recorded, steps_of
 from gradus.train.evaluation import evaluated, total_beside
 from gradus.train.examples import Examples, as_features, examples, hold_out
+from gradus.train.factors import factors_of
 from gradus.train.history import History
 from gradus.train.interrupt import StopSignals
 from gradus.train.metrics import Metric, check_metrics, metrics_named
