@@ -32,7 +32,7 @@ class Reduce final : public Instruction {
     target_ = arena + r.next();
     run_ = by_number(dtype_, [&](auto zero) { return choice<decltype(zero)>(); });
   }
-  bool parallel() const override { return outer_ * n_ * inner_ > 1 << 16; }
+  bool parallel() const override { return outer_ * n_ * inner_ > 1 << 13 && std::max(outer_, inner_) > 8; }
   void run(int part, int parts, char*) const override {
     // Threads share the kept axis that is longer.
     if (outer_ >= inner_)

@@ -163,7 +163,7 @@ class Leg {
   // Gathers a batch, on as many threads as there are where that is worth it.
   void gather(const std::int64_t* rows, std::size_t n, Crew::Turn* turn) const {
     for (const auto& r : tables_) {
-      if (turn && turn->threads() > 1 && n * r.bytes > std::size_t{1} << 16) {
+      if (turn && turn->threads() > 1 && n * r.bytes > std::size_t{1} << 15) {
         const auto parts = static_cast<std::size_t>(turn->threads());
         turn->share([&](int part) {
           const auto p = static_cast<std::size_t>(part);

@@ -160,7 +160,7 @@ class TableEncoder:
         if not X.shape[1]:
             raise DataError("a matrix needs a column to learn from", received="no columns")
         how = _fitting(scaling, weight, len(X))
-        return cls(tuple(NumericFeature.fit(name, X[:, j], how) for j, name in enumerate(names)))
+        return cls(tuple(NumericFeature.fit_matrix(names, X, how)))
 
     def transform_matrix(
         self, X: Array, rows: npt.ArrayLike | None = None, dtype: npt.DTypeLike = np.float32

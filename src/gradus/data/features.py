@@ -23,6 +23,7 @@ from gradus.types import Array
 
 _DAY = np.timedelta64(1, "D")
 _YEAR_DAYS = 365.2425
+_NUMBERS = 1 << 16  # of the columns that are learnt from together
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,25 @@ class NumericFeature(Feature):
         numbers = as_numbers(column, values)
         missing = np.isnan(how.counting(numbers)).any()
         return cls(column, how.scale(numbers, column), bool(missing))
+
+    @classmethod
+    def fit_matrix(
+        cls, names: Sequence[str], X: Array, how: Fitting = STANDARD
+    ) -> list[NumericFeature]:
+        """What `fit` gives for each column of numbers, booleans or NaN, (n, d)."""
+        # Several at a time: a call takes as long as the sums of a thousand rows.
+        together = max(1, _NUMBERS // len(X))
+        found: list[NumericFeature] = []
+        for start in range(0, len(names), together):
+            some, part = names[start : start + together], X[:, start : start + together]
+            columns = np.array(part.T, np.float64, order="C")
+            if how.weight is None and np.isfinite(columns).all():
+                scales = SCALINGS[how.scaling].fit_columns(columns)
+                found += [cls(name, scale, False) for name, scale in zip(some, scales, strict=True)]
+            else:
+                del columns
+                found += [cls.fit(name, part[:, j], how) for j, name in enumerate(some)]
+        return found
 
     @property
     def names(self) -> tuple[str, ...]:

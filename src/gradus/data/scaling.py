@@ -37,6 +37,14 @@ class Scaling(ABC):
         A weight says how often a row counts, (n,) of at least 0; with 0 it is as if it were absent.
         """
 
+    @classmethod
+    def fit_columns(cls, columns: Array) -> list[Self]:
+        """What ``fit`` gives for each of several columns, float64 (d, n), all finite.
+
+        What stands in the columns is lost.
+        """
+        return [cls.fit(column, "") for column in columns]
+
     def apply(self, values: Array, name: str, dtype: npt.DTypeLike = np.float32) -> Array:
         """Scaled numbers, computed in float64 and given in the dtype; NaN stays NaN.
 
@@ -110,21 +118,35 @@ class Scale(Scaling):
         present, weight = _present(values, weight)
         if present.size == 0:
             return cls(0.0, 1.0)
-        low, high = present.min(), present.max()
-        if low == high:
-            return cls(float(present[0]), 1.0)
-        # Scaling by a power of two is exact and keeps the sums from overflowing. From here on the
-        # one copy of the column is worked on in place.
-        exponent = int(np.frexp(max(abs(low), abs(high)))[1])
-        small = np.ldexp(present, -exponent, out=present)
-        total = small.size if weight is None else weight.sum()
-        mean = (small if weight is None else small * weight).sum() / total
-        small -= mean
-        small *= small
+        return cls._of(present[None], weight)[0]
+
+    @classmethod
+    def fit_columns(cls, columns: Array) -> list[Scale]:
+        """What ``fit`` gives for each of several columns, float64 (d, n), all finite.
+
+        What stands in the columns is lost. They lie one after another, each in one piece, so that
+        their sums are those of single columns to the last bit.
+        """
+        return cls._of(columns, None)
+
+    @classmethod
+    def _of(cls, columns: Array, weight: Array | None) -> list[Scale]:
+        """The scale of each column, (d, n) with n ≥ 1, which is worked on in place."""
+        first, low, high = columns[:, 0].copy(), columns.min(axis=1), columns.max(axis=1)
+        # Scaling by a power of two is exact and keeps the sums from overflowing.
+        exponent = np.frexp(np.maximum(abs(low), abs(high)))[1]
+        np.ldexp(columns, -exponent[:, None], out=columns)
+        total = columns.shape[1] if weight is None else weight.sum()
+        mean = (columns if weight is None else columns * weight).sum(axis=1) / total
+        columns -= mean[:, None]
+        columns *= columns
         if weight is not None:
-            small *= weight
-        std = float(np.ldexp(np.sqrt(small.sum() / total), exponent))
-        return cls(float(np.ldexp(mean, exponent)), std if std >= _LEAST else 1.0)
+            columns *= weight
+        std = np.ldexp(np.sqrt(columns.sum(axis=1) / total), exponent)
+        constant = low == high
+        mean = np.where(constant, first, np.ldexp(mean, exponent))
+        std = np.where(constant | (std < _LEAST), 1.0, std)
+        return [cls(m, s) for m, s in zip(mean.tolist(), std.tolist(), strict=True)]
 
     def _z(self, values: Array) -> Array:
         return _distance(values, self.mean, self.std)
