@@ -93,9 +93,9 @@ inline Plan plan(GemmShape s, long b_row, long b_col) {
 }
 
 // The share of one thread: whole rows or whole vectors of columns, whichever leaves the slowest thread
-// less to do, or else along the longer side of C. Where C is much wider than high, columns even for a
-// fifth more: every thread reads the whole operand that is not split, which lies partly in another
-// core's cache, and so does what it was computed from.
+// less to do, or else along the longer side of C. Where C is a few long rows, columns even for a fifth
+// more: every thread reads the whole operand that is not split, and much of the long one would lie in
+// another core's cache.
 struct Share {
   long row, rows, column, columns;
 };
@@ -106,8 +106,8 @@ inline Share share(long M, long N, int part, int parts) {
   constexpr long L = simd<T>::lanes;
   const long vectors = ceil_div(N, L);
   const long by_rows = ceil_div(M, parts) * vectors, by_columns = ceil_div(vectors, parts) * M;
-  const bool wide = N >= 4 * M && 5 * by_columns <= 6 * by_rows;
-  if (!wide && (by_rows < by_columns || (by_rows == by_columns && M > N))) {
+  const bool long_rows = M < few_rows && N >= 4 * M && 5 * by_columns <= 6 * by_rows;
+  if (!long_rows && (by_rows < by_columns || (by_rows == by_columns && M > N))) {
     const long first = M * part / parts;
     return {first, M * (part + 1) / parts - first, 0, N};
   }
