@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.client import ROOT
 from benchmarks.learning.cache import Cache
-from benchmarks.learning.choosing_sets import CHOOSING, FEW
+from benchmarks.learning.choosing_sets import CHOOSING, FEW, MANY
 from benchmarks.learning.compare import Comparison, Plan
 from benchmarks.learning.judgement import relative
 from benchmarks.learning.models import MODELS, Model
@@ -31,7 +31,9 @@ from benchmarks.tables import table
 
 CACHE = ROOT / "runs" / "choosing.jsonl"
 FULL = Plan(folds=3, taken=3, seeds=2, rows=3000, threads=1, limit=300.0)
+MANY_ROWS = Plan(folds=5, taken=1, seeds=1, rows=40_000, threads=1, limit=600.0)
 QUICK = Plan(folds=3, taken=3, seeds=1, rows=600, threads=1, limit=60.0)
+_SETS = CHOOSING | MANY
 _FIGURES = (("classification", "error"), ("classification", "log_loss"), ("regression", "error"))
 
 
@@ -46,7 +48,7 @@ def compare(
     models = {name: Model(name, settings=dict(kept)) for name, kept in recipes.items()}
     models |= {name: MODELS[name] for name in peers}
     with Comparison(models, plan, Cache(cache)) as comparison:
-        results = gather(comparison.run({n: CHOOSING[n] for n in sets}), models, plan)
+        results = gather(comparison.run({n: _SETS[n] for n in sets}), models, plan)
     print(summary(results))
     return results
 
@@ -100,16 +102,21 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipes", type=Path, nargs="?", help="a file of JSON")
-    parser.add_argument("--sets", nargs="+", choices=CHOOSING, help="all by default")
+    parser.add_argument("--sets", nargs="+", choices=_SETS, help="others than all")
     parser.add_argument("--peers", nargs="+", choices=MODELS, default=[])
     parser.add_argument("--quick", action="store_true", help="600 rows of 16 sets, one seed")
+    parser.add_argument("--many", action="store_true", help="sets of many rows, one fold")
     parser.add_argument("--each", action="store_true", help="show the sets one by one, too")
     parser.add_argument("--cache", type=Path, default=CACHE, help="file of the results so far")
     options = parser.parse_args()
     recipes = json.loads(options.recipes.read_text()) if options.recipes else {}
     if not recipes and not options.peers:
         parser.error("name a file of recipes, or some --peers")
-    plan, sets = (QUICK, FEW) if options.quick else (FULL, tuple(CHOOSING))
+    plan, sets = FULL, tuple(CHOOSING)
+    if options.quick:
+        plan, sets = QUICK, FEW
+    if options.many:
+        plan, sets = MANY_ROWS, tuple(MANY)
     if options.sets:
         sets = tuple(options.sets)
     results = compare(recipes, sets, plan, tuple(options.peers), options.cache)

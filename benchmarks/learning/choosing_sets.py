@@ -75,6 +75,13 @@ _REAL = {
 }
 
 
+_MANY_REAL = {
+    "ballots": _Real("stevedata", "TV16", "votetrump", "classification"),
+    "cuts": _Real("ggplot2", "diamonds", "cut", "classification"),
+    "diamonds": _Real("ggplot2", "diamonds", "price", "regression"),
+}
+
+
 def board() -> DataSet:
     """Two classes on a board of 4 by 4 fields, a tenth of them wrong, six columns beside it."""
     rng = np.random.default_rng(201)
@@ -143,6 +150,23 @@ def counts() -> DataSet:
     return DataSet(X, y, "regression", "skewed counts and amounts")
 
 
+def crowd() -> DataSet:
+    """60,000 rows of three classes that overlap: waves, products, thresholds and twenty groups."""
+    rng = np.random.default_rng(207)
+    rows = 60_000
+    X = rng.uniform(-2, 2, (rows, 12))
+    X[:, 8:] = np.round(np.exp(X[:, 8:]), 1)
+    group = rng.integers(0, 20, rows)
+    left = np.sin(3 * X[:, 0]) + X[:, 1] * X[:, 2]
+    middle = np.abs(X[:, 3] + X[:, 4]) - np.log1p(X[:, 8])
+    right = np.cos(X[:, 5] * X[:, 6]) + 0.5 * (X[:, 9] > X[:, 10]) + X[:, 7]
+    scores = np.stack([left, middle, right], axis=1) + 0.7 * rng.standard_normal((20, 3))[group]
+    y = (1.3 * scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    names = np.array(["left", "middle", "right"], dtype=object)
+    X = frame(X, group=_codes("g", group))
+    return DataSet(X, names[y], "classification", "60,000 rows, classes that overlap")
+
+
 CHOOSING: Sets = {
     **_REAL,
     "board": board,
@@ -152,6 +176,8 @@ CHOOSING: Sets = {
     "factors": factors,
     "counts": counts,
 }
+# For what depends on how many rows there are.
+MANY: Sets = {**_MANY_REAL, "crowd": crowd}
 # Half of them, of either task and all kinds, for a quick look.
 FEW = (
     "attrition", "credit", "cells", "computing", "plebiscite", "titanic", "survey", "shells",

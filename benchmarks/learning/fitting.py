@@ -13,13 +13,13 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from benchmarks.learning.choosing_sets import CHOOSING
+from benchmarks.learning.choosing_sets import CHOOSING, MANY
 from benchmarks.learning.dataset import DataSet, Task
 from benchmarks.learning.models import make
 from benchmarks.learning.sets import REPORTED
 from benchmarks.machine import Others
 
-ALL_SETS = REPORTED | CHOOSING
+ALL_SETS = REPORTED | CHOOSING | MANY
 _warm: set[tuple[str, Task]] = set()
 
 

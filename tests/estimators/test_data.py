@@ -96,6 +96,15 @@ def test_an_array_of_numbers_is_the_same_whatever_its_dtype(dtype: str) -> None:
     )
 
 
+def test_lists_of_rows_with_texts_are_a_table_without_names() -> None:
+    rows = [[1.0, "a", None], [2.0, "b", True], [None, "a", False], [0.5, "b", True]] * 10
+    y = [0, 1, 1, 0] * 10
+    fitted = MLPClassifier(**SMALL).fit(rows, y)
+    assert [column.kind for column in fitted.schema_] == ["numeric", "categorical", "boolean"]
+    as_array = MLPClassifier(**SMALL).fit(np.array(rows, object), y)
+    np.testing.assert_array_equal(fitted.predict_proba(rows[:4]), as_array.predict_proba(rows[:4]))
+
+
 def test_lists_and_fortran_order_and_views_are_arrays() -> None:
     X = RNG.normal(size=(N, 6))
     expected = fitted(X[:, ::2]).predict_proba(X[:, ::2])

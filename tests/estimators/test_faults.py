@@ -12,13 +12,14 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
 import gradus as gd
-from gradus import nn, ops
+from gradus import losses, nn, ops, optim
 from gradus.errors import ArgumentError, DataError, DivergenceError, GradusError
 from gradus.estimators import (
     LinearClassifier,
     LogisticNeuron,
     MLPClassifier,
     MLPRegressor,
+    NetworkClassifier,
     Perceptron,
 )
 from gradus.nn.dropout import dropped
@@ -84,6 +85,7 @@ WRONG: list[tuple[str, Any]] = [
     ("layer_rates", 0.5),
     ("layer_rates", {"*.bias": -1}),
     ("layer_rates", {"nowhere.*": 0.5}),
+    ("layer_rates", {3: 1.0}),
     ("beta_1", 1.0),
     ("beta_2", -0.5),
     ("epsilon", 0),
@@ -140,6 +142,44 @@ def test_a_wrong_option_is_named_before_anything_changes(option: str, value: Any
     fitted.set_params(**{option: SMALL.get(option, MLPClassifier().get_params()[option])})
     assert set(vars(fitted)) == state
     np.testing.assert_array_equal(fitted.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, NetworkClassifier])
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"solver": optim.Adam(1e-3), "learning_rate_init": 0.5}, "learning_rate_init=0.5 beside"),
+        ({"solver": optim.SGD(0.1), "clip_norm": 1.0, "beta_1": 0.5}, "beta_1=0.5, clip_norm=1.0"),
+        ({"loss": "max_margin", "label_smoothing": 0.1}, "with loss='max_margin'"),
+        ({"loss": losses.cross_entropy, "label_smoothing": 0.1}, "smooth the labels in the loss"),
+    ],
+    ids=str,
+)
+def test_options_that_another_leaves_without_a_meaning_are_refused(
+    kind: Any, options: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ArgumentError, match=named):
+        kind(**options).fit(X, Y)
+
+
+@pytest.mark.parametrize("y", [["high"] * len(X), [[1.0, "high"]] * len(X)], ids=["one", "two"])
+def test_targets_of_a_regressor_that_are_no_numbers_are_named_by_row(y: Any) -> None:
+    with pytest.raises(DataError, match=r"'high' in row 1.*take a classifier"):
+        MLPRegressor(**SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"), [("n_threads", -5, "n_threads"), ("executor", "gpu", "executor")]
+)
+def test_what_computes_is_checked_where_it_is_changed_after_a_fit(
+    option: str, value: Any, says: str
+) -> None:
+    fitted = model().fit(X, Y)
+    expected = fitted.predict_proba(X)
+    with pytest.raises(ArgumentError, match=says):
+        fitted.set_params(**{option: value}).predict(X)
+    fitted.set_params(**{option: MLPClassifier().get_params()[option]})
+    np.testing.assert_array_equal(fitted.predict_proba(X), expected)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,11 @@ FITTED: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
     "two classes of a table": lambda: (MLPClassifier(**SMALL), FRAME, BUYS),
     "three classes": lambda: (MLPClassifier(**SMALL, preset="classic"), X, LABELS),
     "max margin": lambda: (MLPClassifier(**SMALL, loss="max_margin"), FRAME, BUYS),
+    "calibrated margins": lambda: (
+        MLPClassifier(**SMALL, loss="max_margin", calibrate=True),
+        FRAME,
+        BUYS,
+    ),
     "several answers": lambda: (MLPClassifier(**SMALL), X, np.eye(3, dtype=int)[LABELS]),
     "several questions": lambda: (MLPClassifier(**SMALL), X, np.stack([LABELS, -LABELS], 1)),
     "calibrated classes": lambda: (MLPClassifier(**SMALL, calibrate=True), X, LABELS),
@@ -261,13 +266,21 @@ def test_plain_data_is_the_same_again(value: Any) -> None:
     assert repr(from_plain(json.loads(json.dumps(to_plain("x", value))))) == repr(value)
 
 
-def test_options_with_objects_are_saved(tmp_path: Path) -> None:
-    options = {k: OPTIONS[k] for k in ("solver", "learning_rate", "activation")}
+@pytest.mark.parametrize("names", [("solver", "activation"), ("learning_rate",)])
+def test_options_with_objects_are_saved(names: tuple[str, ...], tmp_path: Path) -> None:
+    options = {k: OPTIONS[k] for k in names}
     model = MLPClassifier((4, 4), **options, max_iter=2, random_state=0).fit(X, LABELS)
     found = saved(model, tmp_path)
     assert found.solver == model.solver
     assert repr(found.activation) == repr(model.activation)
     np.testing.assert_array_equal(found.fit(X, LABELS).predict_proba(X), model.predict_proba(X))
+
+
+def test_options_that_no_fit_would_take_are_refused_when_they_are_saved(tmp_path: Path) -> None:
+    fitted = MLPClassifier(preset="classic", max_iter=1).fit(FRAME, BUYS).set_params(max_iter=-3)
+    with pytest.raises(ArgumentError, match="max_iter must be at least 1"):
+        fitted.save(tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_option_that_is_no_plain_data_is_named(tmp_path: Path) -> None:
@@ -425,7 +438,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("kind", ["two classes of a table", "max margin", "an ensemble"])
+@pytest.mark.parametrize("kind", ["two classes of a table", "calibrated margins", "an ensemble"])
 def test_the_command_line_predicts_the_same_probabilities(kind: str, here: Path) -> None:
     model, rows, _ = fitted(kind)
     model.save("m")
@@ -459,7 +472,9 @@ def test_the_command_line_predicts_the_same_numbers(here: Path) -> None:
                                   model.predict(rows))  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["two classes of a table", "max margin", "strong", "a neuron"])
+@pytest.mark.parametrize(
+    "kind", ["two classes of a table", "calibrated margins", "strong", "a neuron"]
+)
 def test_the_command_line_evaluates_and_explains(
     kind: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -486,7 +501,7 @@ def test_a_column_of_the_targets_name_is_not_the_target(here: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["several answers", "quantiles", "sparse rows", "an autoencoder",
-                                  "a perceptron", "margin"])  # fmt: skip
+                                  "a perceptron", "margin", "max margin"])  # fmt: skip
 def test_what_is_not_one_class_or_number_of_a_table_is_refused(
     kind: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from sklearn.datasets import load_iris
 from sklearn.metrics import mean_pinball_loss
 
 from gradus import losses, ops
@@ -202,3 +203,16 @@ def test_names_of_no_loss_of_numbers_are_refused(loss: Any) -> None:
 def test_functions_that_give_no_value_a_row_are_refused(loss: Loss, says: str) -> None:
     with pytest.raises((ArgumentError, ShapeError), match=says):
         fitted(np.stack([Y, Y], axis=1), loss=loss)
+
+
+def test_margins_say_no_probabilities_unless_they_are_calibrated() -> None:
+    X, y = load_iris(return_X_y=True)
+    margins = MLPClassifier(loss="max_margin", preset="classic", random_state=0)
+    assert not hasattr(margins, "predict_proba")
+    margins.fit(X, y)
+    assert not hasattr(margins, "predict_proba")
+    assert not hasattr(margins, "predict_log_proba")
+    assert margins.score(X, y) > 0.9
+    assert margins.decision_function(X).shape == (150, 3)
+    margins.set_params(calibrate=True).fit(X, y)
+    np.testing.assert_allclose(margins.predict_proba(X).sum(axis=1), 1, rtol=1e-6)

@@ -369,7 +369,7 @@ def test_a_row_without_one_of_several_answers_is_one_without_a_label() -> None:
     [
         (np.where(X[:, 0] > 0, np.nan, 1.0), "NaN"),
         (np.where(X[:, 0] > 0, np.inf, 1.0), "infinity"),
-        (TEXTS, "string|float|numeric|dtype"),
+        (TEXTS, "not strings; received .top. in row 1"),
         (X[:, 0] + 1j, "[Cc]omplex"),
         (X[:5, 0], "inconsistent"),
         (pd.Series([pd.NA, 1.0, 2.0] * 10, dtype="Float64"), "NaN|NA|missing"),

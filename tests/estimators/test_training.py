@@ -213,7 +213,7 @@ def test_solvers_have_names(solver: str) -> None:
 
 def test_a_solver_of_gradus_optim_says_all_of_its_own() -> None:
     named = model(solver="sgd", beta_1=0.5).fit(X, Y)
-    given = model(solver=optim.SGD(0.02, momentum=0.5), learning_rate_init=9.0).fit(X, Y)
+    given = model(solver=optim.SGD(0.02, momentum=0.5), learning_rate_init=None).fit(X, Y)
     np.testing.assert_array_equal(named.predict_proba(X), given.predict_proba(X))
 
 
@@ -348,6 +348,14 @@ def test_nothing_is_printed_unless_it_is_asked_for(capfd: pytest.CaptureFixture[
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("verbose", [1, 10, np.int64(1)])
+def test_verbose_may_be_a_number(verbose: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    model(verbose=verbose, max_iter=2).fit(X, Y)
+    assert capfd.readouterr().err
+    model(verbose=0, max_iter=2).fit(X, Y)
+    assert not capfd.readouterr().err
+
+
 def test_verbose_shows_the_passes(capfd: pytest.CaptureFixture[str]) -> None:
     model(max_iter=2, verbose=True).fit(X, Y)
     out, err = capfd.readouterr()
@@ -377,3 +385,18 @@ def test_a_column_of_two_values_is_learnt_at_the_high_rates_of_presets(
 def test_weights_to_validate_by_need_rows() -> None:
     with pytest.raises(ArgumentError, match="sample_weight_val alone"):
         model().fit(X, Y, sample_weight_val=np.ones(len(Y)))
+
+
+# Computing ----------------------------------------------------------------------------------------
+
+
+def test_threads_and_executor_are_followed_after_a_fit_and_change_no_bit() -> None:
+    steady, moved = model(n_threads=1).fit(X, Y), model(n_threads=1).fit(X, Y)
+    for options in ({"n_threads": 2}, {"n_threads": None, "executor": "auto"}):
+        steady.partial_fit(X, Y)
+        moved.set_params(**options).partial_fit(X, Y)  # the moments of Adam are kept
+        assert moved._trainer.threads == moved.n_threads
+        np.testing.assert_array_equal(moved.predict_proba(X), steady.predict_proba(X))
+    moved.set_params(executor="reference")
+    np.testing.assert_allclose(moved.predict_proba(X), steady.predict_proba(X), atol=1e-5)
+    assert moved._trainer._engine.executor.name == "reference"

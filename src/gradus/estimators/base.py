@@ -209,6 +209,7 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
     # Saving --------------------------------------------------------------------------------------
 
     def _to_config(self) -> dict[str, Any]:
+        self._recipe()  # who reads the file settles the options again: refused here, not there
         return {
             **super()._to_config(),
             "recipe": self._recipe_config(),

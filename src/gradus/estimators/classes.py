@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y
 
@@ -120,10 +121,33 @@ class ProbabilitiesMixin(LabelsMixin):
         return self.targets_.log_probabilities(raw)
 
 
+def _probable(estimator: Any) -> bool:
+    """Whether scores are logits, or a temperature has made them so."""
+    if estimator.loss != "max_margin" or hasattr(estimator, "_temperatures"):
+        return True
+    raise AttributeError(
+        "the scores of loss='max_margin' say which class, and no probabilities; calibrate=True "
+        "finds some"
+    )
+
+
 class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
     """Base of the estimators that train a network to tell classes."""
 
     _task: Task = "classification"
+
+    @available_if(_probable)
+    def predict_proba(self, X: Any) -> Array | list[Array]:
+        """Probabilities: (rows, classes); of yes, (rows, answers); of several questions a list.
+
+        There are none of ``loss="max_margin"`` unless the network is calibrated.
+        """
+        return super().predict_proba(X)
+
+    @available_if(_probable)
+    def predict_log_proba(self, X: Any) -> Array | list[Array]:
+        """Logarithms of the probabilities, in the same shape."""
+        return super().predict_log_proba(X)
 
     def partial_fit(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,6 +145,9 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     check_collected(X, "X")
     if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "iufb":
         X = np.ma.filled(X.astype(np.float64), np.nan)
+    # Of a list with a text in it NumPy would make texts of all numbers.
+    if isinstance(X, (list, tuple)) and _is_table_without_names(cells := _cells(X)):
+        X = cells
     plain = not estimator.get_params(deep=False).get("kinds")
     if plain and _is_frame(X) and (numbers := _matrix(X)) is not None:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -183,6 +186,13 @@ def check_collected(given: Any, name: str) -> None:
             received=f"{name} of the class LazyFrame",
             remedy=f"collect it first: {name}.collect()",
         )
+
+
+def _cells(X: Sequence[Any]) -> Array:
+    """The cells of rows that are lists of equal length; of all else, an array of one axis."""
+    lengths = {len(row) if isinstance(row, (list, tuple)) else None for row in X}
+    equal = len(lengths) == 1 and lengths != {None}
+    return np.array(X, object) if equal else np.empty(len(X), object)
 
 
 def _objects(X: Array) -> Array:

@@ -15,7 +15,7 @@ from gradus.checks import finite_number
 from gradus.data import split_indices
 from gradus.data.config import entry
 from gradus.data.target import Task
-from gradus.errors import ArgumentError
+from gradus.errors import ArgumentError, DataError
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.conformal import Conformity
 from gradus.estimators.plain import Build, check_fits
@@ -175,6 +175,8 @@ class NetworkRegressorBase(RegressorMixin, NetworkEstimator):
         self.conformity_ = Conformity.of(low, high, held.y.reshape(low.shape), held.weight)
 
     def _check_y(self, y: Any) -> Any:
+        if not hasattr(y, "toarray") and (cells := np.asarray(y)).dtype.kind in "OUS":
+            _check_texts(cells)
         y = one_axis(_check_y(y, multi_output=True, y_numeric=True, estimator=self))
         return np.asarray(y, np.float64)
 
@@ -186,3 +188,23 @@ class NetworkRegressorBase(RegressorMixin, NetworkEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _check_texts(y: Array) -> None:
+    """Refuse targets that are words, by their row; of all else scikit-learn says what is wrong."""
+    for row, cells in enumerate(y.reshape(len(y), -1) if y.ndim else [], start=1):
+        for cell in cells:
+            if isinstance(cell, str) and not _is_number(cell):
+                raise DataError(
+                    "targets of a regressor are numbers, not strings",
+                    received=f"{str(cell)!r} in row {row}"[:100],
+                    remedy="take a classifier for classes, or encode them as numbers",
+                )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -14,6 +14,7 @@ import numpy as np
 from gradus.checks import choice, require
 from gradus.data.target import Task
 from gradus.estimators.recipe import PRESET_RATES, Recipe, decays
+from gradus.optim import Optimizer
 
 _CLASSIC: Mapping[str, Any] = {
     "hidden_layer_sizes": (100,),
@@ -139,6 +140,7 @@ def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
     5
     """
     choice("preset", preset, *PRESETS)
+    _check_together(options)
     said = {**PRESETS[preset], **_BY_TASK.get((preset, task), {})}
     if not decays(options.get("solver") or said["solver"]):
         said["weight_decay"] = 0.0  # another solver than the preset's
@@ -160,3 +162,35 @@ def settled(preset: str, task: Task, options: Mapping[str, Any]) -> Recipe:
         "set copies=1",
     )
     return found
+
+
+# What an optimizer of gradus.optim says itself.
+_OF_THE_SOLVER = (
+    "learning_rate_init",
+    "learning_rate",
+    "layer_rates",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+    "clip_norm",
+)
+
+
+def _check_together(options: Mapping[str, Any]) -> None:
+    """Refuse options that another one leaves without a meaning."""
+    if isinstance(options.get("solver"), Optimizer):
+        # Estimators without presets have these for what is not said.
+        said = [n for n in _OF_THE_SOLVER if options.get(n) not in (None, _CLASSIC[n])]
+        require(
+            not said,
+            "an optimizer of gradus.optim says its rates and decays itself",
+            f"{', '.join(f'{name}={options[name]!r}' for name in said)} beside it"[:200],
+            "say it in the optimizer, or name the solver, as solver='adam'",
+        )
+    smoothing, loss = options.get("label_smoothing"), options.get("loss")
+    require(
+        not smoothing or loss in (None, "auto", "cross_entropy"),
+        "label_smoothing is the cross-entropy's",
+        f"label_smoothing={smoothing!r} with loss={loss!r}"[:200],
+        "leave it out, or smooth the labels in the loss itself",
+    )

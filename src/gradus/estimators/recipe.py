@@ -226,7 +226,8 @@ class Recipe:
             _NAMED_ELSEWHERE.get(repr(schedule), "the rate itself is learning_rate_init"),
         )
         require(
-            isinstance(self.layer_rates, Mapping),
+            isinstance(self.layer_rates, Mapping)
+            and all(isinstance(pattern, str) for pattern in self.layer_rates),
             "layer_rates is a dictionary of patterns and factors",
             repr(self.layer_rates)[:100],
             'write layer_rates={"*.bias": 0.1}',

@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from gradus import nn
-from gradus.checks import choice, flag, require
+from gradus.checks import choice, flag, require, whole_number
 from gradus.data import split_indices
 from gradus.data.quantiles import proportions
 from gradus.estimators.estimator import TableEstimator
@@ -46,8 +46,9 @@ class Training(TableEstimator):
         recipe_, history_, rows_, n_iter_: see ``NetworkEstimator``.
     """
 
-    _working = ("_trainer", "_rule", "_watch")
+    _working = ("_trainer", "_rule", "_watch", "_runs_on")
     _watch: NoImprovement | EarlyStopping
+    _runs_on: tuple[Any, Any]  # the threads and the executor that the trainer has
     _seed: int
     _hidden: int
     recipe_: Recipe
@@ -124,6 +125,7 @@ class Training(TableEstimator):
         rule = self._optimizer(recipe), recipe.alpha, recipe.label_smoothing
         if fresh or not hasattr(self, "_trainer") or getattr(self, "_rule", None) != rule:
             self._trainer, self._rule = self._new_trainer(recipe), rule
+        self._follow_options()
         # A score of the rows trained on would cost as much as a quarter of the pass.
         scores = [] if validating is None else [self.targets_.score]
         self._trainer.metrics = metrics_named(scores, self.targets_.loss(recipe))
@@ -134,7 +136,7 @@ class Training(TableEstimator):
             *self._stopping(recipe, watching, fresh),
             *self._scheduled_dropout(recipe, fresh),
             *(passes(self, rows.X.rows, rows.y) if fresh else ()),
-            *([Progress(name)] if flag("verbose", options["verbose"]) else []),
+            *([Progress(name)] if _wanted(options["verbose"]) else []),
         ]
         x, y, weight = training
         try:
@@ -203,7 +205,16 @@ class Training(TableEstimator):
             executor=options["executor"],
         )
         trainer.history = self.history_
+        self._runs_on = options["n_threads"], options["executor"]
         return trainer
+
+    def _follow_options(self) -> None:
+        """Compute as the options say now, which may not be what they said when training began."""
+        kept: Any = self
+        wanted = kept.n_threads, kept.executor
+        if self._runs_on != wanted:
+            self._trainer.run_on(kept.executor, threads=self._threads())
+            self._runs_on = wanted
 
     def _optimizer(self, recipe: Recipe) -> Optimizer:
         """The rule by which the network's parameters are moved."""
@@ -264,4 +275,11 @@ class Training(TableEstimator):
     def _outputs(self, x: Array) -> Array:
         if not hasattr(self, "_trainer"):  # after unpickling
             self._trainer = self._new_trainer(self.recipe_)
+        self._follow_options()
         return self._trainer.predict(x)
+
+
+def _wanted(verbose: Any) -> bool:
+    """Whether progress is; a number, as other estimators take it, means yes from 1 on."""
+    whole = isinstance(verbose, (int, np.integer)) and not isinstance(verbose, bool)
+    return whole_number("verbose", verbose) > 0 if whole else flag("verbose", verbose)

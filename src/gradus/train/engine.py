@@ -109,18 +109,24 @@ class Engine:
         penalty: Penalty | None = None,
     ) -> None:
         self.network, self.loss, self.reduction = network, loss, reduction
-        self.optimizer, self.executor, self.seed = optimizer, executor, seed
-        self.penalty = penalty
+        self.optimizer, self.seed, self.penalty = optimizer, seed, penalty
         self.dtype = network.parameters()[0].dtype
         self.step = 0
         self._moments: dict[str, dict[str, Array]] = {}  # of each parameter; names of the program
-        self.shortcut: Shortcut = _no_shortcut
-        # Not of methods: the engine would hold itself, and its weights stay until a collection.
-        step = lru_cache(_KINDS)(partial(_step, network, loss, reduction, optimizer, penalty))
-        self._trainings = lru_cache(_KINDS)(partial(_training_program, executor, step))
-        self._rows = lru_cache(_KINDS)(partial(_row_program, network, loss, executor))
         self._carried: tuple[Hashable, dict[str, Tensor]] = None, {}  # the network's, by settings
+        # Not of methods: the engine would hold itself, and its weights stay until a collection.
+        self._steps = lru_cache(_KINDS)(
+            partial(_step, network, loss, reduction, optimizer, penalty)
+        )
+        self.run_on(executor)
+
+    def run_on(self, executor: Executor) -> None:
+        """Compute by this executor from here on; weights, moments and steps stay what they are."""
+        self.executor = executor
+        self._trainings = lru_cache(_KINDS)(partial(_training_program, executor, self._steps))
+        self._rows = lru_cache(_KINDS)(partial(_row_program, self.network, self.loss, executor))
         self._last: tuple[Any, list[_Prepared]] | None = None  # what was prepared last, for what
+        self.shortcut: Shortcut = _no_shortcut
 
     # Weights ------------------------------------------------------------------------------------
 

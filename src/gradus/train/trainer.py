@@ -58,6 +58,11 @@ def _one_at_a_time(fit: Method) -> Method:
     return cast(Method, guarded)
 
 
+def _executor(executor: str | Executor, threads: int | None) -> tuple[int | None, Executor]:
+    threads = None if threads is None else whole_number("threads", threads, least=1)
+    return threads, executor_named(executor, threads)
+
+
 class Trainer:
     """Trains a network on arrays, and evaluates and predicts with it.
 
@@ -118,13 +123,26 @@ class Trainer:
         self.optimizer = optimizer
         self.metrics = metrics_named(metrics, loss)
         self.seed = whole_number("seed", seed)
-        self.threads = None if threads is None else whole_number("threads", threads, least=1)
         self.history = History()
-        chosen = executor_named(executor, self.threads)
+        self.threads, chosen = _executor(executor, threads)
         self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed, penalty)
         self._plateau = PlateauState()
         self._fitting = threading.Lock()
         self._reasons: list[str] = []  # why the training ends after this epoch
+
+    @_one_at_a_time
+    def run_on(self, executor: str | Executor = "auto", *, threads: int | None = None) -> None:
+        """Go on with another executor, or number of threads; the optimizer's moments stay.
+
+        Args:
+            executor: as for the trainer.
+            threads: as for the trainer.
+
+        Raises:
+            ArgumentError: no such executor or number; or a ``fit`` that has not ended.
+        """
+        self.threads, chosen = _executor(executor, threads)
+        self._engine.run_on(chosen)
 
     # Training -----------------------------------------------------------------------------------
 

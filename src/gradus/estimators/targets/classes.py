@@ -50,7 +50,7 @@ class Classes(Targets):
         if len(classes) < 2:
             raise DataError(
                 "a classifier needs at least two classes",
-                received=f"one class, {classes.tolist()[0]!r}, in all rows",
+                received=f"one class, {classes.tolist()[0]!r}, in all rows that count",
                 remedy="check that the right column is the target, or add rows of another class",
             )
         return cls(classes, single and len(classes) == 2)
