@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning
@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from gradus import optim
 from gradus.errors import ArgumentError, DataError
 from gradus.estimators import LinearClassifier, LogisticNeuron
-from gradus.estimators.separation import way_down
+from gradus.estimators.separation import surely_bounded, way_down
 from gradus.train import separable
 
 
@@ -154,6 +154,45 @@ def test_no_way_down_loses_a_row() -> None:
     way = way_down(x, y, 2)
     assert way is not None
     assert way[1, 0] > way[0, 0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    rows=st.integers(6, 40),
+    bias=st.booleans(),
+    weighted=st.booleans(),
+    twice=st.booleans(),
+)
+def test_what_is_surely_bounded_has_no_way_down(
+    seed: int, rows: int, bias: bool, weighted: bool, twice: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 2)) * 10.0 ** rng.integers(-3, 4, 2)
+    if twice:
+        x = np.column_stack([x, x[:, 0] - x[:, 1], np.zeros(rows)])  # columns that say nothing new
+    x[rows // 2 :, 0] = x[0, 0]  # and ties
+    y = (x[:, 0] / np.abs(x[:, 0]).max() + rng.normal(0, 2 * rng.random(), rows) > 0).astype(int)
+    y[:2] = 0, 1
+    weight = rng.uniform(0.1, 5, rows) if weighted else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where there is no minimum it ends somewhere
+        scaled = x / np.maximum(np.abs(x).max(axis=0), 1e-300)
+        known = oracle().set_params(fit_intercept=bias, max_iter=50).fit(scaled, y, weight)
+    score = known.decision_function(scaled)
+    bounded = surely_bounded(x, y, score, weight, bias=bias)
+    assert not bounded or way_down(x, y, 2, bias=bias) is None
+    event(f"bounded: {bounded}")
+
+
+def test_rows_that_are_surely_bounded_need_no_linear_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y = tumours()
+    monkeypatch.setattr("gradus.estimators.convex.way_down", None)
+    for columns in (1, 4, 10):  # of 30, which a plane divides
+        weight = np.random.default_rng(columns).uniform(0.5, 2, len(X))
+        assert LogisticNeuron().fit(X[:, :columns], y, weight).converged_
 
 
 def test_an_end_before_the_minimum_is_reported() -> None:

@@ -16,7 +16,7 @@ from gradus.data import SparseEncoder
 from gradus.errors import DivergenceError
 from gradus.estimators.planes import PlaneClassifier
 from gradus.estimators.rows import seeded
-from gradus.estimators.separation import way_down
+from gradus.estimators.separation import surely_bounded, way_down
 from gradus.estimators.targets import IN_FIT, IN_PARTIAL_FIT, unknown_labels
 from gradus.optim import LBFGS, SGD, Adam, Optimizer
 from gradus.tensor import Tensor
@@ -133,7 +133,7 @@ class ConvexClassifier(PlaneClassifier):
         """To the minimum of a cross-entropy, or as far as it goes where there is none."""
         found = self._minimised(x, y, weight, self._loss(), self._rule())
         self._note(found.converged, found.reason, found.steps, found.value)
-        why = None if self.get_params()["alpha"] else self._endless(x, y)
+        why = None if self.get_params()["alpha"] else self._endless(x, y, weight)
         if why:
             self._note(False, why, found.steps, found.value)
             self._warn(why, "set alpha above 0, such as alpha=1e-3, for weights that have an end")
@@ -175,7 +175,7 @@ class ConvexClassifier(PlaneClassifier):
             + (", or scale the columns" if self.get_params()["scaling"] == "none" else ""),
         )
 
-    def _endless(self, x: Array, y: Array) -> str | None:
+    def _endless(self, x: Array, y: Array, weight: Array | None) -> str | None:
         """Why the cross-entropy has no minimum, where it has none."""
         classes = len(self.targets_.classes)
         labels = y.reshape(-1).astype(np.int64)
@@ -188,6 +188,8 @@ class ConvexClassifier(PlaneClassifier):
         if isinstance(self.encoder_, SparseEncoder):
             return None
         bias = flag("fit_intercept", self.get_params()["fit_intercept"])
+        if raw.shape[1] == 1 and surely_bounded(x, labels, raw[:, 0], weight, bias=bias):
+            return None
         way = way_down(x, labels, classes, bias=bias)
         if way is None:
             return None

@@ -26,8 +26,8 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
     Without a penalty (α = 0) there is no minimum where a plane divides the classes: weights twice
     as large have a smaller loss for ever. The same holds where all rows that have something in
     common, such as a rare category, are of one class. ``fit`` then warns and says what to do, and
-    ``converged_`` is False. To find that out it solves a linear program over all rows, which takes
-    longer than the descent: seconds for some 20,000 rows of 30 columns, and nothing where α > 0.
+    ``converged_`` is False. Where the slope at the end leaves room for doubt, a linear program over
+    all rows decides, which may take longer than the descent.
 
     Args:
         solver: ``"lbfgs"``; or gradient descent on all rows at once with a constant rate, ``"sgd"``
@@ -58,7 +58,7 @@ class LogisticNeuron(ProbabilitiesMixin, ConvexClassifier):
         coef_, intercept_, network_, encoder_, schema_, classes_: see ``PlaneClassifier``.
 
     Source: lectures 001 and 004; Cox (1958); on when there is a minimum, Albert and Anderson
-    (1984).
+    (1984) and Bach (2010).
 
     >>> from sklearn.datasets import load_breast_cancer
     >>> X, y = load_breast_cancer(return_X_y=True)
