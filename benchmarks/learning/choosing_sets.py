@@ -176,7 +176,7 @@ CHOOSING: Sets = {
     "factors": factors,
     "counts": counts,
 }
-# For what depends on how many rows there are.
+# For what depends on how many rows there are. Two of them are one table, asked other things.
 MANY: Sets = {**_MANY_REAL, "crowd": crowd}
 # Half of them, of either task and all kinds, for a quick look.
 FEW = (

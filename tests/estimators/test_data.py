@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import tracemalloc
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,15 @@ def test_lists_of_rows_with_texts_are_a_table_without_names() -> None:
     assert [column.kind for column in fitted.schema_] == ["numeric", "categorical", "boolean"]
     as_array = MLPClassifier(**SMALL).fit(np.array(rows, object), y)
     np.testing.assert_array_equal(fitted.predict_proba(rows[:4]), as_array.predict_proba(rows[:4]))
+
+
+@pytest.mark.parametrize("cell", [np.float32, np.array, Fraction, np.bool_], ids=str)
+def test_lists_of_cells_that_stand_for_numbers_are_an_array(cell: Any) -> None:
+    numbers = np.arange(40) % 2
+    rows = [[cell(v), cell(1 - v)] for v in numbers.tolist()]
+    fitted = MLPClassifier(**SMALL).fit(rows, numbers)
+    assert [column.kind for column in fitted.schema_] == ["numeric", "numeric"]
+    assert fitted.predict(rows).tolist() == numbers.tolist()
 
 
 def test_lists_and_fortran_order_and_views_are_arrays() -> None:

@@ -185,6 +185,21 @@ def test_what_is_surely_bounded_has_no_way_down(
     event(f"bounded: {bounded}")
 
 
+def test_a_loss_that_is_the_same_everywhere_is_bounded() -> None:
+    nothing, y = np.ones((20, 1)), [0, 1] * 10
+    assert LogisticNeuron(fit_intercept=False).fit(nothing, y).converged_
+
+
+@pytest.mark.parametrize("offset", [1e5, 1e7, 1e9])
+def test_a_rare_category_far_from_0_is_seen(offset: float) -> None:
+    rng = np.random.default_rng(0)
+    age, rare = rng.normal(size=400), np.arange(400) < 4
+    y = (age + rng.logistic(size=400) > 0) | rare
+    x = np.column_stack([age, rare + offset])
+    for score in (np.zeros(400), 20.0 * y - 10, age, age + 30 * rare):
+        assert not surely_bounded(x, y.astype(int), score, None)
+
+
 def test_rows_that_are_surely_bounded_need_no_linear_program(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.metrics import mean_pinball_loss
 
@@ -209,6 +210,7 @@ def test_margins_say_no_probabilities_unless_they_are_calibrated() -> None:
     X, y = load_iris(return_X_y=True)
     margins = MLPClassifier(loss="max_margin", preset="classic", random_state=0)
     assert not hasattr(margins, "predict_proba")
+    assert hasattr(clone(margins).set_params(calibrate=True), "predict_proba")  # asked before fit
     margins.fit(X, y)
     assert not hasattr(margins, "predict_proba")
     assert not hasattr(margins, "predict_log_proba")
@@ -216,3 +218,7 @@ def test_margins_say_no_probabilities_unless_they_are_calibrated() -> None:
     assert margins.decision_function(X).shape == (150, 3)
     margins.set_params(calibrate=True).fit(X, y)
     np.testing.assert_allclose(margins.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+    margins.set_params(loss="auto")  # what was fitted counts
+    assert margins.predict_proba(X).shape == (150, 3)
+    margins.set_params(loss="max_margin", calibrate=False).fit(X, y).set_params(loss="auto")
+    assert not hasattr(margins, "predict_proba")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from sklearn.datasets import load_iris
 import gradus as gd
 from gradus import losses, nn, ops, optim, train
 from gradus.errors import ArgumentError, ShapeError
-from gradus.estimators import MLPClassifier, MLPRegressor
+from gradus.estimators import LinearClassifier, MLPClassifier, MLPRegressor
+from gradus.estimators.presets import settled
 from gradus.types import Array
 
 X, Y = load_iris(return_X_y=True)
@@ -399,4 +401,42 @@ def test_threads_and_executor_are_followed_after_a_fit_and_change_no_bit() -> No
         np.testing.assert_array_equal(moved.predict_proba(X), steady.predict_proba(X))
     moved.set_params(executor="reference")
     np.testing.assert_allclose(moved.predict_proba(X), steady.predict_proba(X), atol=1e-5)
-    assert moved._trainer._engine.executor.name == "reference"
+    assert moved._trainer.executor == "reference"
+
+
+def test_one_layer_follows_them_too_and_keeps_its_moments() -> None:
+    steady, moved = (LinearClassifier(n_threads=1, random_state=0) for _ in range(2))
+    for threads in (1, 2, 1):
+        steady.partial_fit(X, Y)
+        moved.set_params(n_threads=threads).partial_fit(X, Y)
+        assert moved._trainer.threads == threads
+    np.testing.assert_array_equal(moved.decision_function(X), steady.decision_function(X))
+
+
+def test_a_hook_may_predict_on_other_threads_than_the_fit_runs_on() -> None:
+    class Look(train.Callback):
+        def on_epoch_end(self, trainer: train.Trainer, row: dict[str, Any]) -> None:
+            seen.append(fitted.set_params(n_threads=1).predict_proba(X))
+
+    seen: list[Array] = []
+    fitted = model(n_threads=2, max_iter=3, callbacks=[Look()])
+    fitted.fit(X, Y)
+    assert len(seen) == 3
+    np.testing.assert_array_equal(seen[-1], fitted.predict_proba(X))
+
+
+def test_several_threads_may_predict_where_the_options_have_just_changed() -> None:
+    fitted = model(n_threads=1).fit(X, Y)
+    expected = fitted.predict_proba(X)
+    with ThreadPoolExecutor(8) as pool:
+        for threads in (2, 1, 3, None) * 3:
+            fitted.set_params(n_threads=threads)
+            for found in pool.map(lambda _: fitted.predict_proba(X), range(8)):
+                np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("rows", "passes"), [(500, 256), (8192, 256), (10_000, 209), (10**6, 32)])
+@pytest.mark.parametrize("preset", ["default", "strong"])
+def test_many_rows_are_passed_over_less_often(preset: str, rows: int, passes: int) -> None:
+    assert settled(preset, "regression", {}).passes_over(rows) == passes
+    assert settled(preset, "regression", {"max_iter": 7}).passes_over(rows) == 7

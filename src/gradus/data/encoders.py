@@ -132,7 +132,7 @@ class TableEncoder:
         """The encoder that `fit` gives for a matrix of numbers (n, d), column by column.
 
         All its columns are numeric. Beyond the matrix, memory for one or two of its columns is
-        needed.
+        needed, or for 65,536 numbers.
 
         Args:
             X: floats (NaN is missing), integers or booleans.

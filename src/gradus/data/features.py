@@ -101,7 +101,7 @@ class NumericFeature(Feature):
     def fit_matrix(
         cls, names: Sequence[str], X: Array, how: Fitting = STANDARD
     ) -> list[NumericFeature]:
-        """What `fit` gives for each column of numbers, booleans or NaN, (n, d)."""
+        """What `fit` gives for each column of numbers, booleans or NaN, (n, d), and refuses."""
         # Several at a time: a call takes as long as the sums of a thousand rows.
         together = max(1, _NUMBERS // len(X))
         found: list[NumericFeature] = []

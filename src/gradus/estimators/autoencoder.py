@@ -94,7 +94,7 @@ class Autoencoder(HiddenLayerEstimator):
             which weights are kept.
         random_state: of all that is random.
         warm_start: whether a further ``fit`` goes on from the weights of the last.
-        verbose: whether to show progress.
+        verbose: whether to show progress; numbers above 0 mean yes.
         callbacks: hooks into the training, see ``gradus.train.Callback``.
         n_threads: the most threads to use; None: as ``gradus doctor`` says.
         executor: ``"auto"``, ``"native"`` or ``"reference"``.

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_y
 from gradus import nn
 from gradus.checks import require
 from gradus.data.target import Task
-from gradus.errors import DataError
+from gradus.errors import ArgumentError, DataError
 from gradus.estimators.base import NetworkEstimator
 from gradus.estimators.class_weights import check_classes_known, class_weighted
 from gradus.estimators.recipe import Recipe
@@ -122,8 +122,16 @@ class ProbabilitiesMixin(LabelsMixin):
 
 
 def _probable(estimator: Any) -> bool:
-    """Whether scores are logits, or a temperature has made them so."""
-    if estimator.loss != "max_margin" or hasattr(estimator, "_temperatures"):
+    """Whether scores are, or after ``fit`` may be, logits, or a temperature makes them so."""
+    if hasattr(estimator, "recipe_"):
+        loss, calibrated = estimator.recipe_.loss, hasattr(estimator, "_temperatures")
+    else:
+        try:
+            recipe = estimator._recipe()
+        except ArgumentError:  # ``fit`` will say it
+            return True
+        loss, calibrated = recipe.loss, recipe.calibrate is not False
+    if calibrated or loss != "max_margin":
         return True
     raise AttributeError(
         "the scores of loss='max_margin' say which class, and no probabilities; calibrate=True "

@@ -209,15 +209,21 @@ class ConvexClassifier(PlaneClassifier):
         return Adam(rate, weight_decay=alpha, groups=biases)
 
     def _make_trainer(self) -> None:
-        """What takes the steps, anew where the options have changed."""
+        """What takes the steps, anew where another rule or loss is asked for."""
         options = self.get_params(deep=False)
-        rule = self._adam(), self._loss(), self._threads(), options["executor"]
+        rule = self._adam(), self._loss()
         if getattr(self, "_trained_by", None) == rule:
+            self._follow_options()
             return
-        adam, loss, threads, executor = rule
+        adam, loss = rule
         seed = seeded(options["random_state"])
         self._trainer = Trainer(
-            self.network_, loss, adam, seed=seed, threads=threads, executor=executor
+            self.network_,
+            loss,
+            adam,
+            seed=seed,
+            threads=self._threads(),
+            executor=options["executor"],
         )
         self._trained_by = rule
 

@@ -38,6 +38,7 @@ class Copies(Training):
     def _train_copies(self, recipe: Recipe, rows: Rows, held: Rows | None, count: int) -> None:
         """Train the network, and others beside it until there are so many; then join them."""
         trained: list[tuple[Self, Rows | None]] = []
+        passes = recipe.passes_over(len(rows))
         try:
             with StopSignals() as signals:
                 for k in range(count):
@@ -45,7 +46,7 @@ class Copies(Training):
                         break
                     one = self._another(k, rows) if k else self
                     name = f"copy {k + 1}/{count}" if count > 1 else ""
-                    asking = one._train(recipe, rows, held, recipe.max_iter, fresh=True, name=name)
+                    asking = one._train(recipe, rows, held, passes, fresh=True, name=name)
                     if k and signals.received:  # one half trained would spoil the mean
                         stop, done = signals.received.name, len(trained)
                         reason = f"stopped by {stop} after {done} of {count} copies"

@@ -84,6 +84,13 @@ class TableEstimator(BaseEstimator):
         )
         return whole_number("n_threads", given, least=1)
 
+    def _follow_options(self) -> None:
+        """Compute as the options say now, which may not be what they said when training began."""
+        kept: Any = self
+        trainer = kept._trainer
+        if (trainer.executor, trainer.threads) != (kept.executor, kept.n_threads):
+            trainer.run_on(kept.executor, threads=self._threads())
+
     @contextmanager
     def _or_as_before(self) -> Iterator[None]:
         """An error leaves the estimator as it was."""

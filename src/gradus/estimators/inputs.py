@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,9 +146,7 @@ def received(estimator: Any, X: Any, *, reset: bool) -> Inputs:
     check_collected(X, "X")
     if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "iufb":
         X = np.ma.filled(X.astype(np.float64), np.nan)
-    # Of a list with a text in it NumPy would make texts of all numbers.
-    if isinstance(X, (list, tuple)) and _is_table_without_names(cells := _cells(X)):
-        X = cells
+    X = _unlisted(X)
     plain = not estimator.get_params(deep=False).get("kinds")
     if plain and _is_frame(X) and (numbers := _matrix(X)) is not None:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -188,11 +187,19 @@ def check_collected(given: Any, name: str) -> None:
         )
 
 
-def _cells(X: Sequence[Any]) -> Array:
-    """The cells of rows that are lists of equal length; of all else, an array of one axis."""
-    lengths = {len(row) if isinstance(row, (list, tuple)) else None for row in X}
-    equal = len(lengths) == 1 and lengths != {None}
-    return np.array(X, object) if equal else np.empty(len(X), object)
+def _unlisted(X: Any) -> Any:
+    """A list of rows as an array; of objects where cells are texts or days, else of numbers."""
+    if not isinstance(X, (list, tuple)):
+        return X
+    try:
+        numbers = np.asarray(X)
+    except ValueError:  # no rows of equal length: scikit-learn says so
+        return X
+    if numbers.ndim != 2 or numbers.dtype.kind in "iufb":
+        return numbers if numbers.dtype.kind in "iufb" else X
+    cells = np.array(X, object)  # of a number beside a text NumPy has made a text
+    words = (str, bytes, datetime.date, np.datetime64)
+    return cells if any(isinstance(cell, words) for cell in cells.flat) else X
 
 
 def _objects(X: Array) -> Array:

@@ -83,8 +83,9 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.
         dropout, dropout_schedule, start_from_data, ntk, scaling_layer, parametric_activation,
             members, copies: the network, or networks whose predictions are averaged.
-        loss: ``"cross_entropy"``, ``"max_margin"``, or ``(prediction, target) → one value a row``.
-        label_smoothing, alpha: what is added to the loss.
+        loss: ``"cross_entropy"``; ``"max_margin"``, which has no probabilities unless they are
+            calibrated; or ``(prediction, target) → one value a row``.
+        label_smoothing, alpha: of the cross-entropy; what is added to any loss.
         solver, learning_rate_init, learning_rate, layer_rates, beta_1, beta_2, epsilon,
             weight_decay, clip_norm, batch_size, max_iter, shuffle: the descent.
         tol, n_iter_no_change, early_stopping, validation_fraction, monitor: when it ends, and
@@ -96,7 +97,7 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
         random_state: of all that is random; a further ``fit`` goes on with the seed of the first.
         warm_start: whether a further ``fit`` goes on from the weights of the last.
-        verbose: whether to show progress.
+        verbose: whether to show progress; numbers above 0 mean yes.
         callbacks: hooks into the training, see ``gradus.train.Callback``.
         n_threads: the most threads to use; None: as ``gradus doctor`` says.
         executor: ``"auto"``, ``"native"`` or ``"reference"``.
@@ -148,7 +149,7 @@ class MLPClassifier(_Perceptron, NetworkClassifierBase):
         weight_decay: float | None = None,
         clip_norm: float | None = None,
         batch_size: Any = None,
-        max_iter: int | None = None,
+        max_iter: int | str | None = None,
         shuffle: bool | None = None,
         tol: float | None = None,
         n_iter_no_change: float | None = None,
@@ -230,7 +231,7 @@ class MLPRegressor(_Perceptron, NetworkRegressorBase):
         weight_decay: float | None = None,
         clip_norm: float | None = None,
         batch_size: Any = None,
-        max_iter: int | None = None,
+        max_iter: int | str | None = None,
         shuffle: bool | None = None,
         tol: float | None = None,
         n_iter_no_change: float | None = None,

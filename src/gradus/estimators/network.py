@@ -133,8 +133,9 @@ class NetworkClassifier(_OwnNetwork, NetworkClassifierBase):
             score of the second, or two.
         scaling: of numbers in tables and matrices: ``"standard"``, ``"robust"``, ``"none"``.
         kinds: kinds of columns that are not to be inferred: ``{"zip": "categorical"}``.
-        loss: ``"cross_entropy"``, ``"max_margin"``, or ``(prediction, target) → one value a row``.
-        label_smoothing, alpha: what is added to the loss.
+        loss: ``"cross_entropy"``; ``"max_margin"``, which has no probabilities unless they are
+            calibrated; or ``(prediction, target) → one value a row``.
+        label_smoothing, alpha: of the cross-entropy; what is added to any loss.
         solver, learning_rate_init, learning_rate, layer_rates, beta_1, beta_2, epsilon,
             weight_decay, clip_norm, batch_size, max_iter, shuffle: the descent.
         tol, n_iter_no_change, early_stopping, validation_fraction, monitor: when it ends, and
@@ -144,7 +145,7 @@ class NetworkClassifier(_OwnNetwork, NetworkClassifierBase):
         class_weight: weight of each class, ``{label: weight}``, or ``"balanced"``.
         random_state: of all that is random; a module has its weights already.
         warm_start: whether a further ``fit`` goes on from the weights of the last.
-        verbose: whether to show progress.
+        verbose: whether to show progress; numbers above 0 mean yes.
         callbacks: hooks into the training, see ``gradus.train.Callback``.
         n_threads: the most threads to use; None: as ``gradus doctor`` says.
         executor: ``"auto"``, ``"native"`` or ``"reference"``.

@@ -69,7 +69,7 @@ _DEFAULT: Mapping[str, Any] = {
     "layer_rates": PRESET_RATES,
     "beta_2": 0.95,
     "batch_size": 256,
-    "max_iter": 256,
+    "max_iter": "auto",
     "n_iter_no_change": np.inf,
     "early_stopping": "auto",
     "validation_fraction": 0.15,

@@ -45,6 +45,9 @@ _FLAGS = (
 # Fewer rows than this cost ``copies="auto"`` little time, and gain most by several networks.
 FEW_ROWS, COPIES = 1000, 4
 
+# ``max_iter="auto"``: so many passes, or where there are many rows as many as see so many of them.
+MOST_PASSES, LEAST_PASSES, ROWS_SEEN = 256, 32, 1 << 21
+
 # What a network and its outputs are made by.
 _OF_THE_NETWORK = (
     "hidden_layer_sizes",
@@ -111,7 +114,8 @@ class Recipe:
         weight_decay: decoupled decay of weights, not of biases, on a flat-then-cosine schedule.
         clip_norm: largest norm of all gradients together; 0: no limit.
         batch_size: rows a step; ``"auto"``: min(200, rows), scikit-learn's choice.
-        max_iter: passes over the rows.
+        max_iter: passes over the rows; ``"auto"``: 256, and of more than 8,192 rows as many as see
+            two million rows (2²¹) in all, but 32 at least.
         shuffle: whether each pass has an order of its own.
         tol: least improvement that counts.
         n_iter_no_change: passes without one before training ends; ``inf``: it goes on.
@@ -150,7 +154,7 @@ class Recipe:
     weight_decay: float
     clip_norm: float
     batch_size: Any
-    max_iter: int
+    max_iter: Any
     shuffle: bool
     tol: float
     n_iter_no_change: float
@@ -165,7 +169,7 @@ class Recipe:
         settle = object.__setattr__
         sizes = self.hidden_layer_sizes
         settle(self, "hidden_layer_sizes", whole_numbers("hidden_layer_sizes", sizes, least=1))
-        for name in ("embedding_size", "members", "max_iter"):
+        for name in ("embedding_size", "members"):
             whole_number(name, getattr(self, name), least=1)
         whole_number("max_one_hot", self.max_one_hot, least=0)
         for name in _FLAGS:
@@ -189,8 +193,9 @@ class Recipe:
                 f"copies={self.copies}, members={self.members}",
                 "set copies=1",
             )
-        if self.batch_size != "auto":
-            whole_number("batch_size", self.batch_size, least=1)
+        for name in ("batch_size", "max_iter"):
+            if getattr(self, name) != "auto":
+                whole_number(name, getattr(self, name), least=1)
         for name in ("early_stopping", "calibrate"):
             settle(self, name, _flag_or_auto(name, getattr(self, name)))
         choice("scaling", self.scaling, *SCALINGS)
@@ -258,6 +263,12 @@ class Recipe:
         alone = self.members > 1 or not self.hidden_layer_sizes
         # What makes copies differ enough to help is that each holds out other rows.
         return COPIES if rows < FEW_ROWS and self.watches(rows) and not alone else 1
+
+    def passes_over(self, rows: int) -> int:
+        """How often to pass over so many rows, at most."""
+        if self.max_iter != "auto":
+            return int(self.max_iter)
+        return min(MOST_PASSES, max(LEAST_PASSES, ROWS_SEEN // rows))
 
     @property
     def reads_rows(self) -> bool:

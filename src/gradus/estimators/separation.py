@@ -94,10 +94,13 @@ def surely_bounded(
     """
     from scipy.special import expit
 
+    # Another origin, where there is a bias, and units of their own change no minimum into none.
     if bias:
-        x = np.column_stack([x, np.ones(len(x))])
+        x = np.column_stack([x - x.mean(axis=0), np.ones(len(x))])
     size = np.abs(x).max(axis=0)
-    x = x[:, size > 0] / size[size > 0]  # a unit of its own for each column changes no minimum
+    x = x[:, size > 0] / size[size > 0]
+    if not x.shape[1]:
+        return True  # the loss is the same everywhere
     c = np.full(len(x), 1 / len(x)) if weight is None else weight / weight.sum()
     p = expit(score)
     gradient = x.T @ (c * (p - y))
@@ -105,8 +108,8 @@ def surely_bounded(
     # Along columns that depend on others nothing changes at all.
     moved = np.abs(x @ directions).max(axis=0) > 1e-7
     least = curvature[moved].min()
-    if least <= 1e-14:
-        return False
+    if least <= 1e-13 * curvature.max():
+        return False  # it may be a rounding error
     along = directions[:, moved].T @ gradient
     decrement = np.sqrt((along**2 / curvature[moved]).sum())
     longest = np.sqrt((x**2).sum(axis=1).max())

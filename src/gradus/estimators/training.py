@@ -46,9 +46,8 @@ class Training(TableEstimator):
         recipe_, history_, rows_, n_iter_: see ``NetworkEstimator``.
     """
 
-    _working = ("_trainer", "_rule", "_watch", "_runs_on")
+    _working = ("_trainer", "_rule", "_watch")
     _watch: NoImprovement | EarlyStopping
-    _runs_on: tuple[Any, Any]  # the threads and the executor that the trainer has
     _seed: int
     _hidden: int
     recipe_: Recipe
@@ -205,16 +204,7 @@ class Training(TableEstimator):
             executor=options["executor"],
         )
         trainer.history = self.history_
-        self._runs_on = options["n_threads"], options["executor"]
         return trainer
-
-    def _follow_options(self) -> None:
-        """Compute as the options say now, which may not be what they said when training began."""
-        kept: Any = self
-        wanted = kept.n_threads, kept.executor
-        if self._runs_on != wanted:
-            self._trainer.run_on(kept.executor, threads=self._threads())
-            self._runs_on = wanted
 
     def _optimizer(self, recipe: Recipe) -> Optimizer:
         """The rule by which the network's parameters are moved."""
@@ -282,4 +272,4 @@ class Training(TableEstimator):
 def _wanted(verbose: Any) -> bool:
     """Whether progress is; a number, as other estimators take it, means yes from 1 on."""
     whole = isinstance(verbose, (int, np.integer)) and not isinstance(verbose, bool)
-    return whole_number("verbose", verbose) > 0 if whole else flag("verbose", verbose)
+    return whole_number("verbose", verbose, least=0) > 0 if whole else flag("verbose", verbose)

@@ -53,7 +53,7 @@ def report(run: TableRun, config: RunConfig, summary: Mapping[str, Any]) -> str:
         training=recipe_words.training(recipe, task, watched, copies),
         settings=recipe_words.settings(recipe),
         rows_a_step=recipe.rows_a_step(summary["rows"]["training"] - summary["rows"]["validation"]),
-        most_epochs=recipe.max_iter,
+        most_epochs=recipe.passes_over(summary["rows"]["training"]),
         layers=_layers(model.network),
         input_count=len(model.inputs.feature_names),
         # The head of the page says already that, and why, training broke off.

@@ -122,7 +122,6 @@ class Engine:
 
     def run_on(self, executor: Executor) -> None:
         """Compute by this executor from here on; weights, moments and steps stay what they are."""
-        self.executor = executor
         self._trainings = lru_cache(_KINDS)(partial(_training_program, executor, self._steps))
         self._rows = lru_cache(_KINDS)(partial(_row_program, self.network, self.loss, executor))
         self._last: tuple[Any, list[_Prepared]] | None = None  # what was prepared last, for what

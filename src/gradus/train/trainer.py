@@ -58,9 +58,10 @@ def _one_at_a_time(fit: Method) -> Method:
     return cast(Method, guarded)
 
 
-def _executor(executor: str | Executor, threads: int | None) -> tuple[int | None, Executor]:
-    threads = None if threads is None else whole_number("threads", threads, least=1)
-    return threads, executor_named(executor, threads)
+def _executor(executor: str | Executor, threads: int | None) -> Executor:
+    if threads is not None:
+        whole_number("threads", threads, least=1)
+    return executor_named(executor, threads)
 
 
 class Trainer:
@@ -124,25 +125,27 @@ class Trainer:
         self.metrics = metrics_named(metrics, loss)
         self.seed = whole_number("seed", seed)
         self.history = History()
-        self.threads, chosen = _executor(executor, threads)
+        self.executor, self.threads = executor, threads
+        chosen = _executor(executor, threads)
         self._engine = Engine(network, loss, reduction, optimizer, chosen, self.seed, penalty)
         self._plateau = PlateauState()
         self._fitting = threading.Lock()
         self._reasons: list[str] = []  # why the training ends after this epoch
 
-    @_one_at_a_time
     def run_on(self, executor: str | Executor = "auto", *, threads: int | None = None) -> None:
-        """Go on with another executor, or number of threads; the optimizer's moments stay.
+        """Compute by another executor, or with another number of threads, from here on.
+
+        Weights and the optimizer's moments stay; so does what a step that runs now is run by.
 
         Args:
             executor: as for the trainer.
             threads: as for the trainer.
 
         Raises:
-            ArgumentError: no such executor or number; or a ``fit`` that has not ended.
+            ArgumentError: no such executor, or number.
         """
-        self.threads, chosen = _executor(executor, threads)
-        self._engine.run_on(chosen)
+        self._engine.run_on(_executor(executor, threads))
+        self.executor, self.threads = executor, threads
 
     # Training -----------------------------------------------------------------------------------
 
