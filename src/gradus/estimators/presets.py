@@ -84,6 +84,7 @@ _STRONG: Mapping[str, Any] = {
     "dropout_schedule": "flat_cosine",
     "start_from_data": True,
     "weight_decay": 0.02,
+    "max_iter": 256,
 }
 
 _ENSEMBLE: Mapping[str, Any] = {
