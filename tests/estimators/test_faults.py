@@ -153,7 +153,7 @@ def test_a_wrong_option_is_named_before_anything_changes(option: str, value: Any
         ({"loss": "max_margin", "label_smoothing": 0.1}, "with loss='max_margin'"),
         ({"loss": losses.cross_entropy, "label_smoothing": 0.1}, "smooth the labels in the loss"),
     ],
-    ids=str,
+    ids=["a rate", "more", "margins", "an own loss"],
 )
 def test_options_that_another_leaves_without_a_meaning_are_refused(
     kind: Any, options: dict[str, Any], named: str
