@@ -89,6 +89,7 @@ class Trainer:
 
     Attributes:
         history: one row an epoch, of all calls of ``fit``.
+        executor, threads: what was asked for last, here or by ``run_on``.
 
     >>> import gradus as gd
     >>> from gradus import losses, nn, optim
@@ -135,7 +136,7 @@ class Trainer:
     def run_on(self, executor: str | Executor = "auto", *, threads: int | None = None) -> None:
         """Compute by another executor, or with another number of threads, from here on.
 
-        Weights and the optimizer's moments stay; so does what a step that runs now is run by.
+        Weights and the optimizer's moments stay. A fit that runs meanwhile goes on by it.
 
         Args:
             executor: as for the trainer.
@@ -143,6 +144,12 @@ class Trainer:
 
         Raises:
             ArgumentError: no such executor, or number.
+
+        >>> from gradus import losses, nn
+        >>> trainer = Trainer(nn.Sequential(nn.Linear(2, 1)), losses.squared_error, threads=1)
+        >>> trainer.run_on("reference", threads=2)
+        >>> trainer.executor, trainer.threads
+        ('reference', 2)
         """
         self._engine.run_on(_executor(executor, threads))
         self.executor, self.threads = executor, threads
