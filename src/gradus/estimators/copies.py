@@ -38,7 +38,7 @@ class Copies(Training):
     def _train_copies(self, recipe: Recipe, rows: Rows, held: Rows | None, count: int) -> None:
         """Train the network, and others beside it until there are so many; then join them."""
         trained: list[tuple[Self, Rows | None]] = []
-        passes = recipe.passes_over(len(rows))
+        passes, whole = recipe.passes_over(len(rows)), False
         try:
             with StopSignals() as signals:
                 for k in range(count):
@@ -53,10 +53,9 @@ class Copies(Training):
                         self.history_.stop_reason = reason
                     else:
                         trained.append((one, asking))
-        except BaseException:  # Ctrl-C, too: the first copy is left, as calibrated as if alone
-            self._calibrate_all(trained[:1])
-            raise
-        self._calibrate_all(trained)
+            whole = True
+        finally:  # after an error, or Ctrl-C, the first copy is left, as calibrated as if alone
+            self._calibrate_all(trained if whole else trained[:1])
         if len(trained) > 1:
             networks = [one.network_ for one, _ in trained]
             self.network_ = nn.Sequential(nn.Ensemble(*networks), self._mean())

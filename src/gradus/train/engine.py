@@ -201,22 +201,23 @@ class Engine:
         """
         kinds = [(p.batches.shape[2], p.monitored) for p in portions]
         programs = self._prepared(rows, kinds, start.settings)
-        found = self._relayed(programs, start.carry, rows, portions, stop)
+        found = self._relayed(programs, start.step, start.carry, rows, portions, stop)
         if not _sound(start.carry, found):
             raise self._explained(programs, start, rows, portions)
-        self._keep(start.tensors, self.step + found.done, found.carry)
+        self._keep(start.tensors, start.step + found.done, found.carry)
         return found
 
     def _relayed(
         self,
         programs: Sequence[_Prepared],
+        step: int,
         carry: Mapping[str, Array],
         rows: Examples,
         portions: Sequence[Portion],
         stop: Callable[[int], bool],
     ) -> Relayed:
         counts = [p.batches.shape[1] for p in portions]
-        firsts = np.cumsum([self.step, *counts[:-1]])
+        firsts = np.cumsum([step, *counts[:-1]])
         legs = [
             Leg(
                 prepared.program,
@@ -243,9 +244,10 @@ class Engine:
 
         Steps are pure functions of what they are given, so the repetition meets the same numbers.
         """
+        self.go_back(start)
         carry = start.carry
         for prepared, one in _one_by_one(programs, portions):
-            found = self._relayed([prepared], carry, rows, [one], lambda _: False)
+            found = self._relayed([prepared], self.step, carry, rows, [one], lambda _: False)
             if not _sound(carry, found):
                 fault = first_fault(
                     self.network,

@@ -72,13 +72,7 @@ def in_stretches(
                     return done + told
         finally:
             if told < len(rows):
-                after = engine.position()
-                try:
-                    engine.go_back(before)
-                    take(before, done, told, _never)
-                except BaseException:  # Ctrl-C, too: all of the stretch stays
-                    engine.go_back(after)
-                    raise
+                take(before, done, told, _never)  # if it is broken off, all of the stretch stays
         done += len(rows)
         if together and not lost:  # at most as many as so far: that much may be in vain
             count = max(1, min(done, epochs - done, int(count * _SEEN / took)))
