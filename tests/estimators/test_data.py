@@ -258,6 +258,12 @@ def test_many_categories_are_embedded_and_an_unseen_one_is_the_unknown_code() ->
     assert not np.array_equal(found[0], found[2])
 
 
+def test_no_kinds_are_none_said_either_way() -> None:
+    X, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    fitted = MLPClassifier(**SMALL, warm_start=True).fit(X, y)
+    assert fitted.set_params(kinds={}).fit(X, y).kinds == {}
+
+
 def test_kinds_are_what_one_says_they_are() -> None:
     X = pd.DataFrame({"zip": RNG.integers(0, 4, N), "age": COLUMNS["age"]})
     model = fitted(X, kinds={"zip": "categorical"})

@@ -162,6 +162,11 @@ def test_options_that_another_leaves_without_a_meaning_are_refused(
         kind(**options).fit(X, Y)
 
 
+def test_a_rate_beside_a_solver_is_refused_even_where_it_is_the_usual_one() -> None:
+    with pytest.raises(ArgumentError, match=r"learning_rate_init=0\.001 beside"):
+        MLPClassifier(solver=optim.SGD(0.1), learning_rate_init=1e-3).fit(X, Y)
+
+
 @pytest.mark.parametrize("y", [["high"] * len(X), [[1.0, "high"]] * len(X)], ids=["one", "two"])
 def test_targets_of_a_regressor_that_are_no_numbers_are_named_by_row(y: Any) -> None:
     with pytest.raises(DataError, match=r"'high' in row 1.*take a classifier"):

@@ -293,7 +293,7 @@ def test_rows_that_a_network_has_learnt_from_do_not_calibrate_it() -> None:
     X, y, _ = generated(200, 17)
     model = regressor(max_iter=2, calibrate=False, warm_start=True).fit(X, y)
     model.set_params(calibrate=True)
-    with pytest.raises(ArgumentError, match="after a fit that was not calibrated"):
+    with pytest.raises(ArgumentError, match="after training that held out none"):
         model.fit(X, y)
     assert model.fit(X, y, X_val=X[:50], y_val=y[:50]).predict_interval(X).shape == (200, 2)
     built = regressor(max_iter=2, warm_start=True).build(X, y)

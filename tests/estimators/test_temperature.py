@@ -293,6 +293,21 @@ def test_a_further_pass_without_rows_held_out_leaves_the_temperature() -> None:
     assert model.temperature_ != before
 
 
+def test_rows_that_a_network_has_learnt_from_do_not_calibrate_it() -> None:
+    X, y = generated(300, 2, 5)
+    model = classifier(warm_start=True, calibrate=True, max_iter=2).fit(X, y)
+    model.fit(X, y)  # by the same rows again
+    found = model.temperature_
+    model.set_params(calibrate=False).partial_fit(X, y)
+    with pytest.raises(ArgumentError, match="after training that held out none"):
+        model.set_params(calibrate=True).fit(X, y)
+    assert model.set_params(calibrate="auto", early_stopping=True).fit(X, y).temperature_ == found
+    assert model.fit(X, y, X_val=X[:90], y_val=y[:90]).temperature_ != found
+    model = classifier(warm_start=True, calibrate=False, max_iter=2).fit(X, y)
+    model.set_params(calibrate="auto", early_stopping=True).fit(X, y)
+    assert not hasattr(model, "temperature_")
+
+
 def test_given_rows_calibrate_where_there_are_few_of_them_to_train_on() -> None:
     X, y = generated(150, 2, 3)
     model = MLPClassifier((8,), max_iter=5, random_state=0)

@@ -296,6 +296,39 @@ def test_training_that_breaks_within_a_stretch_breaks_as_it_does_alone(
     assert one.history.stop_reason == other.history.stop_reason
 
 
+class Looking:
+    """A hook from elsewhere."""
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        """Look at the weights."""
+
+
+class LookingCallback(Looking, Callback):
+    """It comes to be one of gradus by its name alone."""
+
+
+class LookingStop(EarlyStopping):
+    """It looks at more than the rule it is made from."""
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, Any]) -> None:
+        super().on_epoch_end(trainer, row)
+
+
+class ContentStop(LookingStop):
+    """It says that it looks at nothing else."""
+
+    rows_only = True
+
+
+def test_who_may_look_at_the_weights_is_not_content_with_rows() -> None:
+    assert Callback().rows_only
+    assert not LookingCallback().rows_only
+    assert EarlyStopping("loss", restore=False).rows_only
+    assert not EarlyStopping("loss", restore=True).rows_only
+    assert not LookingStop("loss", restore=False).rows_only
+    assert ContentStop("loss", restore=False).rows_only
+
+
 class Interrupts(Callback):
     """Ctrl-C before a step."""
 

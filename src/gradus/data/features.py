@@ -102,13 +102,15 @@ class NumericFeature(Feature):
         cls, names: Sequence[str], X: Array, how: Fitting = STANDARD
     ) -> list[NumericFeature]:
         """What `fit` gives for each column of numbers, booleans or NaN, (n, d), and refuses."""
+        if how.weight is not None:
+            return [cls.fit(name, X[:, j], how) for j, name in enumerate(names)]
         # Several at a time: a call takes as long as the sums of a thousand rows.
         together = max(1, _NUMBERS // len(X))
         found: list[NumericFeature] = []
         for start in range(0, len(names), together):
             some, part = names[start : start + together], X[:, start : start + together]
             columns = np.array(part.T, np.float64, order="C")
-            if how.weight is None and np.isfinite(columns).all():
+            if np.isfinite(columns).all():
                 scales = SCALINGS[how.scaling].fit_columns(columns)
                 found += [cls(name, scale, False) for name, scale in zip(some, scales, strict=True)]
             else:

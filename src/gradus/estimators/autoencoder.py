@@ -140,7 +140,7 @@ class Autoencoder(HiddenLayerEstimator):
         weight_decay: float = 0.0,
         clip_norm: float = 0.0,
         batch_size: Any = 32,
-        max_iter: int = 100,
+        max_iter: int | str = 100,
         shuffle: bool = True,
         tol: float = 1e-4,
         n_iter_no_change: float = 10,

@@ -204,7 +204,8 @@ class NetworkEstimator(CallbackSupportMixin, Curves, Copies):
     def _network_options(self) -> dict[str, Any]:
         """Options beside the recipe that say what network is made, and of what columns."""
         names = "network", "n_components", "noise", "kinds", "dtype"
-        return {n: v for n, v in self.get_params(deep=False).items() if n in names}
+        said = {n: v for n, v in self.get_params(deep=False).items() if n in names}
+        return {n: None if n == "kinds" and not v else v for n, v in said.items()}
 
     # Saving --------------------------------------------------------------------------------------
 

@@ -97,6 +97,7 @@ class LabelsMixin(ClassifierMixin):
             return
         several = isinstance(self.classes_, list)
         known, said = (self.classes_, classes) if several else ([self.classes_], [classes])
+        said = said if np.iterable(said) else [said]
         found = [np.asarray(of_one).ravel().tolist() for of_one in said]
         labels = [of_one.tolist() for of_one in known]
         require(
@@ -124,7 +125,7 @@ class ProbabilitiesMixin(LabelsMixin):
 def _probable(estimator: Any) -> bool:
     """Whether scores are, or after ``fit`` may be, logits, or a temperature makes them so."""
     if hasattr(estimator, "recipe_"):
-        loss, calibrated = estimator.recipe_.loss, hasattr(estimator, "_temperatures")
+        loss, calibrated = estimator.recipe_.loss, estimator._calibrated
     else:
         try:
             recipe = estimator._recipe()
@@ -227,7 +228,7 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
         return hasattr(self, "_temperatures")
 
     def _begin_calibration(self, wanted: bool) -> None:
-        if hasattr(self, "_temperatures"):
+        if self._calibrated:
             self._set_temperature(1.0)
         elif wanted:
             # A class of the user's own may do more than its layers in turn.
@@ -264,7 +265,7 @@ class NetworkClassifierBase(ProbabilitiesMixin, NetworkEstimator):
     def _go_on(self, recipe: Recipe) -> None:
         super()._go_on(recipe)
         require(
-            recipe.calibrate is not True or not self._joined or hasattr(self, "_temperatures"),
+            recipe.calibrate is not True or not self._joined or self._calibrated,
             "several copies are calibrated by the fit that trains them, or not at all",
             "calibrate=True for copies that are not",
             "fit anew with warm_start=False, or set calibrate=False",

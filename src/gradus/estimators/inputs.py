@@ -195,8 +195,10 @@ def _unlisted(X: Any) -> Any:
         numbers = np.asarray(X)
     except ValueError:  # no rows of equal length: scikit-learn says so
         return X
-    if numbers.ndim != 2 or numbers.dtype.kind in "iufb":
-        return numbers if numbers.dtype.kind in "iufb" else X
+    if numbers.dtype.kind in "iufb":
+        return numbers
+    if numbers.ndim != 2:
+        return X
     cells = np.array(X, object)  # of a number beside a text NumPy has made a text
     words = (str, bytes, datetime.date, np.datetime64)
     return cells if any(isinstance(cell, words) for cell in cells.flat) else X

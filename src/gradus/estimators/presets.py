@@ -180,8 +180,9 @@ _OF_THE_SOLVER = (
 def _check_together(options: Mapping[str, Any]) -> None:
     """Refuse options that another one leaves without a meaning."""
     if isinstance(options.get("solver"), Optimizer):
-        # Estimators without presets have these for what is not said.
-        said = [n for n in _OF_THE_SOLVER if options.get(n) not in (None, _CLASSIC[n])]
+        # Estimators without presets have these for what is not said, others None.
+        usual = {} if "preset" in options else _CLASSIC
+        said = [n for n in _OF_THE_SOLVER if options.get(n) not in (None, usual.get(n))]
         require(
             not said,
             "an optimizer of gradus.optim says its rates and decays itself",

@@ -48,6 +48,7 @@ class Training(TableEstimator):
 
     _working = ("_trainer", "_rule", "_watch")
     _watch: NoImprovement | EarlyStopping
+    _spent: bool  # whether the network has learnt from rows that would be held out to calibrate by
     _seed: int
     _hidden: int
     recipe_: Recipe
@@ -105,19 +106,21 @@ class Training(TableEstimator):
         options = self.get_params(deep=False)
         if self._joined:  # what one of them holds out now, the others have trained on
             recipe = replace(recipe, calibrate=False)
+        spent = len(self.history_) > 0 and getattr(self, "_spent", not self._calibrated)
+        too_late = spent and held is None and recipe.calibrate == "auto"
+        if too_late:
+            recipe = replace(recipe, calibrate=False)
         require(
-            recipe.calibrate is not True
-            or held is not None
-            or not len(self.history_)
-            or self._calibrated,
+            recipe.calibrate is not True or held is not None or not spent,
             "a further fit calibrates by rows that the network has not learnt from",
-            "calibrate=True after a fit that was not calibrated",
+            "calibrate=True after training that held out none",
             "pass X_val and y_val, or fit anew with warm_start=False",
         )
         watching = self._watches(recipe, rows, held)
         training, validating, calibrating = self._parts(recipe, rows, held, watching)
         self.rows_ = len(training[0]), 0 if validating is None else len(validating[0])
-        if calibrating is not None or (fresh and not self._joined):
+        self._spent = spent or held is not None or calibrating is None
+        if calibrating is not None or (fresh and not self._joined and not too_late):
             self._begin_calibration(calibrating is not None)
         elif not self._joined:
             self._outgrow_calibration()

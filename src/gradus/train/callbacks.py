@@ -37,9 +37,12 @@ class Callback:
     def __init_subclass__(cls, **options: Any) -> None:
         """A class with hooks of its own may look at the network in them."""
         super().__init_subclass__(**options)
-        own = vars(cls)
-        if "rows_only" not in own and ("on_epoch_end" in own or "on_step" in own):
-            cls.rows_only = False
+        for base in cls.__mro__:  # the nearest that says anything of it, by its hooks or in words
+            if base is Callback or "rows_only" in vars(base):
+                return
+            if "on_epoch_end" in vars(base) or "on_step" in vars(base):
+                cls.rows_only = False
+                return
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
         """Before the first epoch."""

@@ -28,9 +28,12 @@ class _Watching(Callback):
         resume: whether a further ``fit`` of the same trainer goes on where the last one ended.
     """
 
+    rows_only = True
+
     def __init__(self, monitor: str | None, mode: str, restore: bool, resume: bool) -> None:
         self.monitor, self.mode = monitor, choice("mode", mode, "min", "max")
         self.restore, self.resume = flag("restore", restore), flag("resume", resume)
+        self.rows_only = type(self).rows_only and not self.restore  # weights are kept on the way
         self._history: History | None = None
 
     def on_fit_begin(self, trainer: Trainer, epochs: int, steps_per_epoch: int) -> None:
@@ -44,11 +47,6 @@ class _Watching(Callback):
         self._best, self._best_epoch, self._waited = math.inf, 0, 0
         self._weights: dict[str, Array] | None = None
         self._last: dict[str, Array] | None = None
-
-    @property
-    def rows_only(self) -> bool:  # type: ignore[override]  # of each rule, not of the class
-        """Whether no weights are kept on the way."""
-        return not self.restore
 
     @abstractmethod
     def _note(self, trainer: Trainer, row: Row) -> None:

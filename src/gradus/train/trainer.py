@@ -136,7 +136,8 @@ class Trainer:
     def run_on(self, executor: str | Executor = "auto", *, threads: int | None = None) -> None:
         """Compute by another executor, or with another number of threads, from here on.
 
-        Weights and the optimizer's moments stay. A fit that runs meanwhile goes on by it.
+        Weights and the optimizer's moments stay. A fit that runs meanwhile goes on by it,
+        with NumPy held to the threads that it began with.
 
         Args:
             executor: as for the trainer.
